@@ -1,0 +1,97 @@
+//! What the Inbox records of a batch beside its data: header, data hash, batch hash chain, and
+//! the bounds that the header's L1 time puts on L2 timestamps.
+
+use crate::ChainConfig;
+use alloy_primitives::{B256, Keccak256, keccak256};
+use serde::{Deserialize, Serialize};
+
+/// Where the data of a batch lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[repr(u8)]
+pub enum BatchKind {
+    /// In the calldata of `postBatch`.
+    Calldata = 0,
+    /// In the blobs of the `postBlobBatch` transaction.
+    Blobs = 1,
+    /// Nowhere: `forceInclude` appends a batch of deposits alone.
+    Forced = 2,
+}
+
+impl TryFrom<u8> for BatchKind {
+    type Error = u8;
+
+    fn try_from(kind: u8) -> Result<Self, u8> {
+        match kind {
+            0 => Ok(Self::Calldata),
+            1 => Ok(Self::Blobs),
+            2 => Ok(Self::Forced),
+            unknown => Err(unknown),
+        }
+    }
+}
+
+/// One batch as the Inbox recorded it (event `BatchPosted`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchHeader {
+    /// Where the data lies.
+    pub kind: BatchKind,
+    /// Position among all batches, from 0.
+    pub index: u64,
+    /// Deposits `[0, deposits_read)` are consumed when this batch ends.
+    pub deposits_read: u64,
+    /// L1 block that posted the batch.
+    pub l1_block: u64,
+    /// Its timestamp, seconds.
+    pub l1_time: u64,
+    /// [`data_hash_of_calldata`], [`data_hash_of_blobs`], or zero for a forced batch.
+    pub data_hash: B256,
+}
+
+impl BatchHeader {
+    /// Smallest timestamp of a block of this batch, seconds (a later parent's takes precedence).
+    pub const fn timestamp_min(&self, config: &ChainConfig) -> u64 {
+        self.l1_time.saturating_sub(config.sequencer_window_secs)
+    }
+
+    /// Largest timestamp of a block of this batch, seconds (a later parent's takes precedence).
+    pub const fn timestamp_max(&self, config: &ChainConfig) -> u64 {
+        self.l1_time.saturating_add(config.sequencer_drift_secs)
+    }
+
+    /// The nearest timestamp within this batch's bounds. The block's is the maximum of this and
+    /// its parent's.
+    pub fn clamp_timestamp(&self, timestamp: u64, config: &ChainConfig) -> u64 {
+        timestamp.max(self.timestamp_min(config)).min(self.timestamp_max(config))
+    }
+}
+
+/// `batchAcc[n + 1]` from `batchAcc[n]`: `keccak(acc ‖ kind:u8 ‖ index:u64 ‖ depositsRead:u64 ‖
+/// l1Block:u64 ‖ l1Time:u64 ‖ dataHash ‖ depositAcc[depositsRead])`.
+pub fn extend_batch_acc(acc: B256, header: &BatchHeader, deposit_acc: B256) -> B256 {
+    let mut hasher = Keccak256::new();
+    hasher.update(acc);
+    hasher.update([header.kind as u8]);
+    hasher.update(header.index.to_be_bytes());
+    hasher.update(header.deposits_read.to_be_bytes());
+    hasher.update(header.l1_block.to_be_bytes());
+    hasher.update(header.l1_time.to_be_bytes());
+    hasher.update(header.data_hash);
+    hasher.update(deposit_acc);
+    hasher.finalize()
+}
+
+/// Data hash of a calldata batch: `keccak(data)`.
+pub fn data_hash_of_calldata(data: &[u8]) -> B256 {
+    keccak256(data)
+}
+
+/// Data hash of a blob batch: `keccak(versionedHash_0 ‖ .. ‖ versionedHash_k)`.
+pub fn data_hash_of_blobs(versioned_hashes: &[B256]) -> B256 {
+    let mut hasher = Keccak256::new();
+    for versioned_hash in versioned_hashes {
+        hasher.update(versioned_hash);
+    }
+    hasher.finalize()
+}

@@ -1,0 +1,195 @@
+//! From a decoded batch and the deposits that it reads to block inputs, one after another.
+//!
+//! The rules: every block takes the deposits it asks for, as far as the batch has them left; the
+//! last one takes all that are left. A block with an invalid transaction, which only execution
+//! can tell, is replaced by [`BlockInput::into_fallback`] and ends its batch.
+
+use crate::{BatchHeader, Cursor, Deposit};
+use alloc::vec::Vec;
+use alloy_primitives::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// One block as the sequencer wrote it into a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchBlock {
+    /// Seconds. As written before, within the header's bounds after
+    /// [`decode_batch`](crate::decode_batch).
+    pub timestamp: u64,
+    /// How many deposits the block takes; more than there are left means all that are left.
+    pub deposit_count: u64,
+    /// [EIP-2718](https://eips.ethereum.org/EIPS/eip-2718) bytes of each transaction, unchecked.
+    pub transactions: Vec<Bytes>,
+}
+
+/// The data of one batch, decoded. Never without a block when it comes from
+/// [`decode_batch`](crate::decode_batch).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Batch {
+    /// In the order of execution.
+    pub blocks: Vec<BatchBlock>,
+}
+
+/// All that the transition needs to know beside the parent state to build one block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockInput {
+    /// Seconds, within the batch header's bounds. The block's timestamp is the maximum of this
+    /// and its parent's.
+    pub timestamp: u64,
+    /// Executed first, in this order.
+    pub deposits: Vec<Deposit>,
+    /// EIP-2718 bytes, unchecked. One that is invalid invalidates the block's transactions and
+    /// the rest of the batch: see [`Self::into_fallback`].
+    pub transactions: Vec<Bytes>,
+    /// Where the chain stands after this block.
+    pub cursor_after: Cursor,
+    /// Deposits of the batch that come after this block's. Only the fallback executes them; empty
+    /// if there are no transactions, since such a block cannot be invalid.
+    pub later_deposits: Vec<Deposit>,
+}
+
+impl BlockInput {
+    /// The block that replaces this one when a transaction proves invalid: no transactions, all
+    /// deposits left in the batch, and the cursor at the start of the next batch.
+    pub fn into_fallback(self) -> Self {
+        let mut deposits = self.deposits;
+        let later = self.later_deposits.len() as u64;
+        deposits.extend(self.later_deposits);
+        let Cursor { batch, block, deposits_read } = self.cursor_after;
+        Self {
+            timestamp: self.timestamp,
+            deposits,
+            transactions: Vec::new(),
+            cursor_after: Cursor {
+                batch: if block == 0 { batch } else { batch.saturating_add(1) },
+                block: 0,
+                deposits_read: deposits_read.saturating_add(later),
+            },
+            later_deposits: Vec::new(),
+        }
+    }
+}
+
+/// A cursor or deposits that do not belong to the batch. The caller mixed up its data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DerivationError {
+    /// The cursor stands in another batch, or behind the last block of this one.
+    #[error("cursor {cursor:?} is not in batch {batch}, which has {blocks} blocks")]
+    CursorOutsideBatch {
+        /// What was given.
+        cursor: Cursor,
+        /// Index of the batch.
+        batch: u64,
+        /// Number of its blocks.
+        blocks: u64,
+    },
+    /// The deposits are not those from the cursor to the end of the batch.
+    #[error("deposits of batch {batch} must be {from}..{to}, found {found} of them")]
+    WrongDeposits {
+        /// Index of the batch.
+        batch: u64,
+        /// Index of the first deposit that the cursor has not read.
+        from: u64,
+        /// The batch's count of deposits read.
+        to: u64,
+        /// How many were given.
+        found: u64,
+    },
+}
+
+/// The blocks of one batch from a cursor on.
+#[derive(Clone, Debug)]
+pub struct Derivation {
+    blocks: alloc::vec::IntoIter<BatchBlock>,
+    deposits: alloc::vec::IntoIter<Deposit>,
+    cursor: Cursor,
+    end: Cursor,
+}
+
+impl Derivation {
+    /// Starts at `cursor`, at the beginning or in the middle of the batch. `deposits` are those
+    /// with the indices `cursor.deposits_read..header.deposits_read`.
+    pub fn new(
+        header: &BatchHeader,
+        batch: Batch,
+        deposits: Vec<Deposit>,
+        cursor: Cursor,
+    ) -> Result<Self, DerivationError> {
+        let blocks = batch.blocks.len() as u64;
+        if cursor.batch != header.index || cursor.block >= blocks {
+            return Err(DerivationError::CursorOutsideBatch {
+                cursor,
+                batch: header.index,
+                blocks,
+            });
+        }
+        let in_place = (cursor.deposits_read..).zip(&deposits).all(|(i, d)| d.index == i);
+        let end = cursor.deposits_read.checked_add(deposits.len() as u64);
+        if !in_place || end != Some(header.deposits_read) {
+            return Err(DerivationError::WrongDeposits {
+                batch: header.index,
+                from: cursor.deposits_read,
+                to: header.deposits_read,
+                found: deposits.len() as u64,
+            });
+        }
+        let mut blocks = batch.blocks.into_iter();
+        for _ in 0..cursor.block {
+            blocks.next();
+        }
+        let end = Cursor {
+            batch: cursor.batch.saturating_add(1),
+            block: 0,
+            deposits_read: header.deposits_read,
+        };
+        Ok(Self { blocks, deposits: deposits.into_iter(), cursor, end })
+    }
+
+    /// The next block, or nothing when the batch is consumed.
+    pub fn next_block(&mut self) -> Option<BlockInput> {
+        let block = self.blocks.next()?;
+        let is_last = self.blocks.as_slice().is_empty();
+        let left = self.deposits.as_slice().len();
+        let taken = match usize::try_from(block.deposit_count) {
+            Ok(count) if !is_last => count.min(left),
+            _ => left,
+        };
+        let deposits = self.deposits.by_ref().take(taken).collect();
+        self.cursor = if is_last {
+            self.end
+        } else {
+            Cursor {
+                batch: self.cursor.batch,
+                block: self.cursor.block.saturating_add(1),
+                deposits_read: self.cursor.deposits_read.saturating_add(taken as u64),
+            }
+        };
+        let later_deposits = if block.transactions.is_empty() {
+            Vec::new()
+        } else {
+            self.deposits.as_slice().to_vec()
+        };
+        Some(BlockInput {
+            timestamp: block.timestamp,
+            deposits,
+            transactions: block.transactions,
+            cursor_after: self.cursor,
+            later_deposits,
+        })
+    }
+
+    /// Ends the batch early: for when the last block returned had to be replaced by its
+    /// [fallback](BlockInput::into_fallback), which takes what was left.
+    pub fn drop_rest(&mut self) {
+        self.blocks = Vec::new().into_iter();
+        self.deposits = Vec::new().into_iter();
+        self.cursor = self.end;
+    }
+
+    /// Where the chain stands after the blocks returned so far.
+    pub const fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+}

@@ -1,0 +1,39 @@
+//! What a chain fixes for good: its part of `rollup.json` that derivation and execution read, and
+//! the bounds that are the same for every chain. Holds no address and no endpoint of L1.
+
+use serde::{Deserialize, Serialize};
+
+/// Most bytes of one calldata batch, so that a node's 128 KiB transaction limit holds it.
+pub const MAX_CALLDATA_BYTES: usize = 117_964;
+
+/// Most blobs of one blob batch.
+pub const MAX_BLOBS: usize = 6;
+
+/// Most bytes that one batch may take after decompression; more is garbage.
+pub const MAX_BATCH_BYTES: usize = 16 << 20;
+
+/// Most blocks of one batch; more is garbage.
+pub const MAX_BATCH_BLOCKS: usize = 4_096;
+
+/// The consensus parameters of one L2 chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainConfig {
+    /// [EIP-155](https://eips.ethereum.org/EIPS/eip-155) chain id of L2.
+    pub chain_id: u64,
+    /// Gas that one L2 block may use, deposits included. Constant; at least the Inbox's
+    /// `MAX_BATCH_DEPOSIT_GAS`, so that all deposits of a batch fit one block.
+    pub block_gas_limit: u64,
+    /// [EIP-1559](https://eips.ethereum.org/EIPS/eip-1559) `BASE_FEE_MAX_CHANGE_DENOMINATOR`.
+    pub base_fee_change_denominator: u64,
+    /// EIP-1559 `ELASTICITY_MULTIPLIER`: the gas target is `block_gas_limit / elasticity`.
+    pub elasticity: u64,
+    /// The base fee never falls below this; wei a gas.
+    pub min_base_fee_wei: u64,
+    /// Base fee of the genesis block; wei a gas.
+    pub initial_base_fee_wei: u64,
+    /// `SEQUENCER_WINDOW`: seconds by which an L2 timestamp may lie before its batch's L1 time.
+    pub sequencer_window_secs: u64,
+    /// `SEQUENCER_DRIFT`: seconds by which an L2 timestamp may lie after its batch's L1 time.
+    pub sequencer_drift_secs: u64,
+}

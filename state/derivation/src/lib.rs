@@ -1,0 +1,26 @@
+//! From what the L1 Inbox recorded to the one valid sequence of L2 block inputs.
+//!
+//! In: deposits, batch headers and batch data, as L1 events and transactions hold them. Out: block
+//! inputs, the two hash chains that bind them to L1, and the cursor that says how far one got.
+//! Architecture invariant: no disk, no network, no clock, no thread; and decoding is total: no L1
+//! data makes it panic, fail or allocate without bound. Encoding (`std`) is for hosts alone.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+extern crate alloc;
+
+mod batch_header;
+mod block_input;
+mod config;
+mod cursor;
+mod deposit;
+
+pub use batch_header::{
+    BatchHeader, BatchKind, data_hash_of_blobs, data_hash_of_calldata, extend_batch_acc,
+};
+pub use block_input::{Batch, BatchBlock, BlockInput, Derivation, DerivationError};
+pub use config::{ChainConfig, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BLOBS, MAX_CALLDATA_BYTES};
+pub use cursor::{Cursor, claim, output_root};
+pub use deposit::{
+    DEPOSITOR, Deposit, DepositKind, FEE_REPORT_GAS, L1_BLOCK, UnknownDepositKind,
+    extend_deposit_acc,
+};
