@@ -1,0 +1,257 @@
+//! The state while a block runs: what was read, what it was before, what it is now.
+//!
+//! In: a [`StateReader`] of the parent state, the commits of revm. Out: reads for revm, and at the
+//! end a [`StateDiff`]. It never writes anywhere.
+
+use alloc::vec::Vec;
+use alloy_primitives::{
+    Address, B256, Bytes, U256,
+    map::{AddressMap, B256Map, HashMap, hash_map::Entry},
+};
+use revm::{
+    bytecode::Bytecode,
+    database_interface::{DBErrorMarker, Database, DatabaseCommit},
+    primitives::KECCAK_EMPTY,
+    state::AccountInfo,
+};
+
+use crate::{
+    predeploys::{HISTORY_SERVE_WINDOW, HISTORY_STORAGE},
+    state::{StateDiff, StateReader},
+    trie::{Account, AccountChange},
+};
+
+/// A failed read of the parent state, as revm wants it.
+#[derive(Debug, thiserror::Error)]
+#[error("state read failed: {0}")]
+pub struct ReadError<E: core::error::Error + Send + Sync + 'static>(#[source] pub E);
+
+impl<E: core::error::Error + Send + Sync + 'static> DBErrorMarker for ReadError<E> {}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    before: U256,
+    now: U256,
+}
+
+#[derive(Clone, Debug)]
+struct CachedAccount {
+    before: Option<Account>,
+    now: Option<Account>,
+    storage: HashMap<U256, Slot>,
+}
+
+/// The state of a block in the making.
+///
+/// The hash of the parent block is asked for lazily: a sequencer executes block n+1 while the root
+/// of block n is still being computed, and only `BLOCKHASH` or EIP-2935 makes it wait.
+pub struct BlockState<R> {
+    reader: R,
+    number: u64,
+    parent_hash: LazyHash,
+    accounts: AddressMap<CachedAccount>,
+    codes: B256Map<Bytecode>,
+    deployed: Vec<(B256, Bytes)>,
+}
+
+/// Gives the parent hash, waiting for it if it must.
+pub(crate) type LazyHash = alloc::boxed::Box<dyn Fn() -> B256 + Send + Sync>;
+
+impl<R> core::fmt::Debug for BlockState<R> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("BlockState")
+            .field("number", &self.number)
+            .field("accounts", &self.accounts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: StateReader> BlockState<R> {
+    /// The state at the start of block `number`, whose parent has the hash `parent_hash()`.
+    pub fn new(reader: R, number: u64, parent_hash: LazyHash) -> Self {
+        Self {
+            reader,
+            number,
+            parent_hash,
+            accounts: AddressMap::default(),
+            codes: B256Map::default(),
+            deployed: Vec::new(),
+        }
+    }
+
+    /// The account as the block sees it now.
+    pub fn account(&mut self, address: Address) -> Result<Option<Account>, R::Error> {
+        Ok(self.load(address)?.now)
+    }
+
+    /// Replaces an account, as an override for simulations does.
+    pub fn set_account(&mut self, address: Address, account: Account) -> Result<(), R::Error> {
+        self.load(address)?.now = Some(account);
+        Ok(())
+    }
+
+    /// Makes code known by its hash, as an override for simulations does.
+    pub fn set_code(&mut self, code_hash: B256, code: Bytes) {
+        self.codes.insert(code_hash, Bytecode::new_raw(code));
+    }
+
+    /// Sets a slot, as an override for simulations does.
+    pub fn set_storage(&mut self, address: Address, slot: U256, now: U256) -> Result<(), R::Error> {
+        let before = self.slot(address, slot)?;
+        self.load(address)?.storage.insert(slot, Slot { before, now });
+        Ok(())
+    }
+
+    fn load(&mut self, address: Address) -> Result<&mut CachedAccount, R::Error> {
+        Ok(match self.accounts.entry(address) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let before = self.reader.account(address)?;
+                entry.insert(CachedAccount { before, now: before, storage: HashMap::default() })
+            }
+        })
+    }
+
+    fn slot(&mut self, address: Address, slot: U256) -> Result<U256, R::Error> {
+        if address == HISTORY_STORAGE && slot == self.parent_slot() {
+            return Ok((self.parent_hash)().into());
+        }
+        let cached = self.load(address)?;
+        if let Some(found) = cached.storage.get(&slot) {
+            return Ok(found.now);
+        }
+        let exists = cached.before.is_some();
+        let value = if exists { self.reader.storage(address, slot)? } else { U256::ZERO };
+        self.load(address)?.storage.insert(slot, Slot { before: value, now: value });
+        Ok(value)
+    }
+
+    /// The EIP-2935 slot that holds the parent's hash.
+    fn parent_slot(&self) -> U256 {
+        U256::from(self.number.saturating_sub(1) % HISTORY_SERVE_WINDOW)
+    }
+
+    /// Ends the block: writes the parent hash to the history contract and returns what differs.
+    pub fn into_diff(mut self) -> Result<StateDiff, R::Error> {
+        // EIP-2935 writes at the start of the block; `slot` above shows the value from there on,
+        // and nobody but the system may write it, so that the write itself can wait until now.
+        if self.number > 0 && self.load(HISTORY_STORAGE)?.now.is_some() {
+            let slot = self.parent_slot();
+            let before = self.reader.storage(HISTORY_STORAGE, slot)?;
+            let now = (self.parent_hash)().into();
+            self.load(HISTORY_STORAGE)?.storage.insert(slot, Slot { before, now });
+        }
+        let mut accounts: Vec<AccountChange> = self
+            .accounts
+            .into_iter()
+            .filter_map(|(address, cached)| {
+                let mut storage: Vec<(U256, U256)> = cached
+                    .storage
+                    .iter()
+                    .filter(|(_, slot)| slot.before != slot.now)
+                    .map(|(key, slot)| (*key, slot.now))
+                    .collect();
+                if storage.is_empty() && cached.before == cached.now {
+                    return None;
+                }
+                storage.sort_unstable();
+                Some(AccountChange { address, account: cached.now, storage })
+            })
+            .collect();
+        accounts.sort_unstable_by_key(|change| change.address);
+        let mut codes = self.deployed;
+        codes.sort_unstable();
+        codes.dedup();
+        Ok(StateDiff { accounts, codes })
+    }
+}
+
+impl<R: StateReader> Database for BlockState<R> {
+    type Error = ReadError<R::Error>;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Self::Error> {
+        let account = self.load(address).map_err(ReadError)?.now;
+        Ok(account.map(|account| AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code_hash,
+            code: None,
+            ..Default::default()
+        }))
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, Self::Error> {
+        if code_hash == KECCAK_EMPTY || code_hash.is_zero() {
+            return Ok(Bytecode::default());
+        }
+        Ok(match self.codes.entry(code_hash) {
+            Entry::Occupied(entry) => entry.get().clone(),
+            Entry::Vacant(entry) => {
+                let code = self.reader.code(code_hash).map_err(ReadError)?;
+                entry.insert(Bytecode::new_raw(code)).clone()
+            }
+        })
+    }
+
+    fn storage(&mut self, address: Address, index: U256) -> Result<U256, Self::Error> {
+        self.slot(address, index).map_err(ReadError)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Self::Error> {
+        if number.saturating_add(1) == self.number {
+            return Ok((self.parent_hash)());
+        }
+        // Older hashes stand in the EIP-2935 ring buffer, so that the guest needs no headers.
+        let slot = U256::from(number % HISTORY_SERVE_WINDOW);
+        Ok(self.slot(HISTORY_STORAGE, slot).map_err(ReadError)?.into())
+    }
+}
+
+impl<R: StateReader> DatabaseCommit for BlockState<R> {
+    fn commit(&mut self, changes: AddressMap<revm::state::Account>) {
+        for (address, account) in changes {
+            if !account.is_touched() {
+                continue;
+            }
+            let cached = self.accounts.entry(address).or_insert_with(|| CachedAccount {
+                before: None,
+                now: None,
+                storage: HashMap::default(),
+            });
+            if account.is_selfdestructed() {
+                // EIP-6780: only an account made in this very transaction gets here.
+                cached.now = None;
+                cached.storage.values_mut().for_each(|slot| slot.now = U256::ZERO);
+                continue;
+            }
+            let info = &account.info;
+            if info.is_empty() {
+                // EIP-161: a touched empty account does not exist.
+                cached.now = None;
+                continue;
+            }
+            if let Some(code) = &info.code
+                && cached.now.is_none_or(|before| before.code_hash != info.code_hash)
+                && info.code_hash != KECCAK_EMPTY
+                && !self.codes.contains_key(&info.code_hash)
+            {
+                self.deployed.push((info.code_hash, code.original_bytes()));
+                self.codes.insert(info.code_hash, code.clone());
+            }
+            cached.now = Some(Account {
+                nonce: info.nonce,
+                balance: info.balance,
+                code_hash: info.code_hash,
+            });
+            for (key, slot) in account.storage {
+                if slot.is_changed() {
+                    cached
+                        .storage
+                        .entry(key)
+                        .and_modify(|cached| cached.now = slot.present_value)
+                        .or_insert(Slot { before: slot.original_value, now: slot.present_value });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Block 0: what the chain starts from.
+//!
+//! In: the chain's configuration and the accounts of `rollup.json`. Out: a sealed block without
+//! transactions. A follower makes the same block from the same file.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use gainsay_derivation::{ChainConfig, output_root};
+use revm::primitives::KECCAK_EMPTY;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    evm::{BlockContext, L1FeeParams},
+    predeploys::{HISTORY_STORAGE, L1_BLOCK, MESSAGE_PASSER},
+    seal::{SealedBlock, body_roots, header},
+    state::StateDiff,
+    trie::{Account, AccountChange, NodeSet, update_state},
+};
+
+/// One account of the genesis state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GenesisAccount {
+    /// Wei.
+    pub balance: U256,
+    /// Transactions sent, or 1 for contracts (EIP-161).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub nonce: u64,
+    /// Deployed code.
+    #[serde(skip_serializing_if = "no_bytes")]
+    pub code: Bytes,
+    /// Storage, slot to value.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub storage: BTreeMap<B256, B256>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+fn no_bytes(bytes: &Bytes) -> bool {
+    bytes.is_empty()
+}
+
+/// Why accounts do not make a genesis.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GenesisError {
+    /// The transition itself reads this contract.
+    #[error("genesis has no code at {address} ({name}), expected the predeploy")]
+    PredeployMissing {
+        /// Where it should be.
+        address: Address,
+        /// What it is.
+        name: &'static str,
+    },
+    /// The trie refused the accounts.
+    #[error("genesis state root: {reason}")]
+    Trie {
+        /// What it found.
+        reason: alloc::string::String,
+    },
+}
+
+/// Makes block 0.
+pub fn genesis(
+    config: &ChainConfig,
+    timestamp: u64,
+    alloc: &BTreeMap<Address, GenesisAccount>,
+) -> Result<SealedBlock, GenesisError> {
+    for (address, name) in [
+        (L1_BLOCK, "L1Block"),
+        (MESSAGE_PASSER, "L2ToL1MessagePasser"),
+        (HISTORY_STORAGE, "EIP-2935 history storage"),
+    ] {
+        if alloc.get(&address).is_none_or(|account| account.code.is_empty()) {
+            return Err(GenesisError::PredeployMissing { address, name });
+        }
+    }
+    let diff = genesis_diff(alloc);
+    let state = update_state(&NodeSet::default(), alloy_trie::EMPTY_ROOT_HASH, &diff.accounts)
+        .map_err(|error| GenesisError::Trie {
+            reason: alloc::string::ToString::to_string(&error),
+        })?;
+    let message_passer_root =
+        state.storage_roots.get(&MESSAGE_PASSER).copied().unwrap_or(alloy_trie::EMPTY_ROOT_HASH);
+    let context = BlockContext {
+        number: 0,
+        timestamp,
+        gas_limit: config.block_gas_limit,
+        base_fee: config.initial_base_fee_wei.max(config.min_base_fee_wei),
+    };
+    let header = header(
+        &context,
+        0,
+        B256::ZERO,
+        state.state_root,
+        message_passer_root,
+        body_roots(&[], &[]),
+    );
+    let hash = header.hash_slow();
+    Ok(SealedBlock {
+        output_root: output_root(header.state_root, message_passer_root, hash),
+        header,
+        hash,
+        transactions: Vec::new(),
+        receipts: Vec::new(),
+        diff,
+        nodes: state.nodes,
+        l1_fee_params: L1FeeParams::default(),
+    })
+}
+
+fn genesis_diff(alloc: &BTreeMap<Address, GenesisAccount>) -> StateDiff {
+    let mut diff = StateDiff::default();
+    for (address, genesis) in alloc {
+        let code_hash = if genesis.code.is_empty() {
+            KECCAK_EMPTY
+        } else {
+            let code_hash = keccak256(&genesis.code);
+            diff.codes.push((code_hash, genesis.code.clone()));
+            code_hash
+        };
+        let account = Account { nonce: genesis.nonce, balance: genesis.balance, code_hash };
+        let storage = genesis
+            .storage
+            .iter()
+            .map(|(slot, value)| (U256::from_be_bytes(slot.0), U256::from_be_bytes(value.0)))
+            .filter(|(_, value)| !value.is_zero())
+            .collect();
+        diff.accounts.push(AccountChange { address: *address, account: Some(account), storage });
+    }
+    diff.codes.sort_unstable();
+    diff.codes.dedup();
+    diff
+}

@@ -1,0 +1,102 @@
+//! One step of the chain: the next block of a batch, whatever the batch holds.
+//!
+//! In: the parent header and state, the derivation of a batch. Out: the sealed block and the cursor
+//! after it. An invalid transaction never fails the step: the block is replaced by its fallback
+//! of deposits alone (DESIGN 4). Only an unreadable state does.
+
+use alloc::{boxed::Box, vec::Vec};
+use alloy_consensus::Header;
+use alloy_primitives::{B256, Bytes};
+use gainsay_derivation::{BlockInput, ChainConfig, Cursor};
+
+use crate::{
+    block_executor::{BlockExecutor, ExecuteError},
+    seal::{SealError, SealedBlock, seal},
+    state::StateReader,
+    transaction::{DecodeTxError, RecoveredTx},
+    trie::NodeReader,
+};
+
+/// Why a step could not be taken: the parent state could not be read. Retry or stop.
+#[derive(Debug, thiserror::Error)]
+pub enum TransitionError<
+    S: core::error::Error + Send + Sync + 'static,
+    N: core::error::Error + 'static,
+> {
+    /// A read failed while transactions ran.
+    #[error(transparent)]
+    Execute(ExecuteError<S>),
+    /// A read failed while the roots were computed.
+    #[error(transparent)]
+    Seal(SealError<N>),
+}
+
+/// What one step made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The block.
+    pub block: SealedBlock,
+    /// Where the chain stands in the inbox after it.
+    pub cursor: Cursor,
+    /// Whether the fallback took the block's place; then the rest of its batch is dropped.
+    pub dropped_rest: bool,
+}
+
+/// Executes and seals one derived block.
+///
+/// When one of its transactions is invalid, the input's fallback of deposits alone takes its place.
+pub fn transition<S, N>(
+    config: &ChainConfig,
+    parent_hash: B256,
+    parent: &Header,
+    input: BlockInput,
+    state: &S,
+    nodes: &N,
+) -> Result<Step, TransitionError<S::Error, N::Error>>
+where
+    S: StateReader,
+    N: NodeReader + Sync,
+    N::Error: core::error::Error + Send + 'static,
+{
+    let run = |input: &BlockInput, transactions: Vec<RecoveredTx>| {
+        let hash = Box::new(move || parent_hash);
+        let mut executor = BlockExecutor::new(config, parent, input.timestamp, state, hash);
+        for deposit in &input.deposits {
+            executor.execute_deposit(deposit)?;
+        }
+        for tx in transactions {
+            executor.execute(tx)?;
+        }
+        executor.finish().map_err(ExecuteError::Read)
+    };
+    let attempt = match recover_all(&input.transactions) {
+        Ok(transactions) => match run(&input, transactions) {
+            Ok(executed) => Some(executed),
+            Err(ExecuteError::Invalid(_)) => None,
+            Err(error) => return Err(TransitionError::Execute(error)),
+        },
+        Err(_) => None,
+    };
+    let dropped_rest = attempt.is_none();
+    let (executed, cursor) = match attempt {
+        Some(executed) => (executed, input.cursor_after),
+        None => {
+            let input = input.into_fallback();
+            let executed = run(&input, Vec::new()).map_err(TransitionError::Execute)?;
+            (executed, input.cursor_after)
+        }
+    };
+    let block = seal(executed, parent_hash, parent, nodes).map_err(TransitionError::Seal)?;
+    Ok(Step { block, cursor, dropped_rest })
+}
+
+/// Decodes transactions and recovers their senders, in parallel where there are threads.
+pub fn recover_all(raw: &[Bytes]) -> Result<Vec<RecoveredTx>, DecodeTxError> {
+    #[cfg(feature = "std")]
+    {
+        use rayon::prelude::*;
+        raw.par_iter().with_min_len(8).map(|raw| RecoveredTx::decode_signed(raw.clone())).collect()
+    }
+    #[cfg(not(feature = "std"))]
+    raw.iter().map(|raw| RecoveredTx::decode_signed(raw.clone())).collect()
+}
