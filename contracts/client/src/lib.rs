@@ -1,1 +1,35 @@
-//! Not yet written.
+//! The only L1 client of Gainsay in Rust: sequencer, follower, proposer and challenger use it.
+//!
+//! Reading: [`L1Client`] connects, [`InboxReader`] follows deposits, batches and assertions across
+//! L1 reorgs, [`L1Client::fetch_batch_data`] fetches and verifies what a batch committed to.
+//! Writing: [`TxSender`] gets one key's transactions into L1, [`Inbox`] makes the calls.
+//! Every failure is an [`L1Error`], and [`L1Error::action`] says what to do about it.
+//!
+//! Architecture invariant: nothing here executes L2, decides what to post, or touches disk beside
+//! `rollup.json`, key files and contract artifacts. All loops, requests and caches are bounded.
+
+mod error;
+pub use error::{Action, L1Error};
+mod revert;
+pub use revert::ContractRevert;
+pub mod bindings;
+mod keys;
+pub use keys::{KeySource, PasswordSource};
+mod l1_provider;
+pub use l1_provider::{L1BlockRef, L1Client, L1Heads};
+mod inbox_events;
+pub use inbox_events::{
+    AssertionEvent, Checkpoint, DataLocation, DepositAccs, L1Deposit, L1Origin, PostedBatch,
+};
+mod inbox_reader;
+pub use inbox_reader::{InboxReader, L1Advance, L1Update, ReaderConfig, ReaderState};
+mod batch_data;
+pub use batch_data::BatchData;
+mod fees;
+pub use fees::{FeeLimits, L1Fees, TxFees};
+mod transaction;
+pub use transaction::L1Call;
+mod tx_sender;
+pub use tx_sender::{PendingNonce, TxSender, TxSenderConfig};
+mod inbox;
+pub use inbox::{BatchPosition, DepositRequest, Inbox};

@@ -1,0 +1,283 @@
+//! Fetches the data of a posted batch and proves that it is what the Inbox committed to.
+//!
+//! In: a [`PostedBatch`]. Out: its calldata, or its blobs as they are on the wire (the derivation
+//! crate unpacks them). Calldata is compared with the data hash, each blob's KZG commitment with
+//! its versioned hash: whoever serves the data is not trusted.
+//!
+//! Blobs come from the beacon API endpoint `/eth/v1/beacon/blobs/{slot}`. The slot of an L1 block
+//! follows from `/eth/v1/beacon/genesis` and `/eth/v1/config/spec`. Anvil serves the first of these
+//! endpoints without slots, by block number, and has no spec: its absence tells the two apart.
+
+use alloy::{
+    consensus::Transaction,
+    eips::eip4844::{BYTES_PER_BLOB, Blob, kzg_to_versioned_hash},
+    providers::Provider,
+    sol_types::SolCall,
+};
+use alloy_primitives::{B256, Bytes};
+use gainsay_derivation::data_hash_of_calldata;
+use reqwest::{StatusCode, Url};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    L1Client, L1Error,
+    bindings::IInbox::postBatchCall,
+    inbox_events::{DataLocation, PostedBatch},
+};
+
+/// Most bytes taken from one beacon answer: 72 blobs in hex, more than any schedule allows today.
+const ANSWER_BYTES_MAX: usize = 72 * 2 * BYTES_PER_BLOB;
+
+/// The verified data of one batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchData {
+    /// The `data` argument of `postBatch`.
+    Calldata(Bytes),
+    /// The blobs, in order.
+    Blobs(Vec<Blob>),
+    /// A forced batch has no data.
+    Forced,
+}
+
+/// How the beacon endpoint names the block of given blobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SlotClock {
+    /// A beacon chain: by slot.
+    Beacon { genesis_time: u64, slot_ms: u64 },
+    /// Anvil: by L1 block number.
+    BlockNumber,
+}
+
+impl SlotClock {
+    const fn block_id(self, l1_block: u64, l1_time: u64) -> u64 {
+        match self {
+            Self::Beacon { genesis_time, slot_ms } => {
+                l1_time.saturating_sub(genesis_time).saturating_mul(1_000) / slot_ms
+            }
+            Self::BlockNumber => l1_block,
+        }
+    }
+}
+
+/// The mainnet trusted setup, without the table that makes only cell proofs faster: it would take
+/// 96 MiB. A cell proof of a blob takes about 0.2 s without it.
+pub(crate) fn kzg_settings() -> &'static c_kzg::KzgSettings {
+    c_kzg::ethereum_kzg_settings(0)
+}
+
+impl L1Client {
+    /// Fetches and verifies the data of a batch.
+    ///
+    /// # Errors
+    /// [`L1Error::Missing`] and [`L1Error::BlobsUnavailable`] when it is not (yet) served;
+    /// [`L1Error::DataMismatch`] or [`L1Error::BadEvent`] when the transaction does not hold it.
+    pub async fn fetch_batch_data(&self, batch: &PostedBatch) -> Result<BatchData, L1Error> {
+        match &batch.location {
+            DataLocation::Forced => Ok(BatchData::Forced),
+            DataLocation::Calldata => self.fetch_calldata(batch).await.map(BatchData::Calldata),
+            DataLocation::Blobs { versioned_hashes } => {
+                self.fetch_blobs(batch, versioned_hashes).await.map(BatchData::Blobs)
+            }
+        }
+    }
+
+    async fn fetch_calldata(&self, batch: &PostedBatch) -> Result<Bytes, L1Error> {
+        let hash = batch.origin.transaction;
+        let transaction = self
+            .provider()
+            .get_transaction_by_hash(hash)
+            .await
+            .map_err(L1Error::transport("eth_getTransactionByHash"))?
+            .ok_or_else(|| L1Error::Missing { what: format!("transaction {hash}") })?;
+        let call =
+            postBatchCall::abi_decode(transaction.input()).map_err(|error| L1Error::BadEvent {
+                l1_block: batch.origin.block_number,
+                transaction: hash,
+                reason: format!("expected a postBatch call: {error}"),
+            })?;
+        let found = data_hash_of_calldata(&call.data);
+        if found != batch.header.data_hash {
+            let (index, expected) = (batch.header.index, batch.header.data_hash);
+            return Err(L1Error::DataMismatch { index, expected, found });
+        }
+        Ok(call.data)
+    }
+
+    async fn fetch_blobs(
+        &self,
+        batch: &PostedBatch,
+        versioned_hashes: &[B256],
+    ) -> Result<Vec<Blob>, L1Error> {
+        let clock = self.slot_clock().await?;
+        let (l1_block, l1_time) = (batch.origin.block_number, batch.header.l1_time);
+        let id = clock.block_id(l1_block, l1_time);
+        let mut url = self.beacon_path(&format!("eth/v1/beacon/blobs/{id}"))?;
+        for hash in versioned_hashes {
+            url.query_pairs_mut().append_pair("versioned_hashes", &hash.to_string());
+        }
+        let unavailable = |reason: String| L1Error::BlobsUnavailable {
+            l1_block,
+            endpoint: endpoint_of(&url),
+            reason,
+        };
+        let answer: Option<Answer<Vec<Bytes>>> =
+            self.beacon_get(&url).await.map_err(unavailable)?;
+        let served = answer.ok_or_else(|| unavailable(format!("block id {id} is not known")))?.data;
+        let wanted = versioned_hashes.to_vec();
+        let count = served.len();
+        let found = tokio::task::spawn_blocking(move || select_blobs(&served, &wanted))
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        found.map_err(|missing| unavailable(format!("blob {missing} is not among {count} served")))
+    }
+
+    /// How the beacon endpoint counts; asked once.
+    async fn slot_clock(&self) -> Result<SlotClock, L1Error> {
+        let clock = self.slot_clock_cell().get_or_try_init(|| async {
+            let spec_url = self.beacon_path("eth/v1/config/spec")?;
+            let unavailable = |reason| L1Error::BlobsUnavailable {
+                l1_block: 0,
+                endpoint: endpoint_of(&spec_url),
+                reason,
+            };
+            let spec: Option<Answer<Spec>> =
+                self.beacon_get(&spec_url).await.map_err(unavailable)?;
+            let Some(spec) = spec else { return Ok(SlotClock::BlockNumber) };
+            let genesis_url = self.beacon_path("eth/v1/beacon/genesis")?;
+            let genesis: Option<Answer<Genesis>> =
+                self.beacon_get(&genesis_url).await.map_err(unavailable)?;
+            let genesis =
+                genesis.ok_or_else(|| unavailable("beacon genesis is not known".to_owned()))?;
+            let slot_ms = spec.data.slot_ms().ok_or_else(|| {
+                unavailable("spec has neither SLOT_DURATION_MS nor SECONDS_PER_SLOT".to_owned())
+            })?;
+            let genesis_time = genesis.data.genesis_time.parse().map_err(|_| {
+                unavailable(format!("genesis_time is {}", genesis.data.genesis_time))
+            })?;
+            Ok(SlotClock::Beacon { genesis_time, slot_ms })
+        });
+        clock.await.copied()
+    }
+
+    fn beacon_path(&self, path: &str) -> Result<Url, L1Error> {
+        let mut base = self.beacon_url().clone();
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        base.join(path)
+            .map_err(|error| L1Error::Invalid { what: "L1 beacon URL", reason: error.to_string() })
+    }
+
+    /// `None` when the endpoint answers 404; the reason as text when it answers badly or not.
+    async fn beacon_get<T: DeserializeOwned>(&self, url: &Url) -> Result<Option<T>, String> {
+        let answer = self.http().get(url.clone()).send().await;
+        let mut answer = answer.map_err(|error| error.without_url().to_string())?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !answer.status().is_success() {
+            return Err(format!("HTTP status {}", answer.status()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) =
+            answer.chunk().await.map_err(|error| error.without_url().to_string())?
+        {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(format!("answer exceeds {ANSWER_BYTES_MAX} bytes"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&body).map(Some).map_err(|error| error.to_string())
+    }
+}
+
+/// The blobs with the wanted hashes, in order, or the first hash that none of them has.
+fn select_blobs(served: &[Bytes], wanted: &[B256]) -> Result<Vec<Blob>, B256> {
+    let hashed: Vec<(B256, &Bytes)> = served
+        .iter()
+        .filter_map(|bytes| versioned_hash_of(bytes).map(|hash| (hash, bytes)))
+        .collect();
+    wanted
+        .iter()
+        .map(|hash| {
+            let found = hashed.iter().find(|(found, _)| found == hash);
+            found.map(|(_, bytes)| Blob::from_slice(bytes)).ok_or(*hash)
+        })
+        .collect()
+}
+
+/// The versioned hash of a blob, `None` when the bytes are not a blob.
+fn versioned_hash_of(bytes: &[u8]) -> Option<B256> {
+    let blob = c_kzg::Blob::from_bytes(bytes).ok()?;
+    let commitment = kzg_settings().blob_to_kzg_commitment(&blob).ok()?;
+    Some(kzg_to_versioned_hash(commitment.to_bytes().as_ref()))
+}
+
+/// Scheme, host and path: a query is long and user info is secret.
+fn endpoint_of(url: &Url) -> String {
+    format!("{}{}", url.host_str().unwrap_or_default(), url.path())
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer<T> {
+    data: T,
+}
+
+#[derive(Debug, Deserialize)]
+struct Genesis {
+    genesis_time: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Spec {
+    #[serde(rename = "SLOT_DURATION_MS")]
+    slot_duration_ms: Option<String>,
+    #[serde(rename = "SECONDS_PER_SLOT")]
+    seconds_per_slot: Option<String>,
+}
+
+impl Spec {
+    fn slot_ms(&self) -> Option<u64> {
+        let parse = |text: &Option<String>| text.as_ref()?.parse::<u64>().ok();
+        let ms = parse(&self.slot_duration_ms)
+            .or_else(|| parse(&self.seconds_per_slot)?.checked_mul(1_000))?;
+        (ms > 0).then_some(ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_count_from_beacon_genesis() {
+        // Mainnet: slot 4,700,013 is execution block 15,537,394, the first after the merge.
+        let mainnet = SlotClock::Beacon { genesis_time: 1_606_824_023, slot_ms: 12_000 };
+        assert_eq!(mainnet.block_id(15_537_394, 1_663_224_179), 4_700_013);
+        assert_eq!(SlotClock::BlockNumber.block_id(7, 1_663_224_179), 7);
+    }
+
+    #[test]
+    fn either_name_of_the_slot_duration_is_understood() {
+        let spec = |json| serde_json::from_str::<Spec>(json).unwrap().slot_ms();
+        assert_eq!(spec(r#"{"SECONDS_PER_SLOT":"12"}"#), Some(12_000));
+        assert_eq!(spec(r#"{"SLOT_DURATION_MS":"6000","SECONDS_PER_SLOT":"12"}"#), Some(6_000));
+        assert_eq!(spec(r#"{"SECONDS_PER_SLOT":"0"}"#), None);
+        assert_eq!(spec("{}"), None);
+    }
+
+    #[test]
+    fn a_corrupted_blob_is_not_taken_for_the_committed_one() {
+        let mut blob = vec![0; BYTES_PER_BLOB];
+        blob[1] = 7;
+        let hash = versioned_hash_of(&blob).unwrap();
+        let other = vec![0; BYTES_PER_BLOB];
+        let served = [Bytes::from(other), Bytes::from(blob.clone())];
+        assert_eq!(select_blobs(&served, &[hash]).unwrap(), [Blob::from_slice(&blob)]);
+
+        blob[BYTES_PER_BLOB - 1] ^= 1;
+        assert_eq!(select_blobs(&[Bytes::from(blob.clone())], &[hash]), Err(hash));
+        blob.pop();
+        assert_eq!(select_blobs(&[Bytes::from(blob)], &[hash]), Err(hash));
+    }
+}

@@ -1,0 +1,272 @@
+//! The one error type of the L1 client, sorted by what the caller does about it.
+//!
+//! In: failures of the transport, of the chain's contents, of a contract, of our own settings.
+//! Out: [`L1Error`] and, by [`L1Error::action`], what to do. It never decides for the caller.
+
+use std::path::PathBuf;
+
+use alloy::{
+    rpc::json_rpc::{ErrorPayload, RpcError},
+    transports::{TransportError, TransportErrorKind},
+};
+use alloy_primitives::{Address, B256, U256};
+
+use crate::revert::ContractRevert;
+
+/// What the caller of a failed L1 operation does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing is wrong with the request: wait and ask again.
+    Retry,
+    /// The position on L1 is lost: restart the reader from an older position or the start block.
+    Reset,
+    /// The request was refused on its merits: look at L1 again and decide anew.
+    Reconsider,
+    /// L1 data or our settings contradict the protocol: stop and tell the operator.
+    Fatal,
+}
+
+/// Everything that can go wrong between this node and L1.
+#[derive(Debug, thiserror::Error)]
+pub enum L1Error {
+    // Retry.
+    /// The L1 node could not be reached, or answered with an error that may pass.
+    #[error("L1 {what}: {source}")]
+    Transport {
+        /// The request that failed.
+        what: &'static str,
+        /// What the transport said.
+        source: TransportError,
+    },
+    /// The L1 node does not know a thing that it must know by now: it lags, or was reorged.
+    #[error("L1 node does not have {what}")]
+    Missing {
+        /// The block, transaction or receipt asked for.
+        what: String,
+    },
+    /// L1 changed between two requests of one read; the read was thrown away.
+    #[error("L1 changed while reading block {number}: expected {expected}, found {found}")]
+    ChangedWhileReading {
+        /// The L1 block number.
+        number: u64,
+        /// The hash that the read began with.
+        expected: B256,
+        /// The hash that was found afterwards.
+        found: B256,
+    },
+    /// The beacon endpoint failed or lacks a blob that L1 committed to.
+    #[error("blobs of L1 block {l1_block} from {endpoint}: {reason}")]
+    BlobsUnavailable {
+        /// The L1 execution block that carried the blobs.
+        l1_block: u64,
+        /// Where they were asked for.
+        endpoint: String,
+        /// What the endpoint answered.
+        reason: String,
+    },
+    /// A sent transaction was not included within the sender's time limit. It may still be.
+    #[error("transaction {hash} (nonce {nonce}) not included after {waited_secs} s")]
+    NotIncluded {
+        /// The last broadcast.
+        hash: B256,
+        /// Its nonce.
+        nonce: u64,
+        /// How long the sender waited.
+        waited_secs: u64,
+    },
+    /// The L1 node refused the transaction for a reason that is not a revert.
+    #[error("L1 node refused transaction with nonce {nonce}: {reason}")]
+    Refused {
+        /// The nonce of the refused transaction.
+        nonce: u64,
+        /// The node's message.
+        reason: String,
+    },
+
+    // Reset.
+    /// The common ancestor lies below everything the reader remembers.
+    #[error("L1 reorg deeper than the reader's window: oldest remembered block {oldest} is gone")]
+    ReorgTooDeep {
+        /// Number of the oldest block in the window.
+        oldest: u64,
+    },
+    /// Events are missing between two that were read; L1 logs are incomplete or were cut.
+    #[error("{what} {found} in L1 block {l1_block}, expected index {expected}")]
+    IndexGap {
+        /// `deposit` or `batch`.
+        what: &'static str,
+        /// The next index in order.
+        expected: u64,
+        /// The index of the event.
+        found: u64,
+        /// The L1 block of the event.
+        l1_block: u64,
+    },
+
+    // Reconsider.
+    /// The contract call reverts: in the dry run, or in the block when `hash` is given.
+    #[error("call to {to} reverts: {reason}")]
+    Reverted {
+        /// The contract called.
+        to: Address,
+        /// The mined transaction, `None` when only the dry run reverted.
+        hash: Option<B256>,
+        /// The decoded reason.
+        reason: ContractRevert,
+    },
+    /// Another transaction of the same key took the nonce.
+    #[error("nonce {nonce} of {from} was used by another transaction than {hash}")]
+    Replaced {
+        /// The account.
+        from: Address,
+        /// The nonce.
+        nonce: u64,
+        /// Our last broadcast with this nonce.
+        hash: B256,
+    },
+    /// The key cannot pay for the transaction.
+    #[error("{from} has {balance} wei on L1, the transaction may cost {needed} wei")]
+    InsufficientFunds {
+        /// The account.
+        from: Address,
+        /// Its balance in wei.
+        balance: U256,
+        /// Value plus the highest possible fees in wei.
+        needed: U256,
+    },
+    /// The call needs more gas than one L1 transaction may have (EIP-7825).
+    #[error("call needs {needed} gas, one L1 transaction may use {max}")]
+    GasAboveCap {
+        /// Estimated gas with margin.
+        needed: u64,
+        /// The protocol's limit.
+        max: u64,
+    },
+
+    // Fatal.
+    /// An accumulator of an event is not the one computed from the event's own contents.
+    #[error(
+        "{what} accumulator {index} in L1 block {l1_block}: computed {computed}, event {found}"
+    )]
+    AccumulatorMismatch {
+        /// `deposit` or `batch`.
+        what: &'static str,
+        /// The index of the deposit or batch.
+        index: u64,
+        /// The L1 block of the event.
+        l1_block: u64,
+        /// The value computed here.
+        computed: B256,
+        /// The value that the contract emitted.
+        found: B256,
+    },
+    /// An event of our contracts does not say what the protocol says it must.
+    #[error("event in L1 block {l1_block}, transaction {transaction}: {reason}")]
+    BadEvent {
+        /// The L1 block of the event.
+        l1_block: u64,
+        /// The transaction that emitted it.
+        transaction: B256,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Batch data does not hash to what the Inbox committed to.
+    #[error("data of batch {index}: expected hash {expected}, found {found}")]
+    DataMismatch {
+        /// The batch.
+        index: u64,
+        /// The committed hash.
+        expected: B256,
+        /// The hash of what was served.
+        found: B256,
+    },
+    /// Live L1 differs from `rollup.json`.
+    #[error("rollup config: {what} is {found}, expected {expected}")]
+    ConfigMismatch {
+        /// The field.
+        what: &'static str,
+        /// What `rollup.json` says.
+        expected: String,
+        /// What L1 says.
+        found: String,
+    },
+    /// A settings, key or artifact file cannot be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A signing key is absent or malformed. Never quotes the key.
+    #[error("key from {place}: {reason}")]
+    Key {
+        /// Name of the environment variable, or path of the keystore.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A request that can never succeed: a bad URL, too many blobs, data above the limit.
+    #[error("{what}: {reason}")]
+    Invalid {
+        /// The setting or argument.
+        what: &'static str,
+        /// Why it cannot be used.
+        reason: String,
+    },
+}
+
+impl L1Error {
+    /// What the caller does next.
+    pub const fn action(&self) -> Action {
+        match self {
+            Self::Transport { .. }
+            | Self::Missing { .. }
+            | Self::ChangedWhileReading { .. }
+            | Self::BlobsUnavailable { .. }
+            | Self::NotIncluded { .. }
+            | Self::Refused { .. } => Action::Retry,
+            Self::ReorgTooDeep { .. } | Self::IndexGap { .. } => Action::Reset,
+            Self::Reverted { .. }
+            | Self::Replaced { .. }
+            | Self::InsufficientFunds { .. }
+            | Self::GasAboveCap { .. } => Action::Reconsider,
+            Self::AccumulatorMismatch { .. }
+            | Self::BadEvent { .. }
+            | Self::DataMismatch { .. }
+            | Self::ConfigMismatch { .. }
+            | Self::File { .. }
+            | Self::Key { .. }
+            | Self::Invalid { .. } => Action::Fatal,
+        }
+    }
+
+    /// The decoded revert reason, when the call was refused by a contract.
+    pub const fn revert(&self) -> Option<&ContractRevert> {
+        match self {
+            Self::Reverted { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Wraps a transport failure with the name of the request.
+    pub(crate) const fn transport(what: &'static str) -> impl FnOnce(TransportError) -> Self {
+        move |source| Self::Transport { what, source }
+    }
+
+    /// Wraps a failed contract view with its name.
+    pub(crate) fn view(what: &'static str) -> impl FnOnce(alloy::contract::Error) -> Self {
+        move |error| match error {
+            alloy::contract::Error::TransportError(source) => Self::Transport { what, source },
+            other => Self::Invalid { what, reason: other.to_string() },
+        }
+    }
+}
+
+/// The node's own error answer, when the failure is one.
+pub(crate) fn error_payload(error: &TransportError) -> Option<&ErrorPayload> {
+    match error {
+        RpcError::<TransportErrorKind>::ErrorResp(payload) => Some(payload),
+        _ => None,
+    }
+}

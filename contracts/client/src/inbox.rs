@@ -1,0 +1,197 @@
+//! The Inbox contract, one function per call.
+//!
+//! In: arguments as the protocol names them. Out: receipts of confirmed transactions, and views at
+//! the latest L1 block. Which call to make is decided by the callers; this file only makes it.
+
+use alloy::{
+    eips::{BlockId, eip4844::Blob},
+    providers::DynProvider,
+    rpc::types::TransactionReceipt,
+    sol_types::SolCall,
+};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use gainsay_derivation::{MAX_BLOBS, MAX_CALLDATA_BYTES};
+
+use crate::{
+    L1Client, L1Error,
+    bindings::IInbox::{self, IInboxInstance},
+    transaction::L1Call,
+    tx_sender::TxSender,
+};
+
+/// The position that a batch is posted at; the contract refuses it at any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchPosition {
+    /// Index of the batch.
+    pub index: u64,
+    /// Deposits read when the batch ends.
+    pub deposits_read: u64,
+    /// `depositAcc[deposits_read]` on the L1 chain that the batch was built on.
+    pub deposit_acc: B256,
+}
+
+/// A transaction from L1 to L2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DepositRequest {
+    /// L2 recipient; ignored for a creation.
+    pub to: Address,
+    /// Wei minted on L2 to the sender, paid on L1.
+    pub mint: U256,
+    /// Wei sent on L2 from the sender to `to`.
+    pub value: U256,
+    /// L2 gas limit.
+    pub gas_limit: u64,
+    /// Whether `data` is init code.
+    pub is_creation: bool,
+    /// L2 call data.
+    pub data: Bytes,
+}
+
+/// The Inbox at its address.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    contract: IInboxInstance<DynProvider>,
+}
+
+impl Inbox {
+    /// The Inbox at `address`.
+    pub fn new(client: &L1Client, address: Address) -> Self {
+        Self { contract: IInbox::new(address, client.provider().clone()) }
+    }
+
+    /// Its address.
+    pub const fn address(&self) -> Address {
+        *self.contract.address()
+    }
+
+    /// The call that posts a batch as calldata.
+    ///
+    /// # Errors
+    /// [`L1Error::Invalid`] when `data` exceeds what the contract takes.
+    pub fn batch_calldata_call(&self, at: BatchPosition, data: Bytes) -> Result<L1Call, L1Error> {
+        if data.len() > MAX_CALLDATA_BYTES {
+            return Err(L1Error::Invalid {
+                what: "batch calldata",
+                reason: format!("found {} bytes, at most {MAX_CALLDATA_BYTES}", data.len()),
+            });
+        }
+        let call = IInbox::postBatchCall {
+            expectedIndex: at.index,
+            depositsRead: at.deposits_read,
+            expectedDepositAcc: at.deposit_acc,
+            data,
+        };
+        Ok(self.call(&call))
+    }
+
+    /// The call that posts a batch as blobs.
+    ///
+    /// # Errors
+    /// [`L1Error::Invalid`] when there is no blob or there are more than six.
+    pub fn batch_blobs_call(&self, at: BatchPosition, blobs: Vec<Blob>) -> Result<L1Call, L1Error> {
+        if !(1..=MAX_BLOBS).contains(&blobs.len()) {
+            return Err(L1Error::Invalid {
+                what: "batch blobs",
+                reason: format!("found {}, expected 1 to {MAX_BLOBS}", blobs.len()),
+            });
+        }
+        let call = IInbox::postBlobBatchCall {
+            expectedIndex: at.index,
+            depositsRead: at.deposits_read,
+            expectedDepositAcc: at.deposit_acc,
+        };
+        Ok(self.call(&call).with_blobs(blobs))
+    }
+
+    /// Posts a batch as calldata.
+    ///
+    /// # Errors
+    /// As [`Self::batch_calldata_call`] and [`TxSender::send`].
+    pub async fn post_batch_calldata(
+        &self,
+        sender: &TxSender,
+        at: BatchPosition,
+        data: Bytes,
+    ) -> Result<TransactionReceipt, L1Error> {
+        sender.send(self.batch_calldata_call(at, data)?).await
+    }
+
+    /// Posts a batch as blobs.
+    ///
+    /// # Errors
+    /// As [`Self::batch_blobs_call`] and [`TxSender::send`].
+    pub async fn post_batch_blobs(
+        &self,
+        sender: &TxSender,
+        at: BatchPosition,
+        blobs: Vec<Blob>,
+    ) -> Result<TransactionReceipt, L1Error> {
+        sender.send(self.batch_blobs_call(at, blobs)?).await
+    }
+
+    /// Appends a batch of deposits alone; the contract takes it once one of them is overdue.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn force_include(
+        &self,
+        sender: &TxSender,
+        deposits_read: u64,
+    ) -> Result<TransactionReceipt, L1Error> {
+        let call = IInbox::forceIncludeCall { depositsRead: deposits_read };
+        sender.send(self.call(&call)).await
+    }
+
+    /// Enqueues a transaction from L1 to L2, from the sender's own address.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn deposit_transaction(
+        &self,
+        sender: &TxSender,
+        request: DepositRequest,
+    ) -> Result<TransactionReceipt, L1Error> {
+        let call = IInbox::depositTransactionCall {
+            to: request.to,
+            value: request.value,
+            gasLimit: request.gas_limit,
+            isCreation: request.is_creation,
+            data: request.data,
+        };
+        sender.send(self.call(&call).with_value(request.mint)).await
+    }
+
+    /// Number of batches posted.
+    pub async fn batch_count(&self) -> Result<u64, L1Error> {
+        self.contract.batchCount().call().await.map_err(L1Error::view("batchCount"))
+    }
+
+    /// Number of deposits enqueued.
+    pub async fn deposit_count(&self) -> Result<u64, L1Error> {
+        self.contract.depositCount().call().await.map_err(L1Error::view("depositCount"))
+    }
+
+    /// Number of deposits that the batches have read.
+    pub async fn deposits_read(&self) -> Result<u64, L1Error> {
+        self.contract.depositsRead().call().await.map_err(L1Error::view("depositsRead"))
+    }
+
+    /// `batchAcc[n]` at L1 block `at`.
+    pub async fn batch_acc(&self, n: u64, at: BlockId) -> Result<B256, L1Error> {
+        self.contract.batchAcc(n).block(at).call().await.map_err(L1Error::view("batchAcc"))
+    }
+
+    /// `depositAcc[n]` at L1 block `at`.
+    pub async fn deposit_acc(&self, n: u64, at: BlockId) -> Result<B256, L1Error> {
+        self.contract.depositAcc(n).block(at).call().await.map_err(L1Error::view("depositAcc"))
+    }
+
+    /// Everything else: the generated bindings.
+    pub const fn contract(&self) -> &IInboxInstance<DynProvider> {
+        &self.contract
+    }
+
+    fn call(&self, call: &impl SolCall) -> L1Call {
+        L1Call::new(self.address(), call.abi_encode())
+    }
+}

@@ -1,0 +1,493 @@
+//! Sends the transactions of one key to L1 and stays with each until it is confirmed.
+//!
+//! In: [`L1Call`]s. Out: the receipt of a successful, confirmed transaction. One transaction is in
+//! flight at a time: further calls wait their turn in order of arrival. A transaction that L1 does
+//! not include is replaced with higher fees; one that a reorg or a node dropped is sent again; a
+//! nonce taken by a foreign transaction is reported, never guessed around. Every wait is bounded.
+//!
+//! Each call is dry-run first, so that a call the contract refuses costs nothing. Blobs always go
+//! with EIP-7594 cell proofs: L1 is at Osaka or later, where nodes take nothing else.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use alloy::{
+    eips::{BlockId, eip7825::MAX_TX_GAS_LIMIT_OSAKA},
+    providers::Provider,
+    rpc::types::TransactionReceipt,
+    signers::local::PrivateKeySigner,
+    transports::TransportError,
+};
+use alloy_primitives::{Address, B256, U256};
+use tokio::sync::Mutex;
+use tracing::{debug, info, warn};
+
+use crate::{
+    L1BlockRef, L1Client, L1Error,
+    error::error_payload,
+    fees::{FeeLimits, TxFees},
+    revert::ContractRevert,
+    transaction::{L1Call, PreparedCall},
+};
+
+/// Most broadcasts of one call: the first and its replacements.
+const BROADCASTS_MAX: usize = 24;
+/// Polls in a row that must see a foreign nonce before the call is given up.
+const REPLACED_POLLS: u32 = 3;
+/// Tries to find a nonce that the node takes.
+const NONCE_TRIES_MAX: u32 = 3;
+
+/// What to do at the first call with transactions of the key that are pending from before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PendingNonce {
+    /// Leave them alone and queue behind them. For keys that others use too.
+    #[default]
+    Queue,
+    /// Take their nonces by outbidding them. For keys that belong to this process alone, whose
+    /// calls name the position they expect, so that it does not matter which one is included.
+    Replace,
+}
+
+/// Settings of a [`TxSender`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxSenderConfig {
+    /// L1 blocks that must hold or follow the transaction; 1 is satisfied by inclusion.
+    pub confirmations: u64,
+    /// Pause between two looks at L1.
+    pub poll_interval: Duration,
+    /// Fees are raised when so many L1 blocks passed without inclusion.
+    pub bump_after_blocks: u64,
+    /// Fees are raised when this time passed without inclusion.
+    pub bump_after: Duration,
+    /// A call not included within this time fails with [`L1Error::NotIncluded`].
+    pub time_limit: Duration,
+    /// Percent added to estimated gas.
+    pub gas_margin_percent: u64,
+    /// Limits on fees.
+    pub fee_limits: FeeLimits,
+    /// Pending transactions from before.
+    pub pending: PendingNonce,
+}
+
+impl Default for TxSenderConfig {
+    fn default() -> Self {
+        Self {
+            confirmations: 1,
+            poll_interval: Duration::from_millis(500),
+            bump_after_blocks: 3,
+            bump_after: Duration::from_secs(40),
+            time_limit: Duration::from_secs(600),
+            gas_margin_percent: 20,
+            fee_limits: FeeLimits::default(),
+            pending: PendingNonce::default(),
+        }
+    }
+}
+
+/// The sender of one key. Clones share the key's queue; make one per key and process.
+#[derive(Clone, Debug)]
+pub struct TxSender {
+    client: L1Client,
+    signer: PrivateKeySigner,
+    chain_id: u64,
+    config: Arc<TxSenderConfig>,
+    last: Arc<Mutex<Option<LastCall>>>,
+}
+
+/// How the previous call of this process ended; decides the next nonce.
+#[derive(Clone, Copy, Debug)]
+struct LastCall {
+    nonce: u64,
+    hash: B256,
+    fees: TxFees,
+}
+
+/// The call being sent.
+#[derive(Debug)]
+struct InFlight {
+    call: PreparedCall,
+    gas_limit: u64,
+    nonce: u64,
+    /// Hashes of every broadcast: any of them may be included.
+    hashes: Vec<B256>,
+    /// Fees and bytes of the last broadcast.
+    fees: TxFees,
+    raw: Vec<u8>,
+    /// Time and L1 block of the last broadcast.
+    sent_at: Instant,
+    sent_at_block: u64,
+}
+
+/// What one look at L1 shows of the call in flight.
+#[derive(Debug)]
+enum Observation {
+    Included(Box<TransactionReceipt>),
+    NonceTaken,
+    Pending,
+    Dropped,
+}
+
+/// How a node answered a broadcast.
+enum BroadcastOutcome {
+    Accepted,
+    Underpriced,
+    NonceTooLow,
+}
+
+impl TxSender {
+    /// A sender for `signer`. Asks L1 for its chain id.
+    ///
+    /// # Errors
+    /// [`L1Error::Transport`] when L1 does not answer.
+    pub async fn new(
+        client: L1Client,
+        signer: PrivateKeySigner,
+        config: TxSenderConfig,
+    ) -> Result<Self, L1Error> {
+        let chain_id = client.chain_id().await?;
+        Ok(Self { client, signer, chain_id, config: Arc::new(config), last: Arc::default() })
+    }
+
+    /// The account that signs.
+    pub const fn address(&self) -> Address {
+        self.signer.address()
+    }
+
+    /// The connection it sends through.
+    pub const fn client(&self) -> &L1Client {
+        &self.client
+    }
+
+    /// Sends a call and waits until it is confirmed. Returns the receipt of a success.
+    ///
+    /// # Errors
+    /// [`L1Error::Reverted`] with the decoded reason when the dry run or the mined transaction
+    /// reverts; [`L1Error::Replaced`], [`L1Error::InsufficientFunds`], [`L1Error::GasAboveCap`];
+    /// [`L1Error::NotIncluded`] after the time limit; transport errors while the first broadcast
+    /// has not been made. After `NotIncluded` the next call takes the same nonce and outbids it.
+    pub async fn send(&self, call: L1Call) -> Result<TransactionReceipt, L1Error> {
+        let call = prepare(call).await?;
+        let mut last = self.last.lock().await;
+        let gas_limit = self.dry_run(&call).await?;
+        let mut flight = self.launch(call, gas_limit, last.as_ref()).await?;
+        let outcome = self.follow(&mut flight).await;
+        let hash = outcome.as_ref().map_or(flight.last_hash(), |receipt| receipt.transaction_hash);
+        *last = Some(LastCall { nonce: flight.nonce, hash, fees: flight.fees });
+        let receipt = outcome?;
+        if receipt.status() {
+            return Ok(receipt);
+        }
+        Err(self.mined_revert(&flight, &receipt).await)
+    }
+
+    /// Runs the call without sending it.
+    ///
+    /// # Errors
+    /// The same [`L1Error::Reverted`] as [`Self::send`].
+    pub async fn simulate(&self, call: L1Call) -> Result<(), L1Error> {
+        let call = prepare(call).await?;
+        let request = call.simulation(self.address());
+        match self.client.provider().call(request).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(revert_or("eth_call", call.target(), error)),
+        }
+    }
+
+    /// Gas limit of the call, found by running it on the node.
+    async fn dry_run(&self, call: &PreparedCall) -> Result<u64, L1Error> {
+        let request = call.simulation(self.address());
+        let estimate = match self.client.provider().estimate_gas(request).await {
+            Ok(gas) => gas,
+            Err(error) => return Err(revert_or("eth_estimateGas", call.target(), error)),
+        };
+        if estimate > MAX_TX_GAS_LIMIT_OSAKA {
+            return Err(L1Error::GasAboveCap { needed: estimate, max: MAX_TX_GAS_LIMIT_OSAKA });
+        }
+        let margin = estimate.saturating_mul(self.config.gas_margin_percent) / 100;
+        let limit = call.gas_limit.unwrap_or_else(|| estimate.saturating_add(margin));
+        Ok(limit.min(MAX_TX_GAS_LIMIT_OSAKA))
+    }
+
+    /// Makes the first broadcast.
+    async fn launch(
+        &self,
+        call: PreparedCall,
+        gas_limit: u64,
+        last: Option<&LastCall>,
+    ) -> Result<InFlight, L1Error> {
+        let asked = self.client.fees().await?;
+        let limits = &self.config.fee_limits;
+        let mut fees = TxFees::first(&asked, limits, call.carries_blobs());
+        let head = self.client.latest().await?;
+        for _ in 0..NONCE_TRIES_MAX {
+            let nonce = self.next_nonce(last).await?;
+            if let Some(last) = last.filter(|last| last.nonce == nonce) {
+                fees = outbid(&fees, &last.fees);
+            }
+            self.check_balance(&call, gas_limit, &fees).await?;
+            for _ in 0..BROADCASTS_MAX {
+                let (hash, raw) =
+                    call.sign(&self.signer, self.chain_id, nonce, gas_limit, &fees)?;
+                match self.broadcast(nonce, hash, &raw).await? {
+                    BroadcastOutcome::Accepted => {
+                        info!(%hash, nonce, gas_limit, ?fees, "sent L1 transaction");
+                        let (sent_at, sent_at_block) = (Instant::now(), head.number);
+                        let hashes = vec![hash];
+                        return Ok(InFlight {
+                            call,
+                            gas_limit,
+                            nonce,
+                            hashes,
+                            fees,
+                            raw,
+                            sent_at,
+                            sent_at_block,
+                        });
+                    }
+                    BroadcastOutcome::NonceTooLow => break,
+                    BroadcastOutcome::Underpriced => {
+                        fees = fees.bumped(&asked, limits).ok_or_else(|| L1Error::Refused {
+                            nonce,
+                            reason: "underpriced at the highest fees allowed".to_owned(),
+                        })?;
+                    }
+                }
+            }
+        }
+        let reason = "the node's nonce of the account is not the one it accepts".to_owned();
+        Err(L1Error::Refused { nonce: self.transaction_count(BlockId::latest()).await?, reason })
+    }
+
+    /// Looks at L1 until the call is confirmed, replaced or out of time.
+    async fn follow(&self, flight: &mut InFlight) -> Result<TransactionReceipt, L1Error> {
+        let started = Instant::now();
+        let mut foreign_polls = 0;
+        loop {
+            let observed = match self.client.latest().await {
+                Ok(head) => self.observe(flight).await.map(|seen| (head, seen)),
+                Err(error) => Err(error),
+            };
+            let mut included = false;
+            match observed {
+                Ok((head, Observation::Included(receipt))) => {
+                    included = true;
+                    foreign_polls = 0;
+                    if self.is_confirmed(&receipt, &head).await.unwrap_or(false) {
+                        return Ok(*receipt);
+                    }
+                }
+                Ok((_, Observation::NonceTaken)) => {
+                    foreign_polls += 1;
+                    if foreign_polls >= REPLACED_POLLS {
+                        return Err(L1Error::Replaced {
+                            from: self.address(),
+                            nonce: flight.nonce,
+                            hash: flight.last_hash(),
+                        });
+                    }
+                }
+                Ok((head, seen)) => {
+                    foreign_polls = 0;
+                    self.keep_alive(flight, &head, &seen).await;
+                }
+                Err(error) => warn!(%error, "cannot look after L1 transaction, trying again"),
+            }
+            if !included && started.elapsed() >= self.config.time_limit {
+                return Err(L1Error::NotIncluded {
+                    hash: flight.last_hash(),
+                    nonce: flight.nonce,
+                    waited_secs: started.elapsed().as_secs(),
+                });
+            }
+            tokio::time::sleep(self.config.poll_interval).await;
+        }
+    }
+
+    /// Replaces a transaction that waits too long and sends a dropped one again. Failures are left
+    /// to the next look.
+    async fn keep_alive(&self, flight: &mut InFlight, head: &L1BlockRef, seen: &Observation) {
+        let blocks = head.number.saturating_sub(flight.sent_at_block);
+        let overdue = blocks >= self.config.bump_after_blocks
+            || flight.sent_at.elapsed() >= self.config.bump_after;
+        let result = if overdue && flight.hashes.len() < BROADCASTS_MAX {
+            self.replace(flight, head).await
+        } else if matches!(seen, Observation::Dropped) {
+            let hash = flight.last_hash();
+            debug!(%hash, "L1 node dropped the transaction, sending it again");
+            self.broadcast(flight.nonce, hash, &flight.raw).await.map(|_| ())
+        } else {
+            Ok(())
+        };
+        if let Err(error) = result {
+            warn!(%error, nonce = flight.nonce, "L1 transaction not sent again");
+        }
+    }
+
+    /// Broadcasts the call with higher fees.
+    async fn replace(&self, flight: &mut InFlight, head: &L1BlockRef) -> Result<(), L1Error> {
+        flight.sent_at = Instant::now();
+        flight.sent_at_block = head.number;
+        let asked = self.client.fees().await?;
+        let Some(fees) = flight.fees.bumped(&asked, &self.config.fee_limits) else {
+            warn!(nonce = flight.nonce, fees = ?flight.fees, "L1 transaction waits at the fee limit");
+            return Ok(());
+        };
+        let (hash, raw) =
+            flight.call.sign(&self.signer, self.chain_id, flight.nonce, flight.gas_limit, &fees)?;
+        // A pool that finds it underpriced still makes the next replacement start from here.
+        let outcome = self.broadcast(flight.nonce, hash, &raw).await?;
+        flight.fees = fees;
+        if matches!(outcome, BroadcastOutcome::Accepted) {
+            info!(%hash, nonce = flight.nonce, ?fees, "replaced L1 transaction with higher fees");
+            flight.hashes.push(hash);
+            flight.raw = raw;
+        }
+        Ok(())
+    }
+
+    async fn observe(&self, flight: &InFlight) -> Result<Observation, L1Error> {
+        for hash in flight.hashes.iter().rev() {
+            if let Some(receipt) = self.receipt(*hash).await? {
+                return Ok(Observation::Included(Box::new(receipt)));
+            }
+        }
+        if self.transaction_count(BlockId::latest()).await? > flight.nonce {
+            return Ok(Observation::NonceTaken);
+        }
+        let known = self.client.provider().get_transaction_by_hash(flight.last_hash()).await;
+        let known = known.map_err(L1Error::transport("eth_getTransactionByHash"))?;
+        Ok(if known.is_some() { Observation::Pending } else { Observation::Dropped })
+    }
+
+    /// Whether enough blocks lie on the receipt's block, and that block is still canonical.
+    async fn is_confirmed(
+        &self,
+        receipt: &TransactionReceipt,
+        head: &L1BlockRef,
+    ) -> Result<bool, L1Error> {
+        let (Some(number), Some(hash)) = (receipt.block_number, receipt.block_hash) else {
+            return Ok(false);
+        };
+        if (head.number + 1).saturating_sub(number) < self.config.confirmations {
+            return Ok(false);
+        }
+        let canonical = self.client.block_by_number(number).await?;
+        Ok(canonical.is_some_and(|block| block.hash == hash))
+    }
+
+    /// The nonce of the next call.
+    async fn next_nonce(&self, last: Option<&LastCall>) -> Result<u64, L1Error> {
+        let mined = self.transaction_count(BlockId::latest()).await?;
+        let Some(last) = last else {
+            return match self.config.pending {
+                PendingNonce::Replace => Ok(mined),
+                PendingNonce::Queue => self.transaction_count(BlockId::pending()).await,
+            };
+        };
+        // A node behind a load balancer may not yet count the last call, which another confirmed.
+        if mined <= last.nonce && self.receipt(last.hash).await?.is_some() {
+            return Ok(last.nonce + 1);
+        }
+        Ok(mined)
+    }
+
+    async fn transaction_count(&self, block: BlockId) -> Result<u64, L1Error> {
+        let count = self.client.provider().get_transaction_count(self.address()).block_id(block);
+        count.await.map_err(L1Error::transport("eth_getTransactionCount"))
+    }
+
+    async fn receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, L1Error> {
+        let receipt = self.client.provider().get_transaction_receipt(hash).await;
+        receipt.map_err(L1Error::transport("eth_getTransactionReceipt"))
+    }
+
+    async fn check_balance(
+        &self,
+        call: &PreparedCall,
+        gas_limit: u64,
+        fees: &TxFees,
+    ) -> Result<(), L1Error> {
+        let cost = fees.cost_max(gas_limit, call.versioned_hashes.len());
+        let needed = call.value.saturating_add(U256::from(cost));
+        let balance = self.client.provider().get_balance(self.address()).await;
+        let balance = balance.map_err(L1Error::transport("eth_getBalance"))?;
+        if balance < needed {
+            return Err(L1Error::InsufficientFunds { from: self.address(), balance, needed });
+        }
+        Ok(())
+    }
+
+    async fn broadcast(
+        &self,
+        nonce: u64,
+        hash: B256,
+        raw: &[u8],
+    ) -> Result<BroadcastOutcome, L1Error> {
+        let Err(error) = self.client.provider().send_raw_transaction(raw).await else {
+            return Ok(BroadcastOutcome::Accepted);
+        };
+        let Some(payload) = error_payload(&error) else {
+            return Err(L1Error::Transport { what: "eth_sendRawTransaction", source: error });
+        };
+        debug!(%hash, nonce, message = %payload.message, "L1 node answered the broadcast");
+        let message = payload.message.to_lowercase();
+        if message.contains("already known") || message.contains("already imported") {
+            Ok(BroadcastOutcome::Accepted)
+        } else if message.contains("underpriced") {
+            Ok(BroadcastOutcome::Underpriced)
+        } else if message.contains("nonce too low") || message.contains("nonce is too low") {
+            Ok(BroadcastOutcome::NonceTooLow)
+        } else {
+            Err(L1Error::Refused { nonce, reason: payload.message.to_string() })
+        }
+    }
+
+    /// The reason of a mined revert, found by running the call on the block before.
+    async fn mined_revert(&self, flight: &InFlight, receipt: &TransactionReceipt) -> L1Error {
+        let request = flight.call.simulation(self.address());
+        let parent = receipt.block_number.unwrap_or_default().saturating_sub(1);
+        let replay = self.client.provider().call(request).block(parent.into()).await;
+        let reason = match replay {
+            Ok(_) => None,
+            Err(error) => error_payload(&error).and_then(ContractRevert::from_payload),
+        };
+        L1Error::Reverted {
+            to: flight.call.target(),
+            hash: Some(receipt.transaction_hash),
+            reason: reason.unwrap_or(ContractRevert::Unknown(Default::default())),
+        }
+    }
+}
+
+impl InFlight {
+    fn last_hash(&self) -> B256 {
+        *self.hashes.last().expect("a call in flight was broadcast at least once")
+    }
+}
+
+async fn prepare(call: L1Call) -> Result<PreparedCall, L1Error> {
+    if call.blobs.is_empty() {
+        return PreparedCall::new(call);
+    }
+    tokio::task::spawn_blocking(move || PreparedCall::new(call))
+        .await
+        .map_err(|error| L1Error::Invalid { what: "blob proofs", reason: error.to_string() })?
+}
+
+fn revert_or(what: &'static str, to: Address, error: TransportError) -> L1Error {
+    match error_payload(&error).and_then(ContractRevert::from_payload) {
+        Some(reason) => L1Error::Reverted { to, hash: None, reason },
+        None => L1Error::Transport { what, source: error },
+    }
+}
+
+/// Fees that beat both what L1 asks for and a transaction of ours that holds the nonce.
+fn outbid(first: &TxFees, held: &TxFees) -> TxFees {
+    TxFees {
+        fee_max: first.fee_max.max(held.fee_max),
+        priority_fee: first.priority_fee.max(held.priority_fee),
+        blob_fee: first.blob_fee.map(|fee| fee.max(held.blob_fee.unwrap_or_default())),
+    }
+}
