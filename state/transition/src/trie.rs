@@ -38,6 +38,8 @@ mod hostile_tests;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]
+mod state_tests;
+#[cfg(test)]
 mod test_store;
 #[cfg(test)]
 mod vector_tests;

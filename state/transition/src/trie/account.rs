@@ -1,0 +1,72 @@
+//! Accounts: what a block changes of them, and the leaf that the account trie holds.
+
+use alloc::vec::Vec;
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
+
+/// What an account holds beside its storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Transactions sent, or contracts created.
+    pub nonce: u64,
+    /// Balance in wei.
+    pub balance: U256,
+    /// Keccak hash of the code; the hash of nothing when there is none.
+    pub code_hash: B256,
+}
+
+impl Default for Account {
+    /// An account that holds nothing: its code hash is the hash of nothing, not zero.
+    fn default() -> Self {
+        Self { nonce: 0, balance: U256::ZERO, code_hash: KECCAK256_EMPTY }
+    }
+}
+
+/// What one block makes of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountChange {
+    /// The account.
+    pub address: Address,
+    /// Its new value, also when only its storage changed; `None` deletes it.
+    pub account: Option<Account>,
+    /// New values of changed slots, by slot; zero deletes. Any order, no slot twice.
+    pub storage: Vec<(U256, U256)>,
+}
+
+/// The leaf of an account: RLP of `[nonce, balance, storage_root, code_hash]` (Yellow Paper 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct TrieAccount {
+    /// Transactions sent, or contracts created.
+    pub nonce: u64,
+    /// Balance in wei.
+    pub balance: U256,
+    /// Root of the account's storage trie.
+    pub storage_root: B256,
+    /// Keccak hash of the code.
+    pub code_hash: B256,
+}
+
+impl TrieAccount {
+    /// The leaf of `account` with this storage.
+    pub const fn new(account: Account, storage_root: B256) -> Self {
+        let Account { nonce, balance, code_hash } = account;
+        Self { nonce, balance, storage_root, code_hash }
+    }
+
+    /// The account without its storage.
+    pub const fn account(&self) -> Account {
+        Account { nonce: self.nonce, balance: self.balance, code_hash: self.code_hash }
+    }
+
+    /// Decodes the value of a leaf, whole.
+    pub fn from_leaf(leaf: &[u8]) -> alloy_rlp::Result<Self> {
+        alloy_rlp::decode_exact(leaf)
+    }
+
+    /// Encodes the value of a leaf.
+    pub fn to_leaf(&self) -> Bytes {
+        let mut leaf = Vec::with_capacity(self.length());
+        self.encode(&mut leaf);
+        leaf.into()
+    }
+}

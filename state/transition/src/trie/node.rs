@@ -1,0 +1,224 @@
+//! One node: its RLP and the hex-prefix coding of its path.
+//!
+//! In: bytes of unknown origin. Out: borrowed parts of them, or the defect. And back: parts in,
+//! RLP out. A node is one of (Yellow Paper, appendix D):
+//!
+//! | node | RLP |
+//! |---|---|
+//! | leaf | `[hex_prefix(path, flag 2), value]` |
+//! | extension | `[hex_prefix(path, flag 0), link]` |
+//! | branch | `[link; 16] ++ [value]` |
+//!
+//! A link is the RLP of the child itself when that is below 32 bytes, else of its keccak hash.
+
+use alloc::vec::Vec;
+use alloy_primitives::{B256, Bytes};
+use alloy_rlp::{EMPTY_STRING_CODE, Encodable, Header};
+use alloy_trie::{Nibbles, nodes::RlpNode};
+
+use super::{KEY_NIBBLES_MAX, NodeDefect};
+
+/// Length of the RLP of a hash. A node within its parent is shorter than 32, so lengths tell.
+const HASH_LINK_LEN: usize = 33;
+
+/// How a parent names a child: nothing, a hash of 33 bytes, or the child itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link<'r>(&'r [u8]);
+
+impl<'r> Link<'r> {
+    /// No child.
+    pub(super) const EMPTY: Self = Self(&[]);
+
+    /// The link that a node's RLP made.
+    pub(super) fn of(node: &'r RlpNode) -> Self {
+        Self(node.as_slice())
+    }
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The hash, unless the child is absent or within its parent.
+    pub(super) fn hash(self) -> Option<B256> {
+        if self.0.len() == HASH_LINK_LEN { self.0.get(1..).map(B256::from_slice) } else { None }
+    }
+
+    /// The RLP of a child within its parent.
+    pub(super) fn inline(self) -> Bytes {
+        Bytes::copy_from_slice(self.0)
+    }
+
+    pub(super) fn owned(self) -> RlpNode {
+        // A link is at most 33 bytes long, by `parse`.
+        RlpNode::from_raw(self.0).unwrap_or_default()
+    }
+
+    /// Takes one link off the front of `items`.
+    fn parse(items: &mut &'r [u8]) -> Result<Self, NodeDefect> {
+        let whole = *items;
+        let header = Header::decode(items).map_err(NodeDefect::Rlp)?;
+        *items = items.get(header.payload_length..).ok_or(NodeDefect::Link)?;
+        let item = whole.get(..whole.len() - items.len()).ok_or(NodeDefect::Link)?;
+        match (header.list, header.payload_length) {
+            (false, 0) => Ok(Self::EMPTY),
+            (false, 32) => Ok(Self(item)),
+            (true, _) if item.len() < 32 => Ok(Self(item)),
+            _ => Err(NodeDefect::Link),
+        }
+    }
+}
+
+/// A decoded node that borrows from its RLP.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "mostly branches, on the stack for one call")]
+pub(super) enum Node<'r> {
+    Leaf { path: Nibbles, value: &'r [u8] },
+    Extension { path: Nibbles, child: Link<'r> },
+    Branch { children: [Link<'r>; 16], value: &'r [u8] },
+}
+
+impl<'r> Node<'r> {
+    /// Decodes the node that stands `depth` nibbles down. No path through it leads below
+    /// [`KEY_NIBBLES_MAX`], except a branch at that depth, whose children no key reaches.
+    pub(super) fn decode(rlp: &'r [u8], depth: usize) -> Result<Self, NodeDefect> {
+        let mut rest = rlp;
+        let mut items = Header::decode_bytes(&mut rest, true).map_err(NodeDefect::Rlp)?;
+        if !rest.is_empty() {
+            return Err(NodeDefect::Rlp(alloy_rlp::Error::UnexpectedLength));
+        }
+        // A leaf and an extension end after two items, a branch does not.
+        let mut probe = items;
+        for found in 0..2 {
+            if probe.is_empty() {
+                return Err(NodeDefect::ItemCount { found });
+            }
+            let header = Header::decode(&mut probe).map_err(NodeDefect::Rlp)?;
+            probe = probe.get(header.payload_length..).ok_or(NodeDefect::Link)?;
+        }
+        if probe.is_empty() {
+            return Self::decode_short(items, depth);
+        }
+        let mut children = [Link::EMPTY; 16];
+        for (count, child) in children.iter_mut().enumerate() {
+            if items.is_empty() {
+                return Err(NodeDefect::ItemCount { found: count });
+            }
+            *child = Link::parse(&mut items)?;
+        }
+        if items.is_empty() {
+            return Err(NodeDefect::ItemCount { found: 16 });
+        }
+        let value = Header::decode_bytes(&mut items, false).map_err(NodeDefect::Rlp)?;
+        if !items.is_empty() {
+            return Err(NodeDefect::ItemCount { found: 18 });
+        }
+        Ok(Self::Branch { children, value })
+    }
+
+    fn decode_short(mut items: &'r [u8], depth: usize) -> Result<Self, NodeDefect> {
+        let prefix = Header::decode_bytes(&mut items, false).map_err(NodeDefect::Rlp)?;
+        let (path, is_leaf) = decode_path(prefix)?;
+        if depth.saturating_add(path.len()) > KEY_NIBBLES_MAX {
+            return Err(NodeDefect::TooDeep);
+        }
+        if is_leaf {
+            let value = Header::decode_bytes(&mut items, false).map_err(NodeDefect::Rlp)?;
+            if value.is_empty() {
+                return Err(NodeDefect::EmptyLeaf);
+            }
+            return Ok(Self::Leaf { path, value });
+        }
+        let child = Link::parse(&mut items)?;
+        if path.is_empty() || child.is_empty() {
+            return Err(NodeDefect::EmptyExtension);
+        }
+        Ok(Self::Extension { path, child })
+    }
+}
+
+/// Hex-prefix: the high nibble of the first byte is 2 for a leaf, plus 1 for an odd path, whose
+/// first nibble is then the low one; of an even path the low one is zero.
+fn decode_path(prefix: &[u8]) -> Result<(Nibbles, bool), NodeDefect> {
+    let (&first, rest) = prefix.split_first().ok_or(NodeDefect::HexPrefix)?;
+    let (flag, low) = (first >> 4, first & 0xf);
+    let is_odd = flag & 1 == 1;
+    let len = rest.len().saturating_mul(2).saturating_add(usize::from(is_odd));
+    if flag > 3 || (!is_odd && low != 0) || len > KEY_NIBBLES_MAX {
+        return Err(NodeDefect::HexPrefix);
+    }
+    let mut path = Nibbles::unpack(rest);
+    if is_odd {
+        let tail = core::mem::take(&mut path);
+        path.push(low);
+        path.extend(&tail);
+    }
+    Ok((path, flag & 2 != 0))
+}
+
+/// A path in hex-prefix coding, at most 33 bytes.
+struct HexPrefix {
+    bytes: [u8; 33],
+    len: usize,
+}
+
+impl HexPrefix {
+    fn new(path: &Nibbles, is_leaf: bool) -> Self {
+        let mut bytes = [0; 33];
+        let flag = if is_leaf { 0x20 } else { 0 };
+        let even = if path.len() % 2 == 1 {
+            bytes[0] = flag | 0x10 | path.get_unchecked(0);
+            path.slice(1..)
+        } else {
+            bytes[0] = flag;
+            *path
+        };
+        let len = even.byte_len();
+        even.pack_to(&mut bytes[1..=len]);
+        Self { bytes, len: len + 1 }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// The RLP of a leaf.
+pub(super) fn encode_leaf(path: &Nibbles, value: &[u8]) -> Bytes {
+    let prefix = HexPrefix::new(path, true);
+    let mut rlp = list(prefix.as_slice().length() + value.length());
+    prefix.as_slice().encode(&mut rlp);
+    value.encode(&mut rlp);
+    rlp.into()
+}
+
+/// The RLP of an extension.
+pub(super) fn encode_extension(path: &Nibbles, child: &RlpNode) -> Bytes {
+    let prefix = HexPrefix::new(path, false);
+    let mut rlp = list(prefix.as_slice().length() + child.len());
+    prefix.as_slice().encode(&mut rlp);
+    rlp.extend_from_slice(child);
+    rlp.into()
+}
+
+/// The RLP of a branch. An empty `value` is none.
+pub(super) fn encode_branch(children: &[Link<'_>; 16], value: &[u8]) -> Bytes {
+    let links_len: usize = children.iter().map(|child| child.0.len().max(1)).sum();
+    let mut rlp = list(links_len + value.length());
+    for child in children {
+        if child.is_empty() {
+            rlp.push(EMPTY_STRING_CODE);
+        } else {
+            rlp.extend_from_slice(child.0);
+        }
+    }
+    value.encode(&mut rlp);
+    rlp.into()
+}
+
+/// A buffer of the exact size with the header of a list of `payload_length` bytes in it.
+fn list(payload_length: usize) -> Vec<u8> {
+    let header = Header { list: true, payload_length };
+    let mut rlp = Vec::with_capacity(header.length() + payload_length);
+    header.encode(&mut rlp);
+    rlp
+}
