@@ -1,0 +1,108 @@
+//! Checkpoints: the whole store at one block, as hard links.
+//!
+//! In: the order to make one. Out: the folder `checkpoints/<number>` beside the database, which
+//! costs next to nothing until files that it links are compacted away. It is complete or absent: it
+//! is made under another name and renamed.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rocksdb::checkpoint::Checkpoint;
+
+use crate::{
+    error::StoreError,
+    store::{Store, StoreOptions},
+};
+
+/// Ends the name of a checkpoint that is being made.
+const UNFINISHED: &str = "unfinished";
+
+impl Store {
+    /// Makes a checkpoint of the newest block; one of the same number is replaced. Commits wait for
+    /// as long as the unflushed writes take to flush.
+    pub fn checkpoint(&self) -> Result<PathBuf, StoreError> {
+        self.check_writable()?;
+        let _writer = self.inner.writer.lock();
+        let number = self.head_header()?.header.number;
+        let folder = self.checkpoints_folder();
+        fs::create_dir_all(&folder).map_err(io("create folder", &folder))?;
+        let finished = folder.join(number.to_string());
+        let unfinished = folder.join(format!("{number}.{UNFINISHED}"));
+        remove(&unfinished)?;
+        Checkpoint::new(&self.inner.tables.db)
+            .and_then(|checkpoint| checkpoint.create_checkpoint(&unfinished))
+            .map_err(|source| StoreError::Database { action: "make a checkpoint", source })?;
+        remove(&finished)?;
+        fs::rename(&unfinished, &finished).map_err(io("rename checkpoint", &finished))?;
+        Ok(finished)
+    }
+
+    /// All finished checkpoints, oldest block first.
+    pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+        let folder = self.checkpoints_folder();
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(io("list folder", &folder))? {
+            let path = entry.map_err(io("list folder", &folder))?.path();
+            let number = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+            if let Some(number) = number {
+                found.push((number, path));
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Removes all checkpoints but the newest `keep`, and what unfinished ones left.
+    pub fn prune_checkpoints(&self, keep: usize) -> Result<(), StoreError> {
+        self.check_writable()?;
+        let _writer = self.inner.writer.lock();
+        let mut finished = self.checkpoints()?;
+        finished.truncate(finished.len().saturating_sub(keep));
+        for (_, path) in finished {
+            remove(&path)?;
+        }
+        let folder = self.checkpoints_folder();
+        if !folder.exists() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(&folder).map_err(io("list folder", &folder))? {
+            let path = entry.map_err(io("list folder", &folder))?.path();
+            if path.extension().is_some_and(|it| it == UNFINISHED) {
+                remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a checkpoint for reading: every read works as on the store at that block.
+    pub fn open_checkpoint(
+        path: impl AsRef<Path>,
+        options: &StoreOptions,
+    ) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        Self::open_database(path, path, options, true)
+    }
+
+    fn checkpoints_folder(&self) -> PathBuf {
+        self.inner.path.join("checkpoints")
+    }
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { action, path, source }
+}

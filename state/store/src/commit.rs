@@ -1,0 +1,255 @@
+//! Commits blocks: one atomic write each.
+//!
+//! In: a sealed block that follows the head. Out: header, body, receipts, indexes, flat state, trie
+//! nodes, undo record and the new head, all or nothing. It does not check the block's roots.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use alloy_primitives::Bytes;
+use gainsay_derivation::Cursor;
+use gainsay_transition::SealedBlock;
+use rocksdb::WriteBatch;
+
+use crate::{
+    block_records::{
+        StoredHeader, TransactionLocation, encode_account, encode_body, encode_header,
+        encode_receipts, encode_slot,
+    },
+    error::StoreError,
+    l1_records::CursorRecord,
+    l1_update::L1Update,
+    store::{Head, Heads, META_GENESIS, META_HEADS, Store, Tip},
+    tables::{StateKey, Table},
+    undo::UndoRecord,
+};
+
+/// Undo records that one commit deletes at most, so that a smaller window does not stall it.
+const PRUNED_PER_COMMIT_MAX: u64 = 64;
+
+/// New values by key, `None` deletes. Ascending, no key twice.
+type StateChanges = Vec<(StateKey, Option<Bytes>)>;
+
+impl Store {
+    /// Writes block 0. Does nothing when the store has it already.
+    ///
+    /// Errors: [`StoreError::GenesisMismatch`] when the store holds another chain.
+    pub fn init_genesis(&self, block: &SealedBlock) -> Result<(), StoreError> {
+        self.check_writable()?;
+        let _writer = self.inner.writer.lock();
+        if let Some(found) = self.genesis_hash()? {
+            if found == block.hash {
+                return Ok(());
+            }
+            let path = self.inner.path.clone();
+            return Err(StoreError::GenesisMismatch { path, found, expected: block.hash });
+        }
+        check_parts(block)?;
+        if block.header.number != 0 {
+            return Err(malformed(block, "the genesis block must have number 0"));
+        }
+        let head = Head { number: 0, hash: block.hash };
+        let heads = Heads { latest: head, safe: head, finalized: head };
+        let tables = &self.inner.tables;
+        let mut batch = WriteBatch::default();
+        let changes = state_changes(block)?;
+        self.put_block(&mut batch, block, &changes)?;
+        let cursor = CursorRecord { cursor: Cursor::default(), output_root: block.output_root };
+        batch.put_cf(tables.cf(Table::Cursors), head.number.to_be_bytes(), cursor.encode());
+        batch.put_cf(tables.cf(Table::Meta), META_GENESIS, block.hash);
+        batch.put_cf(tables.cf(Table::Meta), META_HEADS, heads.encode());
+        self.write(batch, true)?;
+        for (key, value) in changes {
+            self.inner.hot.insert(key, value);
+        }
+        let mut tip = self.inner.tip.write();
+        *tip = Tip { heads, header: Some(stored_header(block)), oldest_state: 0, ..*tip };
+        Ok(())
+    }
+
+    /// Writes the block after the head, atomically. With `sync` it is on the disk when this returns;
+    /// without, it survives the end of the process, and a loss of power takes back at most the
+    /// newest blocks, whole ones.
+    ///
+    /// Errors: [`StoreError::NotNextBlock`], [`StoreError::MalformedBlock`]; nothing is written.
+    pub fn commit_block(&self, block: &SealedBlock, sync: bool) -> Result<(), StoreError> {
+        self.commit(block, None, sync)
+    }
+
+    /// As [`Self::commit_block`], with an update of L1 records in the same write. Cursors and heads
+    /// of the update may name the new block.
+    pub fn commit_derived(
+        &self,
+        block: &SealedBlock,
+        update: &L1Update,
+        sync: bool,
+    ) -> Result<(), StoreError> {
+        self.commit(block, Some(update), sync)
+    }
+
+    fn commit(
+        &self,
+        block: &SealedBlock,
+        update: Option<&L1Update>,
+        sync: bool,
+    ) -> Result<(), StoreError> {
+        self.check_writable()?;
+        let inner = &*self.inner;
+        let _writer = inner.writer.lock();
+        let tip = self.check_next(block)?;
+        check_parts(block)?;
+        let number = block.header.number;
+        let changes = state_changes(block)?;
+        let previous = inner.latest_many(changes.iter().map(|(key, _)| key))?;
+        let entries = changes.iter().zip(&previous);
+        let undo = Arc::new(UndoRecord::encode(
+            number,
+            entries.map(|((key, _), value)| (key, value.as_ref().map(|value| &value[..]))),
+        ));
+        drop(previous);
+
+        let mut batch = WriteBatch::default();
+        self.put_block(&mut batch, block, &changes)?;
+        batch.put_cf(inner.tables.cf(Table::Undo), number.to_be_bytes(), undo.blob());
+        let header = stored_header(block);
+        let mut next = Tip { header: Some(Arc::clone(&header)), ..tip };
+        next.heads.latest = Head { number, hash: block.hash };
+        next.oldest_state = self.prune_undo(&mut batch, next.oldest_state, number);
+        if let Some(update) = update {
+            self.put_l1_update(&mut batch, update, &mut next)?;
+        }
+        batch.put_cf(inner.tables.cf(Table::Meta), META_HEADS, next.heads.encode());
+
+        // The order of what follows is what `latest.rs` relies on.
+        inner.undo.announce(undo);
+        inner.announced.store(number, Ordering::SeqCst);
+        let written = self.write(batch, sync);
+        if written.is_ok() {
+            for (key, value) in changes {
+                inner.hot.insert(key, value);
+            }
+        } else {
+            inner.announced.store(number.saturating_sub(1), Ordering::SeqCst);
+        }
+        inner.undo.settle(written.is_ok());
+        written?;
+        inner.committed.store(number, Ordering::SeqCst);
+        *inner.tip.write() = next;
+        Ok(())
+    }
+
+    fn check_next(&self, block: &SealedBlock) -> Result<Tip, StoreError> {
+        let tip = self.inner.tip.read().clone();
+        if tip.header.is_none() {
+            return Err(self.no_genesis());
+        }
+        let head = tip.heads.latest;
+        if block.header.number != head.number.saturating_add(1)
+            || block.header.parent_hash != head.hash
+        {
+            return Err(StoreError::NotNextBlock {
+                number: block.header.number,
+                parent_hash: block.header.parent_hash,
+                head: head.number,
+                head_hash: head.hash,
+            });
+        }
+        Ok(tip)
+    }
+
+    /// Everything of a block but its undo record and the heads.
+    fn put_block(
+        &self,
+        batch: &mut WriteBatch,
+        block: &SealedBlock,
+        changes: &StateChanges,
+    ) -> Result<(), StoreError> {
+        let tables = &self.inner.tables;
+        let number = block.header.number;
+        let key = number.to_be_bytes();
+        batch.put_cf(tables.cf(Table::Headers), key, encode_header(block));
+        batch.put_cf(tables.cf(Table::Numbers), block.hash, key);
+        batch.put_cf(tables.cf(Table::Bodies), key, encode_body(&block.transactions));
+        batch.put_cf(tables.cf(Table::Receipts), key, encode_receipts(&block.receipts));
+        let transactions = tables.cf(Table::Transactions);
+        for (index, tx) in block.transactions.iter().enumerate() {
+            let index = u32::try_from(index)
+                .map_err(|_| malformed(block, "it has more than 2^32 transactions"))?;
+            let location = TransactionLocation { block: number, index };
+            batch.put_cf(transactions, tx.hash, location.encode());
+        }
+        for (hash, code) in &block.diff.codes {
+            batch.put_cf(tables.cf(Table::Code), hash, code);
+        }
+        for group in changes.chunk_by(|(a, _), (b, _)| a.split().0 == b.split().0) {
+            let Some((first, _)) = group.first() else { continue };
+            let cf = tables.cf(first.split().0);
+            for (key, value) in group {
+                match value {
+                    Some(value) => batch.put_cf(cf, key.split().1, value),
+                    None => batch.delete_cf(cf, key.split().1),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes records that fell out of the window; returns the oldest state that stays.
+    fn prune_undo(&self, batch: &mut WriteBatch, oldest_state: u64, number: u64) -> u64 {
+        let target = number.saturating_sub(self.inner.history_blocks);
+        let target = target.min(oldest_state.saturating_add(PRUNED_PER_COMMIT_MAX));
+        let cf = self.inner.tables.cf(Table::Undo);
+        for pruned in oldest_state..target {
+            batch.delete_cf(cf, pruned.saturating_add(1).to_be_bytes());
+        }
+        target.max(oldest_state)
+    }
+}
+
+fn stored_header(block: &SealedBlock) -> Arc<StoredHeader> {
+    Arc::new(StoredHeader {
+        header: block.header.clone(),
+        hash: block.hash,
+        output_root: block.output_root,
+        l1_fee_params: block.l1_fee_params,
+    })
+}
+
+const fn malformed(block: &SealedBlock, reason: &'static str) -> StoreError {
+    StoreError::MalformedBlock { number: block.header.number, reason }
+}
+
+fn check_parts(block: &SealedBlock) -> Result<(), StoreError> {
+    if block.header.hash_slow() != block.hash {
+        return Err(malformed(block, "its hash is not that of its header"));
+    }
+    if block.transactions.len() != block.receipts.len() {
+        return Err(malformed(block, "it has not one receipt a transaction"));
+    }
+    Ok(())
+}
+
+/// All changes of flat state and trie nodes, as they are stored.
+fn state_changes(block: &SealedBlock) -> Result<StateChanges, StoreError> {
+    let diff = &block.diff;
+    let slots: usize = diff.accounts.iter().map(|change| change.storage.len()).sum();
+    let mut changes = Vec::with_capacity(diff.accounts.len() + slots + block.nodes.len());
+    for change in &diff.accounts {
+        let value = change.account.as_ref().map(|account| encode_account(account).into());
+        changes.push((StateKey::account(change.address), value));
+    }
+    for change in &diff.accounts {
+        for (slot, value) in &change.storage {
+            let value = (!value.is_zero()).then(|| encode_slot(*value).into());
+            changes.push((StateKey::storage(change.address, *slot), value));
+        }
+    }
+    for (owner, path, node) in block.nodes.iter() {
+        changes.push((StateKey::node(owner, path), node.cloned()));
+    }
+    // Stable, because it is the sort that makes use of the order that is there.
+    changes.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if changes.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Err(malformed(block, "it changes an account, a slot or a node twice"));
+    }
+    Ok(changes)
+}

@@ -1,0 +1,338 @@
+//! L1 records: one atomic update of all of them, and their reads.
+//!
+//! In: what was read from the inbox, how far blocks were derived from it, or where a reorg of L1
+//! cut it. Out: the tables `deposits`, `batches`, `l1_blocks`, `cursors` and the heads `safe` and
+//! `finalized`, changed together.
+//!
+//! Invariants, kept by every update and by every rewind: indices have no holes; every block up to
+//! `safe` has a cursor and no later one has; the cursor of `safe` lies within the batches and
+//! deposits on record; a batch has `derived` only if all its blocks are safe.
+
+use gainsay_derivation::Cursor;
+use rocksdb::WriteBatch;
+
+use crate::{
+    block_records::decode_header,
+    error::StoreError,
+    l1_records::{BatchRecord, CursorRecord, DepositRecord, DerivedBlocks, L1BlockRef},
+    store::{Head, META_HEADS, Store, Tip},
+    tables::{Table, number_from_key},
+};
+
+/// Changes of L1 records, applied in the order of the fields, all or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct L1Update {
+    /// Removes the L1 blocks from this number on.
+    pub truncate_l1_blocks: Option<u64>,
+    /// Removes the L1 blocks below this number: too old for a reorg.
+    pub prune_l1_blocks: Option<u64>,
+    /// Removes the deposits from this index on.
+    pub truncate_deposits: Option<u64>,
+    /// Removes the batches from this index on.
+    pub truncate_batches: Option<u64>,
+    /// L1 blocks to add, in any order.
+    pub l1_blocks: Vec<L1BlockRef>,
+    /// Deposits to add; indices go on where the table ends.
+    pub deposits: Vec<DepositRecord>,
+    /// Batches to add; indices go on where the table ends.
+    pub batches: Vec<BatchRecord>,
+    /// L2 blocks of batches (by index) that are safe with this update.
+    pub derived: Vec<(u64, DerivedBlocks)>,
+    /// Cursors of L2 blocks (by number) that become safe.
+    pub cursors: Vec<(u64, Cursor)>,
+    /// New safe block. When it moves back, the cursors behind it are removed.
+    pub safe: Option<u64>,
+    /// New finalized block; it never moves back.
+    pub finalized: Option<u64>,
+}
+
+impl Store {
+    /// Applies an update atomically.
+    pub fn apply(&self, update: &L1Update, sync: bool) -> Result<(), StoreError> {
+        self.check_writable()?;
+        let _writer = self.inner.writer.lock();
+        let mut next = self.inner.tip.read().clone();
+        let mut batch = WriteBatch::default();
+        self.put_l1_update(&mut batch, update, &mut next)?;
+        let cf = self.inner.tables.cf(Table::Meta);
+        batch.put_cf(cf, META_HEADS, next.heads.encode());
+        self.write(batch, sync)?;
+        *self.inner.tip.write() = next;
+        Ok(())
+    }
+
+    /// Sets the safe head: a block that has a cursor.
+    pub fn set_safe(&self, number: u64) -> Result<(), StoreError> {
+        self.apply(&L1Update { safe: Some(number), ..Default::default() }, false)
+    }
+
+    /// Sets the finalized head.
+    pub fn set_finalized(&self, number: u64) -> Result<(), StoreError> {
+        self.apply(&L1Update { finalized: Some(number), ..Default::default() }, false)
+    }
+
+    /// Number of deposits on record, and so the index of the next one.
+    pub fn deposit_count(&self) -> u64 {
+        self.inner.tip.read().deposits
+    }
+
+    /// Number of batches on record, and so the index of the next one.
+    pub fn batch_count(&self) -> u64 {
+        self.inner.tip.read().batches
+    }
+
+    /// A deposit by index.
+    pub fn deposit(&self, index: u64) -> Result<Option<DepositRecord>, StoreError> {
+        self.read(Table::Deposits, index.to_be_bytes(), DepositRecord::decode)
+    }
+
+    /// The deposits with indices `from..to`, as far as they are on record.
+    pub fn deposits(&self, from: u64, to: u64) -> Result<Vec<DepositRecord>, StoreError> {
+        self.range(Table::Deposits, from, to, |_, value| DepositRecord::decode(value))
+    }
+
+    /// A batch by index.
+    pub fn batch(&self, index: u64) -> Result<Option<BatchRecord>, StoreError> {
+        self.read(Table::Batches, index.to_be_bytes(), BatchRecord::decode)
+    }
+
+    /// The batches with indices `from..to`, as far as they are on record.
+    pub fn batches(&self, from: u64, to: u64) -> Result<Vec<BatchRecord>, StoreError> {
+        self.range(Table::Batches, from, to, |_, value| BatchRecord::decode(value))
+    }
+
+    /// The cursor and output root of a safe block; `None` when it is not safe.
+    pub fn cursor(&self, number: u64) -> Result<Option<CursorRecord>, StoreError> {
+        self.read(Table::Cursors, number.to_be_bytes(), CursorRecord::decode)
+    }
+
+    /// The cursors of the blocks `from..to` with their numbers, as far as they are safe.
+    pub fn cursors(&self, from: u64, to: u64) -> Result<Vec<(u64, CursorRecord)>, StoreError> {
+        self.range(Table::Cursors, from, to, |number, value| {
+            Ok((number, CursorRecord::decode(value)?))
+        })
+    }
+
+    /// An L1 block on record.
+    pub fn l1_block(&self, number: u64) -> Result<Option<L1BlockRef>, StoreError> {
+        let decode = |value: &[u8]| L1BlockRef::decode(number, value);
+        self.read(Table::L1Blocks, number.to_be_bytes(), decode)
+    }
+
+    /// The L1 blocks with numbers `from..to`, as far as they are on record.
+    pub fn l1_blocks(&self, from: u64, to: u64) -> Result<Vec<L1BlockRef>, StoreError> {
+        self.range(Table::L1Blocks, from, to, L1BlockRef::decode)
+    }
+
+    /// The newest L1 block on record.
+    pub fn l1_head(&self) -> Result<Option<L1BlockRef>, StoreError> {
+        let Some((key, value)) = self.inner.tables.last(Table::L1Blocks)? else { return Ok(None) };
+        let number = number_from_key(Table::L1Blocks, &key)?;
+        L1BlockRef::decode(number, &value)
+            .map(Some)
+            .map_err(|reason| StoreError::corrupt(Table::L1Blocks.name(), key, reason))
+    }
+
+    fn range<T>(
+        &self,
+        table: Table,
+        from: u64,
+        to: u64,
+        decode: impl Fn(u64, &[u8]) -> Result<T, String>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        for item in self.inner.tables.scan(table, &from.to_be_bytes()) {
+            let (key, value) = item?;
+            let number = number_from_key(table, &key)?;
+            if number >= to {
+                break;
+            }
+            let decoded = decode(number, &value)
+                .map_err(|reason| StoreError::corrupt(table.name(), key, reason))?;
+            found.push(decoded);
+        }
+        Ok(found)
+    }
+
+    /// Adds an update to a write; `next` holds the heads and counts before it and then after it.
+    pub(crate) fn put_l1_update(
+        &self,
+        batch: &mut WriteBatch,
+        update: &L1Update,
+        next: &mut Tip,
+    ) -> Result<(), StoreError> {
+        if next.header.is_none() {
+            return Err(self.no_genesis());
+        }
+        self.put_cuts(batch, update, next);
+        self.put_records(batch, update, next)?;
+        for (number, cursor) in &update.cursors {
+            let output_root = self.output_root(*number, next)?;
+            let record = CursorRecord { cursor: *cursor, output_root };
+            let cf = self.inner.tables.cf(Table::Cursors);
+            batch.put_cf(cf, number.to_be_bytes(), record.encode());
+        }
+        self.put_heads(batch, update, next)
+    }
+
+    fn put_cuts(&self, batch: &mut WriteBatch, update: &L1Update, next: &mut Tip) {
+        let tables = &self.inner.tables;
+        let (start, end) = (0_u64.to_be_bytes(), u64::MAX.to_be_bytes());
+        if let Some(from) = update.truncate_l1_blocks {
+            batch.delete_range_cf(tables.cf(Table::L1Blocks), from.to_be_bytes(), end);
+        }
+        if let Some(below) = update.prune_l1_blocks {
+            batch.delete_range_cf(tables.cf(Table::L1Blocks), start, below.to_be_bytes());
+        }
+        if let Some(from) = update.truncate_deposits {
+            batch.delete_range_cf(tables.cf(Table::Deposits), from.to_be_bytes(), end);
+            next.deposits = next.deposits.min(from);
+        }
+        if let Some(from) = update.truncate_batches {
+            batch.delete_range_cf(tables.cf(Table::Batches), from.to_be_bytes(), end);
+            next.batches = next.batches.min(from);
+        }
+    }
+
+    fn put_records(
+        &self,
+        batch: &mut WriteBatch,
+        update: &L1Update,
+        next: &mut Tip,
+    ) -> Result<(), StoreError> {
+        let tables = &self.inner.tables;
+        for block in &update.l1_blocks {
+            batch.put_cf(tables.cf(Table::L1Blocks), block.number.to_be_bytes(), block.encode());
+        }
+        for record in &update.deposits {
+            let index = record.deposit.index;
+            check_index(Table::Deposits, index, &mut next.deposits)?;
+            batch.put_cf(tables.cf(Table::Deposits), index.to_be_bytes(), record.encode());
+        }
+        for record in &update.batches {
+            let index = record.header.index;
+            check_index(Table::Batches, index, &mut next.batches)?;
+            batch.put_cf(tables.cf(Table::Batches), index.to_be_bytes(), record.encode());
+        }
+        for (index, derived) in &update.derived {
+            let added = update.batches.iter().find(|record| record.header.index == *index);
+            let record = match added {
+                Some(record) => Some(record.clone()),
+                None => self.batch(*index)?,
+            };
+            let record = record.filter(|_| *index < next.batches).ok_or({
+                StoreError::IndexNotNext {
+                    table: Table::Batches.name(),
+                    index: *index,
+                    next: next.batches,
+                }
+            })?;
+            let record = BatchRecord { derived: Some(*derived), ..record };
+            batch.put_cf(tables.cf(Table::Batches), index.to_be_bytes(), record.encode());
+        }
+        Ok(())
+    }
+
+    fn put_heads(
+        &self,
+        batch: &mut WriteBatch,
+        update: &L1Update,
+        next: &mut Tip,
+    ) -> Result<(), StoreError> {
+        let before = next.heads;
+        let cursor_of = |number: u64| -> Result<Cursor, StoreError> {
+            match update.cursors.iter().rev().find(|(block, _)| *block == number) {
+                Some((_, cursor)) => Ok(*cursor),
+                None => match self.cursor(number)? {
+                    Some(record) => Ok(record.cursor),
+                    None => Err(StoreError::CursorMissing { number }),
+                },
+            }
+        };
+        let safe = update.safe.unwrap_or(before.safe.number);
+        let finalized = update.finalized.unwrap_or(before.finalized.number);
+        let latest = before.latest.number;
+        if finalized > safe || safe > latest || finalized < before.finalized.number {
+            return Err(StoreError::HeadsOutOfOrder {
+                latest,
+                safe,
+                finalized,
+                finalized_before: before.finalized.number,
+            });
+        }
+        if let Some((number, _)) = update.cursors.iter().find(|(number, _)| *number > safe) {
+            return Err(StoreError::CursorNotSafe { number: *number, safe });
+        }
+        for number in before.safe.number.saturating_add(1)..safe {
+            cursor_of(number)?;
+        }
+        let cursor = cursor_of(safe)?;
+        let batches_needed = cursor.batch.saturating_add(u64::from(cursor.block > 0));
+        if batches_needed > next.batches || cursor.deposits_read > next.deposits {
+            return Err(StoreError::SafeBeyondL1 {
+                safe,
+                cursor,
+                batches: next.batches,
+                deposits: next.deposits,
+            });
+        }
+        if safe < before.safe.number {
+            self.put_safe_moved_back(batch, safe, cursor, next.batches)?;
+        }
+        next.heads.safe = self.head_at(safe, next)?;
+        next.heads.finalized = self.head_at(finalized, next)?;
+        Ok(())
+    }
+
+    /// Removes what says that blocks above `safe`, whose cursor is `cursor`, are derived.
+    pub(crate) fn put_safe_moved_back(
+        &self,
+        batch: &mut WriteBatch,
+        safe: u64,
+        cursor: Cursor,
+        batches: u64,
+    ) -> Result<(), StoreError> {
+        let tables = &self.inner.tables;
+        let (start, end) = (safe.saturating_add(1).to_be_bytes(), u64::MAX.to_be_bytes());
+        batch.delete_range_cf(tables.cf(Table::Cursors), start, end);
+        for record in self.batches(cursor.batch, batches)? {
+            if record.derived.is_none() {
+                break;
+            }
+            let index = record.header.index;
+            let record = BatchRecord { derived: None, ..record };
+            batch.put_cf(tables.cf(Table::Batches), index.to_be_bytes(), record.encode());
+        }
+        Ok(())
+    }
+
+    fn head_at(&self, number: u64, next: &Tip) -> Result<Head, StoreError> {
+        let heads = next.heads;
+        if let Some(head) =
+            [heads.latest, heads.safe, heads.finalized].into_iter().find(|it| it.number == number)
+        {
+            return Ok(head);
+        }
+        let hash = self
+            .block_hash(number)?
+            .ok_or(StoreError::BlockUnknown { number, head: heads.latest.number })?;
+        Ok(Head { number, hash })
+    }
+
+    fn output_root(&self, number: u64, next: &Tip) -> Result<alloy_primitives::B256, StoreError> {
+        if let Some(header) = next.header.as_ref().filter(|it| it.header.number == number) {
+            return Ok(header.output_root);
+        }
+        let header = self.read(Table::Headers, number.to_be_bytes(), decode_header)?;
+        let head = next.heads.latest.number;
+        Ok(header.ok_or(StoreError::BlockUnknown { number, head })?.output_root)
+    }
+}
+
+fn check_index(table: Table, index: u64, next: &mut u64) -> Result<(), StoreError> {
+    if index != *next {
+        return Err(StoreError::IndexNotNext { table: table.name(), index, next: *next });
+    }
+    *next = next.saturating_add(1);
+    Ok(())
+}
