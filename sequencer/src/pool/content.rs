@@ -1,0 +1,346 @@
+//! What is in the pool: all transactions by hash, and each sender's queue.
+//!
+//! In: checked transactions, accounts at new heads. Out: which were taken in, which were dropped.
+//! It holds the bounds of the whole pool and decides who is dropped for whom. It reads no state and
+//! takes no lock: the pool holds it under one.
+
+use std::{collections::hash_map::Entry, sync::Arc};
+
+use alloy_primitives::{
+    Address, B256,
+    map::{AddressMap, B256Map},
+};
+use gainsay_transition::trie::Account;
+
+use super::{
+    error::PoolError,
+    eviction::{Candidate, Candidates, Rank},
+    limits::PoolLimits,
+    pooled_tx::{L1Price, PooledTx},
+    sender_queue::{Place, SenderQueue},
+};
+
+/// Sweeps for expired transactions in one expiry time.
+const SWEEPS_PER_EXPIRY: u64 = 16;
+
+/// What the pool knows of the head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Height.
+    pub(crate) number: u64,
+    /// Seconds.
+    pub(crate) timestamp: u64,
+    /// Base fee of the block after it, in wei.
+    pub(crate) next_base_fee: u64,
+    /// Price of L1 data in force.
+    pub(crate) l1_price: L1Price,
+}
+
+/// The transactions of the pool.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) limits: PoolLimits,
+    pub(crate) head: Head,
+    /// Counts heads and resets: an account read before it changed must be read again.
+    pub(crate) generation: u64,
+    by_hash: B256Map<Arc<PooledTx>>,
+    senders: AddressMap<SenderQueue>,
+    executable: usize,
+    memory_bytes: usize,
+    arrivals: u64,
+    swept_at: u64,
+    /// Built when the pool is full, dropped when ranks change.
+    candidates: Option<Candidates>,
+}
+
+impl Content {
+    /// An empty pool at `head`.
+    pub(crate) fn new(limits: PoolLimits, head: Head) -> Self {
+        Self {
+            limits,
+            head,
+            generation: 0,
+            by_hash: B256Map::default(),
+            senders: AddressMap::default(),
+            executable: 0,
+            memory_bytes: 0,
+            arrivals: 0,
+            swept_at: head.timestamp,
+            candidates: None,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
+    pub(crate) const fn executable_len(&self) -> usize {
+        self.executable
+    }
+
+    pub(crate) const fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    pub(crate) fn get(&self, hash: &B256) -> Option<&Arc<PooledTx>> {
+        self.by_hash.get(hash)
+    }
+
+    pub(crate) fn queue(&self, sender: Address) -> Option<&SenderQueue> {
+        self.senders.get(&sender)
+    }
+
+    pub(crate) fn queues(&self) -> impl Iterator<Item = (&Address, &SenderQueue)> {
+        self.senders.iter()
+    }
+
+    /// Takes `tx` in, dropping what is worth less if the pool is full. `account` is the sender's
+    /// at the head; it is not looked at when the sender has transactions here.
+    ///
+    /// Returns whether it could run now.
+    pub(crate) fn insert(&mut self, mut tx: PooledTx, account: Account) -> Result<bool, PoolError> {
+        if self.by_hash.contains_key(&tx.hash()) {
+            return Err(PoolError::AlreadyKnown);
+        }
+        self.arrivals += 1;
+        (tx.arrival, tx.arrived_at) = (self.arrivals, self.head.timestamp);
+        let (sender, nonce) = (tx.sender(), tx.nonce());
+        let (place, replaced) = match self.senders.get(&sender) {
+            Some(queue) => {
+                let place = queue.admit(&tx, self.head.l1_price, &self.limits)?;
+                (place, queue.get(nonce).cloned())
+            }
+            None => {
+                let queue = SenderQueue::new(account);
+                (queue.admit(&tx, self.head.l1_price, &self.limits)?, None)
+            }
+        };
+        self.make_room(&tx, place, replaced.as_deref())?;
+        self.senders.entry(sender).or_insert_with(|| SenderQueue::new(account));
+        self.place(Arc::new(tx));
+        let next_nonce = self.queue(sender).map_or(0, SenderQueue::next_nonce);
+        Ok(nonce < next_nonce)
+    }
+
+    /// Puts a transaction into its sender's queue, which exists, and into the index.
+    fn place(&mut self, tx: Arc<PooledTx>) {
+        let sender = tx.sender();
+        self.by_hash.insert(tx.hash(), tx.clone());
+        self.memory_bytes += tx.memory_bytes();
+        let l1_price = self.head.l1_price;
+        let arrived = tx.clone();
+        self.change_queue(sender, |queue, limits| queue.insert(tx, l1_price, limits));
+        self.offer_candidate(arrived);
+    }
+
+    /// Changes one queue and keeps the counts right. Returns what was dropped.
+    fn change_queue(
+        &mut self,
+        sender: Address,
+        change: impl FnOnce(&mut SenderQueue, &PoolLimits) -> Vec<Arc<PooledTx>>,
+    ) -> Vec<Arc<PooledTx>> {
+        let Entry::Occupied(mut entry) = self.senders.entry(sender) else { return Vec::new() };
+        let queue = entry.get_mut();
+        let before = queue.executable_len();
+        let dropped = change(queue, &self.limits);
+        self.executable = self.executable - before + queue.executable_len();
+        if queue.len() == 0 {
+            entry.remove();
+        }
+        for tx in &dropped {
+            self.by_hash.remove(&tx.hash());
+            self.memory_bytes -= tx.memory_bytes();
+        }
+        dropped
+    }
+
+    // --- The bounds of the whole pool -------------------------------------------------------
+
+    fn is_above_bounds(&self, count_more: usize, bytes_more: usize) -> bool {
+        self.by_hash.len() + count_more > self.limits.count_max
+            || self.memory_bytes + bytes_more > self.limits.memory_bytes_max
+    }
+
+    /// Drops transactions of other senders that rank below `tx` until it fits. When it cannot fit,
+    /// nothing is dropped.
+    fn make_room(
+        &mut self,
+        tx: &PooledTx,
+        place: Place,
+        replaced: Option<&PooledTx>,
+    ) -> Result<(), PoolError> {
+        let count_more = usize::from(replaced.is_none());
+        let bytes_more =
+            tx.memory_bytes().saturating_sub(replaced.map_or(0, PooledTx::memory_bytes));
+        if !self.is_above_bounds(count_more, bytes_more) {
+            return Ok(());
+        }
+        let rank = Rank::new(tx, place, self.head.next_base_fee);
+        let mut candidates = self.candidates.take().unwrap_or_else(|| self.all_candidates());
+        // Its own sender's transactions may hold it up; they stay, and so do their entries.
+        let mut own = Vec::new();
+        let mut victims: Vec<(Arc<PooledTx>, Account)> = Vec::new();
+        let fits = loop {
+            if !self.is_above_bounds(count_more, bytes_more) {
+                break true;
+            }
+            let Some(worst) = candidates.pop() else { break false };
+            if !self.is_current(&worst) {
+                continue;
+            }
+            if worst.rank >= rank {
+                candidates.push(worst);
+                break false;
+            }
+            if worst.tx.sender() == tx.sender() {
+                own.push(worst);
+                continue;
+            }
+            let victim = worst.tx.sender();
+            let Some(account) = self.queue(victim).map(SenderQueue::account) else { continue };
+            self.remove_by_nonce(victim, worst.tx.nonce());
+            if let Some(tail) = self.tail_candidate(victim) {
+                candidates.push(tail);
+            }
+            victims.push((worst.tx, account));
+        };
+        candidates.extend(own);
+        self.candidates = Some(candidates);
+        if fits {
+            return Ok(());
+        }
+        for (victim, account) in victims.into_iter().rev() {
+            self.senders.entry(victim.sender()).or_insert_with(|| SenderQueue::new(account));
+            self.place(victim);
+        }
+        Err(PoolError::Full)
+    }
+
+    fn all_candidates(&self) -> Candidates {
+        let mut candidates = Vec::with_capacity(self.senders.len());
+        for (sender, queue) in &self.senders {
+            candidates.extend(self.tail_candidate(*sender));
+            candidates.extend(queue.queued().map(|tx| self.candidate(tx, Place::Queued)));
+        }
+        candidates.into()
+    }
+
+    fn candidate(&self, tx: &Arc<PooledTx>, place: Place) -> Candidate {
+        Candidate { rank: Rank::new(tx, place, self.head.next_base_fee), tx: tx.clone() }
+    }
+
+    fn tail_candidate(&self, sender: Address) -> Option<Candidate> {
+        let (tx, place) = self.queue(sender)?.tail()?;
+        Some(self.candidate(tx, place))
+    }
+
+    /// Whether a candidate is still in the pool, may still be dropped, and ranks as it did.
+    fn is_current(&self, candidate: &Candidate) -> bool {
+        let tx = &candidate.tx;
+        let Some(queue) = self.queue(tx.sender()) else { return false };
+        if !queue.get(tx.nonce()).is_some_and(|there| Arc::ptr_eq(there, tx)) {
+            return false;
+        }
+        let place = match queue.tail() {
+            Some((tail, place)) if Arc::ptr_eq(tail, tx) => place,
+            _ if tx.nonce() >= queue.next_nonce() => Place::Queued,
+            _ => return false,
+        };
+        Rank::new(tx, place, self.head.next_base_fee) == candidate.rank
+    }
+
+    /// Keeps the candidates complete after `tx` came in.
+    fn offer_candidate(&mut self, tx: Arc<PooledTx>) {
+        let Some(mut candidates) = self.candidates.take() else { return };
+        // Entries out of date are only thrown away when they come up; do not let them pile up.
+        if candidates.len() > 2 * self.by_hash.len() + 64 {
+            return;
+        }
+        let sender = tx.sender();
+        if self.queue(sender).is_some_and(|queue| tx.nonce() >= queue.next_nonce()) {
+            candidates.push(self.candidate(&tx, Place::Queued));
+        }
+        candidates.extend(self.tail_candidate(sender));
+        self.candidates = Some(candidates);
+    }
+
+    fn remove_by_nonce(&mut self, sender: Address, nonce: u64) {
+        let l1_price = self.head.l1_price;
+        self.change_queue(sender, |queue, limits| queue.remove(nonce, l1_price, limits));
+    }
+
+    // --- Changes from outside ---------------------------------------------------------------
+
+    /// Removes a transaction; its sender's later ones wait from now on.
+    pub(crate) fn remove(&mut self, hash: &B256) -> Option<Arc<PooledTx>> {
+        let tx = self.by_hash.get(hash)?.clone();
+        self.remove_by_nonce(tx.sender(), tx.nonce());
+        self.candidates = None;
+        Some(tx)
+    }
+
+    /// Moves to a new head: `account` gives the accounts that changed, for each sender here.
+    ///
+    /// Returns how many transactions were dropped.
+    pub(crate) fn set_head(
+        &mut self,
+        head: Head,
+        changed: impl Iterator<Item = (Address, Account)>,
+    ) -> usize {
+        let before = self.len();
+        self.generation += 1;
+        self.candidates = None;
+        let new_l1_price = head.l1_price != self.head.l1_price;
+        self.head = head;
+        let l1_price = head.l1_price;
+        if new_l1_price {
+            for sender in self.senders.keys().copied().collect::<Vec<_>>() {
+                self.change_queue(sender, |queue, limits| queue.set_l1_price(l1_price, limits));
+            }
+        }
+        for (sender, account) in changed {
+            self.change_queue(sender, |queue, limits| queue.set_account(account, l1_price, limits));
+        }
+        self.expire();
+        before - self.len()
+    }
+
+    /// Drops what has waited too long, now and then.
+    fn expire(&mut self) {
+        let (now, expiry) = (self.head.timestamp, self.limits.queued_expiry_secs);
+        if now < self.swept_at.saturating_add(expiry / SWEEPS_PER_EXPIRY) {
+            return;
+        }
+        self.swept_at = now;
+        let expired: Vec<(Address, u64)> = self
+            .senders
+            .values()
+            .flat_map(SenderQueue::queued)
+            .filter(|tx| now >= tx.arrived_at.saturating_add(expiry))
+            .map(|tx| (tx.sender(), tx.nonce()))
+            .collect();
+        for (sender, nonce) in expired {
+            self.remove_by_nonce(sender, nonce);
+        }
+    }
+
+    /// Checks that counts, bounds and queues agree; for tests.
+    #[cfg(test)]
+    pub(crate) fn assert_consistent(&self) {
+        assert!(self.by_hash.len() <= self.limits.count_max);
+        assert!(self.memory_bytes <= self.limits.memory_bytes_max);
+        let queues = self.senders.values();
+        assert_eq!(self.by_hash.len(), queues.clone().map(SenderQueue::len).sum::<usize>());
+        assert_eq!(self.executable, queues.clone().map(SenderQueue::executable_len).sum::<usize>());
+        let bytes = self.by_hash.values().map(|tx| tx.memory_bytes()).sum::<usize>();
+        assert_eq!(self.memory_bytes, bytes);
+        for queue in queues {
+            assert!(queue.len() > 0);
+            assert!(queue.executable_len() <= self.limits.executable_per_sender_max);
+            assert!(queue.queued().count() <= self.limits.queued_per_sender_max);
+            for tx in queue.executable_from(0, usize::MAX).chain(queue.queued()) {
+                assert!(self.by_hash.get(&tx.hash()).is_some_and(|it| Arc::ptr_eq(it, tx)));
+            }
+        }
+    }
+}

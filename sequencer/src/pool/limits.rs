@@ -1,0 +1,44 @@
+//! The bounds of the pool. Every queue of it is bounded by one of these.
+
+/// How much the pool takes in, and what it refuses outright.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Transactions in all.
+    pub count_max: usize,
+    /// Memory of all transactions, as accounted by `PooledTx::memory_bytes`.
+    pub memory_bytes_max: usize,
+    /// Executable transactions of one sender.
+    pub executable_per_sender_max: usize,
+    /// Transactions of one sender that wait for a missing nonce or for funds.
+    pub queued_per_sender_max: usize,
+    /// Bytes of one EIP-2718 encoding; geth's limit, so that wallets see no difference.
+    pub tx_bytes_max: usize,
+    /// Gas limit of one transaction, [EIP-7825](https://eips.ethereum.org/EIPS/eip-7825).
+    pub tx_gas_max: u64,
+    /// Lowest `maxPriorityFeePerGas` taken in, in wei.
+    pub priority_fee_min_wei: u128,
+    /// Percent by which a replacement must raise both fees.
+    pub replacement_bump_percent: u128,
+    /// Seconds, by the heads' timestamps, that a transaction may wait without being executable.
+    pub queued_expiry_secs: u64,
+    /// Whether legacy transactions without a chain id are taken. They can be replayed from any
+    /// chain; deterministic deployers need them, other users should not send them.
+    pub allow_unprotected: bool,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            count_max: 131_072,
+            memory_bytes_max: 256 << 20,
+            executable_per_sender_max: 4_096,
+            queued_per_sender_max: 64,
+            tx_bytes_max: 128 << 10,
+            tx_gas_max: 1 << 24,
+            priority_fee_min_wei: 0,
+            replacement_bump_percent: 10,
+            queued_expiry_secs: 3 * 3_600,
+            allow_unprotected: false,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A real chain for the pool's tests: a store in a temporary folder, executed and sealed blocks,
+//! wallets with keys.
+
+use std::collections::BTreeMap;
+
+use alloy::signers::{SignerSync, local::PrivateKeySigner};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxLegacy};
+use alloy_eips::eip2718::Encodable2718;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use gainsay_derivation::ChainConfig;
+use gainsay_store::{Store, StoreOptions};
+use gainsay_transition::{
+    BlockExecutor, ExecuteError, ExecutedBlock, GenesisAccount, HISTORY_STORAGE, L1_BLOCK,
+    MESSAGE_PASSER, RecoveredTx, SealedBlock, genesis, seal,
+};
+use op_alloy_consensus::OpTxEnvelope;
+
+use crate::pool::{Pool, PoolLimits};
+
+pub(crate) const GWEI: u128 = 1_000_000_000;
+pub(crate) const CHAIN_ID: u64 = 42_069;
+/// Wei that each wallet has in genesis.
+pub(crate) const FUNDS: u128 = 10_000_000_000 * GWEI;
+
+pub(crate) fn wallet(index: u64) -> PrivateKeySigner {
+    PrivateKeySigner::from_bytes(&keccak256(index.to_be_bytes())).unwrap()
+}
+
+/// What a wallet signs; the defaults are a plain transfer.
+#[derive(Clone, Debug)]
+pub(crate) struct TxPlan {
+    pub(crate) chain_id: u64,
+    pub(crate) nonce: u64,
+    pub(crate) gas: u64,
+    pub(crate) fee_cap: u128,
+    pub(crate) tip: u128,
+    pub(crate) to: TxKind,
+    pub(crate) value: u128,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Default for TxPlan {
+    fn default() -> Self {
+        Self {
+            chain_id: CHAIN_ID,
+            nonce: 0,
+            gas: 21_000,
+            fee_cap: 10 * GWEI,
+            tip: GWEI,
+            to: TxKind::Call(Address::repeat_byte(0x77)),
+            value: 1,
+            data: Vec::new(),
+        }
+    }
+}
+
+impl TxPlan {
+    pub(crate) fn sign(&self, key: &PrivateKeySigner) -> RecoveredTx {
+        let tx = TxEip1559 {
+            chain_id: self.chain_id,
+            nonce: self.nonce,
+            gas_limit: self.gas,
+            max_fee_per_gas: self.fee_cap,
+            max_priority_fee_per_gas: self.tip,
+            to: self.to,
+            value: U256::from(self.value),
+            input: self.data.clone().into(),
+            ..Default::default()
+        };
+        let signature = key.sign_hash_sync(&tx.signature_hash()).unwrap();
+        finish(OpTxEnvelope::Eip1559(tx.into_signed(signature)), key.address())
+    }
+
+    /// The same as a legacy transaction; without a chain id if `protected` is false.
+    pub(crate) fn sign_legacy(&self, key: &PrivateKeySigner, protected: bool) -> RecoveredTx {
+        let tx = TxLegacy {
+            chain_id: protected.then_some(self.chain_id),
+            nonce: self.nonce,
+            gas_limit: self.gas,
+            gas_price: self.fee_cap,
+            to: self.to,
+            value: U256::from(self.value),
+            input: self.data.clone().into(),
+        };
+        let signature = key.sign_hash_sync(&tx.signature_hash()).unwrap();
+        finish(OpTxEnvelope::Legacy(tx.into_signed(signature)), key.address())
+    }
+}
+
+pub(crate) fn finish(envelope: OpTxEnvelope, sender: Address) -> RecoveredTx {
+    let raw = envelope.encoded_2718().into();
+    RecoveredTx { sender, hash: envelope.tx_hash(), raw, envelope }
+}
+
+pub(crate) struct TestChain {
+    pub(crate) store: Store,
+    pub(crate) config: ChainConfig,
+    _dir: tempfile::TempDir,
+}
+
+impl TestChain {
+    /// A chain whose first `wallets` wallets have [`FUNDS`], with these accounts beside them.
+    pub(crate) fn new(wallets: u64, others: &[(Address, GenesisAccount)]) -> Self {
+        let config = ChainConfig {
+            chain_id: CHAIN_ID,
+            block_gas_limit: 30_000_000,
+            base_fee_change_denominator: 50,
+            elasticity: 2,
+            min_base_fee_wei: 1_000_000,
+            initial_base_fee_wei: 1_000_000_000,
+            sequencer_window_secs: 3_600,
+            sequencer_drift_secs: 600,
+        };
+        let code = |code: &[u8]| GenesisAccount {
+            nonce: 1,
+            code: Bytes::copy_from_slice(code),
+            ..Default::default()
+        };
+        let word = |value: u128| B256::from(U256::from(value));
+        let mut l1_block = code(&[0]);
+        // Base fee, scalars (blob, base), blob base fee: see contracts/genesis/predeploys.json.
+        l1_block.storage = BTreeMap::from([
+            (word(1), word(20 * GWEI)),
+            (word(3), word((1_014_213 << 64) | (5_227 << 96))),
+            (word(7), word(GWEI)),
+        ]);
+        let mut alloc = BTreeMap::from([
+            (L1_BLOCK, l1_block),
+            (MESSAGE_PASSER, code(&[0])),
+            (HISTORY_STORAGE, code(&[0])),
+        ]);
+        for index in 0..wallets {
+            let balance = U256::from(FUNDS);
+            alloc.insert(wallet(index).address(), GenesisAccount { balance, ..Default::default() });
+        }
+        alloc.extend(others.iter().cloned());
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &StoreOptions::default()).unwrap();
+        store.init_genesis(&genesis(&config, 1_000, &alloc).unwrap()).unwrap();
+        Self { store, config, _dir: dir }
+    }
+
+    pub(crate) fn pool(&self, limits: PoolLimits) -> Pool {
+        Pool::new(limits, self.config.clone(), self.store.clone()).unwrap()
+    }
+
+    /// Executes the next block; transactions that turn out invalid come back.
+    pub(crate) fn execute(
+        &self,
+        transactions: impl IntoIterator<Item = RecoveredTx>,
+        timestamp: u64,
+    ) -> (ExecutedBlock, Vec<RecoveredTx>) {
+        let parent = self.store.head_header().unwrap();
+        let hash = parent.hash;
+        let reader = self.store.state();
+        let mut executor = BlockExecutor::new(
+            &self.config,
+            &parent.header,
+            timestamp,
+            reader,
+            Box::new(move || hash),
+        );
+        let mut invalid = Vec::new();
+        for tx in transactions {
+            match executor.execute(tx.clone()) {
+                Ok(_) => {}
+                Err(ExecuteError::Invalid(_)) => invalid.push(tx),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        (executor.finish().unwrap(), invalid)
+    }
+
+    pub(crate) fn commit(&self, executed: ExecutedBlock) -> SealedBlock {
+        let parent = self.store.head_header().unwrap();
+        let nodes = self.store.state();
+        let sealed = seal(executed, parent.hash, &parent.header, &nodes).unwrap();
+        self.store.commit_block(&sealed, false).unwrap();
+        sealed
+    }
+}
