@@ -105,10 +105,10 @@ pub enum L1Error {
 
     // Reconsider.
     /// The contract call reverts: in the dry run, or in the block when `hash` is given.
-    #[error("call to {to} reverts: {reason}")]
+    #[error("call of {what} reverts: {reason}")]
     Reverted {
-        /// The contract called.
-        to: Address,
+        /// The contract's address, or the view called.
+        what: String,
         /// The mined transaction, `None` when only the dry run reverted.
         hash: Option<B256>,
         /// The decoded reason.
@@ -254,10 +254,18 @@ impl L1Error {
         move |source| Self::Transport { what, source }
     }
 
+    /// A failed dry run: the contract's reason, or else the failure of the request.
+    pub(crate) fn revert_or(request: &'static str, what: &str, source: TransportError) -> Self {
+        match error_payload(&source).and_then(ContractRevert::from_payload) {
+            Some(reason) => Self::Reverted { what: what.to_owned(), hash: None, reason },
+            None => Self::Transport { what: request, source },
+        }
+    }
+
     /// Wraps a failed contract view with its name.
     pub(crate) fn view(what: &'static str) -> impl FnOnce(alloy::contract::Error) -> Self {
         move |error| match error {
-            alloy::contract::Error::TransportError(source) => Self::Transport { what, source },
+            alloy::contract::Error::TransportError(source) => Self::revert_or(what, what, source),
             other => Self::Invalid { what, reason: other.to_string() },
         }
     }

@@ -47,6 +47,19 @@ pub struct DepositRequest {
     pub data: Bytes,
 }
 
+/// The immutables of the Inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboxParams {
+    /// The only account that may post batches.
+    pub sequencer: Address,
+    /// Seconds after which anybody may force an unread deposit.
+    pub force_delay_secs: u64,
+    /// Most L2 gas of the deposits that one batch reads.
+    pub max_batch_deposit_gas: u64,
+    /// Most L2 gas of the deposits enqueued in one L1 block.
+    pub max_deposit_gas_per_block: u64,
+}
+
 /// The Inbox at its address.
 #[derive(Clone, Debug)]
 pub struct Inbox {
@@ -184,6 +197,22 @@ impl Inbox {
     /// `depositAcc[n]` at L1 block `at`.
     pub async fn deposit_acc(&self, n: u64, at: BlockId) -> Result<B256, L1Error> {
         self.contract.depositAcc(n).block(at).call().await.map_err(L1Error::view("depositAcc"))
+    }
+
+    /// Its immutables.
+    pub async fn params(&self) -> Result<InboxParams, L1Error> {
+        let contract = &self.contract;
+        let sequencer = contract.SEQUENCER().call().await;
+        let force_delay = contract.FORCE_DELAY().call().await;
+        let batch_gas = contract.MAX_BATCH_DEPOSIT_GAS().call().await;
+        let block_gas = contract.MAX_DEPOSIT_GAS_PER_BLOCK().call().await;
+        Ok(InboxParams {
+            sequencer: sequencer.map_err(L1Error::view("SEQUENCER"))?,
+            force_delay_secs: force_delay.map_err(L1Error::view("FORCE_DELAY"))?,
+            max_batch_deposit_gas: batch_gas.map_err(L1Error::view("MAX_BATCH_DEPOSIT_GAS"))?,
+            max_deposit_gas_per_block: block_gas
+                .map_err(L1Error::view("MAX_DEPOSIT_GAS_PER_BLOCK"))?,
+        })
     }
 
     /// Everything else: the generated bindings.

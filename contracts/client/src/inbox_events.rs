@@ -39,7 +39,7 @@ pub struct L1Origin {
 /// A deposit with the accumulator after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct L1Deposit {
+pub struct DepositRecord {
     /// The deposit.
     pub deposit: Deposit,
     /// `depositAcc[deposit.index + 1]`, recomputed.
@@ -142,7 +142,7 @@ impl DepositAccs {
 /// The checked events of one stretch of L1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CheckedEvents {
-    pub(crate) deposits: Vec<L1Deposit>,
+    pub(crate) deposits: Vec<DepositRecord>,
     pub(crate) batches: Vec<PostedBatch>,
     pub(crate) assertions: Vec<AssertionEvent>,
 }
@@ -199,7 +199,11 @@ impl Chains<'_> {
         }
     }
 
-    fn enqueue(&mut self, event: DepositEnqueued, origin: L1Origin) -> Result<L1Deposit, L1Error> {
+    fn enqueue(
+        &mut self,
+        event: DepositEnqueued,
+        origin: L1Origin,
+    ) -> Result<DepositRecord, L1Error> {
         let expected = self.after.deposit_count;
         check_index("deposit", expected, event.index, &origin)?;
         check_l1_block(event.l1Block, &origin)?;
@@ -222,7 +226,7 @@ impl Chains<'_> {
         check_acc("deposit", expected, acc, event.acc, &origin)?;
         self.fresh.push(acc);
         self.after.deposit_count += 1;
-        Ok(L1Deposit { deposit, acc, origin })
+        Ok(DepositRecord { deposit, acc, origin })
     }
 
     fn append(

@@ -25,7 +25,9 @@ use tracing::{debug, info, warn};
 use crate::{
     L1BlockRef, L1Client, L1Error,
     error::error_payload,
-    inbox_events::{AssertionEvent, Checkpoint, DepositAccs, L1Deposit, PostedBatch, check_events},
+    inbox_events::{
+        AssertionEvent, Checkpoint, DepositAccs, DepositRecord, PostedBatch, check_events,
+    },
 };
 
 /// Requests in flight at once.
@@ -108,7 +110,7 @@ pub struct L1Advance {
     /// The last block of the stretch.
     pub l1_block: L1BlockRef,
     /// Deposits enqueued in it, in order.
-    pub deposits: Vec<L1Deposit>,
+    pub deposits: Vec<DepositRecord>,
     /// Batches posted in it, in order.
     pub batches: Vec<PostedBatch>,
     /// Events of the AssertionChain in it, in order.

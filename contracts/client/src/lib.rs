@@ -13,13 +13,15 @@ pub use error::{Action, L1Error};
 mod revert;
 pub use revert::ContractRevert;
 pub mod bindings;
+mod rollup_config;
+pub use rollup_config::{AssertionParams, Genesis, GenesisAccount, L1Start, RollupConfig};
 mod keys;
 pub use keys::{KeySource, PasswordSource};
 mod l1_provider;
 pub use l1_provider::{L1BlockRef, L1Client, L1Heads};
 mod inbox_events;
 pub use inbox_events::{
-    AssertionEvent, Checkpoint, DataLocation, DepositAccs, L1Deposit, L1Origin, PostedBatch,
+    AssertionEvent, Checkpoint, DataLocation, DepositAccs, DepositRecord, L1Origin, PostedBatch,
 };
 mod inbox_reader;
 pub use inbox_reader::{InboxReader, L1Advance, L1Update, ReaderConfig, ReaderState};
@@ -32,4 +34,6 @@ pub use transaction::L1Call;
 mod tx_sender;
 pub use tx_sender::{PendingNonce, TxSender, TxSenderConfig};
 mod inbox;
-pub use inbox::{BatchPosition, DepositRequest, Inbox};
+pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
+mod assertion_chain;
+pub use assertion_chain::{Assertion, AssertionChain, Proposal};

@@ -101,9 +101,9 @@ impl PreparedCall {
         self.sidecar.is_some()
     }
 
-    /// The contract called; zero for a creation.
-    pub(crate) fn target(&self) -> Address {
-        self.to.to().copied().unwrap_or_default()
+    /// What is called, for messages.
+    pub(crate) fn target(&self) -> String {
+        self.to.to().map_or_else(|| "a contract's constructor".to_owned(), Address::to_string)
     }
 
     /// The call as `eth_estimateGas` and `eth_call` take it: without fees, so that neither the
@@ -155,7 +155,7 @@ impl PreparedCall {
                     gas_limit,
                     max_fee_per_gas: fees.fee_max,
                     max_priority_fee_per_gas: fees.priority_fee,
-                    to: self.target(),
+                    to: self.to.to().copied().unwrap_or_default(),
                     value: self.value,
                     access_list: Default::default(),
                     blob_versioned_hashes: self.versioned_hashes.clone(),

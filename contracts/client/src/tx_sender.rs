@@ -18,7 +18,6 @@ use alloy::{
     providers::Provider,
     rpc::types::TransactionReceipt,
     signers::local::PrivateKeySigner,
-    transports::TransportError,
 };
 use alloy_primitives::{Address, B256, U256};
 use tokio::sync::Mutex;
@@ -191,7 +190,7 @@ impl TxSender {
         let request = call.simulation(self.address());
         match self.client.provider().call(request).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(revert_or("eth_call", call.target(), error)),
+            Err(error) => Err(L1Error::revert_or("eth_call", &call.target(), error)),
         }
     }
 
@@ -200,7 +199,7 @@ impl TxSender {
         let request = call.simulation(self.address());
         let estimate = match self.client.provider().estimate_gas(request).await {
             Ok(gas) => gas,
-            Err(error) => return Err(revert_or("eth_estimateGas", call.target(), error)),
+            Err(error) => return Err(L1Error::revert_or("eth_estimateGas", &call.target(), error)),
         };
         if estimate > MAX_TX_GAS_LIMIT_OSAKA {
             return Err(L1Error::GasAboveCap { needed: estimate, max: MAX_TX_GAS_LIMIT_OSAKA });
@@ -454,7 +453,7 @@ impl TxSender {
             Err(error) => error_payload(&error).and_then(ContractRevert::from_payload),
         };
         L1Error::Reverted {
-            to: flight.call.target(),
+            what: flight.call.target(),
             hash: Some(receipt.transaction_hash),
             reason: reason.unwrap_or(ContractRevert::Unknown(Default::default())),
         }
@@ -474,13 +473,6 @@ async fn prepare(call: L1Call) -> Result<PreparedCall, L1Error> {
     tokio::task::spawn_blocking(move || PreparedCall::new(call))
         .await
         .map_err(|error| L1Error::Invalid { what: "blob proofs", reason: error.to_string() })?
-}
-
-fn revert_or(what: &'static str, to: Address, error: TransportError) -> L1Error {
-    match error_payload(&error).and_then(ContractRevert::from_payload) {
-        Some(reason) => L1Error::Reverted { to, hash: None, reason },
-        None => L1Error::Transport { what, source: error },
-    }
 }
 
 /// Fees that beat both what L1 asks for and a transaction of ours that holds the nonce.

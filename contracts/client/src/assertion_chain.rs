@@ -1,0 +1,209 @@
+//! The AssertionChain contract, one function per call.
+//!
+//! In: arguments as the protocol names them. Out: receipts of confirmed transactions, and views at
+//! the latest L1 block. Whether to propose or confirm is decided by the callers.
+
+use alloy::{providers::DynProvider, rpc::types::TransactionReceipt, sol_types::SolCall};
+use alloy_primitives::{Address, B256, U256};
+use gainsay_derivation::Cursor;
+
+use crate::{
+    L1Client, L1Error,
+    bindings::IAssertionChain::{self, IAssertionChainInstance, Status},
+    rollup_config::AssertionParams,
+    transaction::L1Call,
+    tx_sender::TxSender,
+};
+
+/// The child of an assertion, about to be proposed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// Id of the assertion that it extends.
+    pub parent: B256,
+    /// Output root after its last block.
+    pub output_root: B256,
+    /// Position in the Inbox after its last block.
+    pub cursor: Cursor,
+    /// Root of the Merkle tree over the claims after each block.
+    pub root: B256,
+    /// Siblings of the last leaf, from the leaf's level up.
+    pub last_leaf_proof: Vec<B256>,
+    /// `batchAcc` at the parent's batch limit, on the L1 chain that the claims were computed from.
+    pub expected_batch_acc: B256,
+    /// Wei of the stake.
+    pub stake: U256,
+}
+
+/// An assertion as L1 holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assertion {
+    /// Id of the assertion that it extends.
+    pub parent: B256,
+    /// Root of the Merkle tree over the claims after each block.
+    pub root: B256,
+    /// Output root after its last block.
+    pub output_root: B256,
+    /// Position in the Inbox after its last block.
+    pub cursor: Cursor,
+    /// Batches that its children must read up to.
+    pub batch_limit: u64,
+    /// `batchAcc[batch_limit]`.
+    pub batch_limit_acc: B256,
+    /// Who staked on it.
+    pub proposer: Address,
+    /// L1 time of its proposal, seconds.
+    pub created_at: u64,
+    /// L1 time when its parent got a second child, seconds; 0 while it has no rival.
+    pub rivaled_at: u64,
+    /// Its first child; zero while it has none.
+    pub first_child: B256,
+    /// Whether it is confirmed.
+    pub confirmed: bool,
+}
+
+/// The AssertionChain at its address.
+#[derive(Clone, Debug)]
+pub struct AssertionChain {
+    contract: IAssertionChainInstance<DynProvider>,
+}
+
+impl AssertionChain {
+    /// The AssertionChain at `address`.
+    pub fn new(client: &L1Client, address: Address) -> Self {
+        Self { contract: IAssertionChain::new(address, client.provider().clone()) }
+    }
+
+    /// Its address.
+    pub const fn address(&self) -> Address {
+        *self.contract.address()
+    }
+
+    /// Stakes on the child of an assertion.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn propose(
+        &self,
+        sender: &TxSender,
+        proposal: Proposal,
+    ) -> Result<TransactionReceipt, L1Error> {
+        let call = IAssertionChain::proposeCall {
+            parent: proposal.parent,
+            outputRoot: proposal.output_root,
+            cursor: IAssertionChain::Cursor {
+                batch: proposal.cursor.batch,
+                block: proposal.cursor.block,
+                depositsRead: proposal.cursor.deposits_read,
+            },
+            root: proposal.root,
+            lastLeafProof: proposal.last_leaf_proof,
+            expectedBatchAcc: proposal.expected_batch_acc,
+        };
+        sender.send(self.call(&call).with_value(proposal.stake)).await
+    }
+
+    /// Confirms an assertion that stood unrivaled for the challenge period.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn confirm(
+        &self,
+        sender: &TxSender,
+        id: B256,
+    ) -> Result<TransactionReceipt, L1Error> {
+        sender.send(self.call(&IAssertionChain::confirmCall { id })).await
+    }
+
+    /// Pays out the sender's credit: stakes returned.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn withdraw_credit(&self, sender: &TxSender) -> Result<TransactionReceipt, L1Error> {
+        sender.send(self.call(&IAssertionChain::withdrawCreditCall {})).await
+    }
+
+    /// The assertion with this id.
+    ///
+    /// # Errors
+    /// [`L1Error::Missing`] when L1 has no such assertion.
+    pub async fn assertion(&self, id: B256) -> Result<Assertion, L1Error> {
+        let found = self.contract.assertion(id).call().await.map_err(L1Error::view("assertion"))?;
+        if matches!(found.status, Status::None) {
+            return Err(L1Error::Missing { what: format!("assertion {id}") });
+        }
+        Ok(Assertion {
+            parent: found.parent,
+            root: found.root,
+            output_root: found.outputRoot,
+            cursor: Cursor {
+                batch: found.cursor.batch,
+                block: found.cursor.block,
+                deposits_read: found.cursor.depositsRead,
+            },
+            batch_limit: found.batchLimit,
+            batch_limit_acc: found.batchLimitAcc,
+            proposer: found.proposer,
+            created_at: found.createdAt,
+            rivaled_at: found.rivaledAt,
+            first_child: found.firstChild,
+            confirmed: matches!(found.status, Status::Confirmed),
+        })
+    }
+
+    /// Id of the newest confirmed assertion.
+    pub async fn latest_confirmed(&self) -> Result<B256, L1Error> {
+        self.contract.latestConfirmed().call().await.map_err(L1Error::view("latestConfirmed"))
+    }
+
+    /// Id of the assertion of block 0.
+    pub async fn genesis_id(&self) -> Result<B256, L1Error> {
+        self.contract.genesisId().call().await.map_err(L1Error::view("genesisId"))
+    }
+
+    /// Wei that `account` may withdraw.
+    pub async fn credit(&self, account: Address) -> Result<U256, L1Error> {
+        self.contract.credit(account).call().await.map_err(L1Error::view("credit"))
+    }
+
+    /// The Inbox that it reads.
+    pub async fn inbox(&self) -> Result<Address, L1Error> {
+        self.contract.INBOX().call().await.map_err(L1Error::view("INBOX"))
+    }
+
+    /// Its immutables.
+    pub async fn params(&self) -> Result<AssertionParams, L1Error> {
+        let contract = &self.contract;
+        Ok(AssertionParams {
+            blocks_height: height("BLOCKS_HEIGHT", contract.BLOCKS_HEIGHT().call().await)?,
+            spans_height: height("SPANS_HEIGHT", contract.SPANS_HEIGHT().call().await)?,
+            steps_height: height("STEPS_HEIGHT", contract.STEPS_HEIGHT().call().await)?,
+            challenge_period_secs: view(
+                "CHALLENGE_PERIOD",
+                contract.CHALLENGE_PERIOD().call().await,
+            )?,
+            min_interval_secs: view("MIN_INTERVAL", contract.MIN_INTERVAL().call().await)?,
+            stake_wei: view("STAKE", contract.STAKE().call().await)?,
+            program_hash: view("PROGRAM_HASH", contract.PROGRAM_HASH().call().await)?,
+            vm_version: view("VM_VERSION", contract.VM_VERSION().call().await)?,
+        })
+    }
+
+    /// Everything else: the generated bindings.
+    pub const fn contract(&self) -> &IAssertionChainInstance<DynProvider> {
+        &self.contract
+    }
+
+    fn call(&self, call: &impl SolCall) -> L1Call {
+        L1Call::new(self.address(), call.abi_encode())
+    }
+}
+
+fn view<T>(what: &'static str, found: Result<T, alloy::contract::Error>) -> Result<T, L1Error> {
+    found.map_err(L1Error::view(what))
+}
+
+fn height(what: &'static str, found: Result<u64, alloy::contract::Error>) -> Result<u8, L1Error> {
+    let found = view(what, found)?;
+    u8::try_from(found)
+        .map_err(|_| L1Error::Invalid { what, reason: format!("{found} is not a height") })
+}
