@@ -93,45 +93,38 @@ pub(super) enum New {
     },
 }
 
-/// A child of a branch before its changes.
+/// A branch before its changes: one that was read, or one that an insertion forks.
+pub(super) struct OldBranch<'r> {
+    /// The children that stand where they stood.
+    pub(super) links: [Link<'r>; 16],
+    pub(super) value: &'r [u8],
+    /// The child that an insertion forks off, and that never stood there.
+    pub(super) forked: Option<(u8, Forked<'r>)>,
+    /// Whether the branch was there before.
+    pub(super) is_read: bool,
+}
+
+impl OldBranch<'_> {
+    /// A branch where nothing stood.
+    pub(super) const NEW: Self =
+        Self { links: [Link::EMPTY; 16], value: &[], forked: None, is_read: false };
+}
+
+/// What is left of a node after the nibble at which an insertion forks off.
 #[derive(Clone, Copy)]
-pub(super) enum Old<'r> {
-    /// What the branch held, perhaps nothing.
-    Link(Link<'r>),
-    /// The rest of a leaf that an insertion forks. It never stood here.
+pub(super) enum Forked<'r> {
     Leaf { path: Nibbles, value: &'r [u8] },
-    /// The rest of an extension that an insertion forks. It never stood here.
     Extension { path: Nibbles, child: Link<'r> },
 }
 
-impl<'r> Old<'r> {
-    pub(super) const NONE: Self = Self::Link(Link::EMPTY);
-
-    /// The link to what stood here.
-    pub(super) const fn link(&self) -> Link<'r> {
-        match self {
-            Self::Link(link) => *link,
-            Self::Leaf { .. } | Self::Extension { .. } => Link::EMPTY,
-        }
-    }
-
+impl Forked<'_> {
     /// The node when no change reaches it.
     pub(super) fn untouched(&self) -> New {
-        match self {
-            Self::Link(_) => New::Same,
-            Self::Leaf { path, value } => {
-                New::Leaf { path: *path, value: Bytes::copy_from_slice(value) }
-            }
-            Self::Extension { path, child } => New::Extension { path: *path, child: child.owned() },
+        match *self {
+            Self::Leaf { path, value } => New::Leaf { path, value: Bytes::copy_from_slice(value) },
+            Self::Extension { path, child } => New::Extension { path, child: child.owned() },
         }
     }
-}
-
-/// A branch before its changes: one that was read, or one that an insertion forks.
-pub(super) struct OldBranch<'r> {
-    pub(super) children: [Old<'r>; 16],
-    pub(super) value: &'r [u8],
-    pub(super) is_read: bool,
 }
 
 /// Puts the path `way` on top of a node at `path`, where `old` stood. Paths stay within a key: the

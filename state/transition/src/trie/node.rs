@@ -20,6 +20,8 @@ use super::{KEY_NIBBLES_MAX, NodeDefect};
 
 /// Length of the RLP of a hash. A node within its parent is shorter than 32, so lengths tell.
 const HASH_LINK_LEN: usize = 33;
+/// First byte of the RLP of a hash.
+const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 
 /// How a parent names a child: nothing, a hash of 33 bytes, or the child itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,16 +57,24 @@ impl<'r> Link<'r> {
 
     /// Takes one link off the front of `items`.
     fn parse(items: &mut &'r [u8]) -> Result<Self, NodeDefect> {
+        // The usual ones first: nothing, and a hash.
+        match items.split_first() {
+            Some((&EMPTY_STRING_CODE, rest)) => {
+                *items = rest;
+                return Ok(Self::EMPTY);
+            }
+            Some((&HASH_CODE, _)) if items.len() >= HASH_LINK_LEN => {
+                let (link, rest) = items.split_at(HASH_LINK_LEN);
+                *items = rest;
+                return Ok(Self(link));
+            }
+            _ => {}
+        }
         let whole = *items;
         let header = Header::decode(items).map_err(NodeDefect::Rlp)?;
         *items = items.get(header.payload_length..).ok_or(NodeDefect::Link)?;
         let item = whole.get(..whole.len() - items.len()).ok_or(NodeDefect::Link)?;
-        match (header.list, header.payload_length) {
-            (false, 0) => Ok(Self::EMPTY),
-            (false, 32) => Ok(Self(item)),
-            (true, _) if item.len() < 32 => Ok(Self(item)),
-            _ => Err(NodeDefect::Link),
-        }
+        if header.list && item.len() < 32 { Ok(Self(item)) } else { Err(NodeDefect::Link) }
     }
 }
 

@@ -13,7 +13,7 @@ use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
 
 use super::{
     KEY_NIBBLES_MAX, NodeDefect, NodeReader, TrieError,
-    floating::{New, Old, OldBranch, Output, StorageOutput, extend, hashed, leaf_or_empty},
+    floating::{Forked, New, OldBranch, Output, StorageOutput, extend, hashed, leaf_or_empty},
     node::{Link, Node, encode_branch, encode_extension, encode_leaf},
 };
 
@@ -151,8 +151,8 @@ impl<R: NodeReader> Trie<'_, R> {
             Node::Extension { path: rest, child } => {
                 self.extension(path, &rest, child, changes, out)
             }
-            Node::Branch { children, value } => {
-                let old = OldBranch { children: children.map(Old::Link), value, is_read: true };
+            Node::Branch { children: links, value } => {
+                let old = OldBranch { links, value, forked: None, is_read: true };
                 self.branch(path, &old, changes, out)
             }
         }
@@ -172,8 +172,7 @@ impl<R: NodeReader> Trie<'_, R> {
             return Ok(leaf_or_empty(key.slice(path.len()..), value));
         }
         let fork = key.common_prefix_length(&changes[last].0);
-        let old = OldBranch { children: [Old::NONE; 16], value: &[], is_read: false };
-        self.fork(path, &key.slice(..fork), &old, &changes[first..=last], out)
+        self.fork(path, &key.slice(..fork), &OldBranch::NEW, &changes[first..=last], out)
     }
 
     /// Changes where a leaf stands, `rest` below `path`.
@@ -196,11 +195,11 @@ impl<R: NodeReader> Trie<'_, R> {
             });
         };
         let fork = common_prefix(&key, &changes[first].0, &changes[last].0);
-        let mut old = OldBranch { children: [Old::NONE; 16], value: &[], is_read: false };
+        let mut old = OldBranch::NEW;
         match key.get(fork) {
             Some(nibble) => {
                 let path = key.slice(fork + 1..);
-                old.children[usize::from(nibble)] = Old::Leaf { path, value };
+                old.forked = Some((nibble, Forked::Leaf { path, value }));
             }
             None => old.value = value,
         }
@@ -230,10 +229,14 @@ impl<R: NodeReader> Trie<'_, R> {
             return Ok(extend(rest, &end, child, new, out));
         };
         let fork = common_prefix(&end, &changes[first].0, &changes[last].0);
-        let mut old = OldBranch { children: [Old::NONE; 16], value: &[], is_read: false };
+        let mut old = OldBranch::NEW;
         let below = end.slice(fork + 1..);
-        old.children[usize::from(end.get_unchecked(fork))] =
-            if below.is_empty() { Old::Link(child) } else { Old::Extension { path: below, child } };
+        let nibble = end.get_unchecked(fork);
+        if below.is_empty() {
+            old.links[usize::from(nibble)] = child;
+        } else {
+            old.forked = Some((nibble, Forked::Extension { path: below, child }));
+        }
         let (first, last) =
             if from < to { (first.min(from), last.max(to - 1)) } else { (first, last) };
         self.fork(path, &end.slice(..fork), &old, &changes[first..=last], out)
@@ -278,12 +281,15 @@ impl<R: NodeReader> Trie<'_, R> {
             }
         }
         let value = new_value.as_ref().map_or(old.value, |new| new);
-        let mut children = old.children.each_ref().map(Old::untouched);
+        let mut children = [const { New::Same }; 16];
+        if let Some((nibble, forked)) = &old.forked {
+            children[usize::from(*nibble)] = forked.untouched();
+        }
         self.children(path, old, below, &mut children, out)?;
         if is_same && children.iter().all(|child| matches!(child, New::Same)) {
             return Ok(New::Same);
         }
-        self.rebuild(path, old, children, value, out)
+        self.rebuild(path, old, &mut children, value, out)
     }
 
     /// Changes one child of a branch at `path`.
@@ -291,20 +297,23 @@ impl<R: NodeReader> Trie<'_, R> {
         &self,
         path: &Nibbles,
         nibble: u8,
-        old: &Old<'_>,
+        old: &OldBranch<'_>,
         changes: &[(Nibbles, C)],
         out: &mut Output,
     ) -> Result<New, TrieError<R::Error>> {
         let mut path = *path;
         path.push_unchecked(nibble);
-        let new = match old {
-            Old::Link(link) => return self.link(&path, *link, changes, out),
-            Old::Leaf { path: rest, value } => self.leaf(&path, rest, value, changes, out)?,
-            Old::Extension { path: rest, child } => {
+        let forked = match &old.forked {
+            Some((at, forked)) if *at == nibble => forked,
+            _ => return self.link(&path, old.links[usize::from(nibble)], changes, out),
+        };
+        let new = match forked {
+            Forked::Leaf { path: rest, value } => self.leaf(&path, rest, value, changes, out)?,
+            Forked::Extension { path: rest, child } => {
                 self.extension(&path, rest, *child, changes, out)?
             }
         };
-        Ok(if matches!(new, New::Same) { old.untouched() } else { new })
+        Ok(if matches!(new, New::Same) { forked.untouched() } else { new })
     }
 
     /// Changes the children of a branch.
@@ -321,8 +330,7 @@ impl<R: NodeReader> Trie<'_, R> {
             return self.children_parallel(path, old, changes, children, out);
         }
         for (nibble, group) in groups(path.len(), changes) {
-            let index = usize::from(nibble);
-            children[index] = self.child(path, nibble, &old.children[index], group, out)?;
+            children[usize::from(nibble)] = self.child(path, nibble, old, group, out)?;
         }
         Ok(())
     }
@@ -345,7 +353,6 @@ impl<R: NodeReader> Trie<'_, R> {
             .with_max_len(1)
             .map(|(nibble, group)| {
                 let mut out = Output::default();
-                let old = &old.children[usize::from(nibble)];
                 let new = self.child(path, nibble, old, group, &mut out);
                 (nibble, new, out)
             })
@@ -362,15 +369,15 @@ impl<R: NodeReader> Trie<'_, R> {
         &self,
         path: &Nibbles,
         old: &OldBranch<'_>,
-        children: [New; 16],
+        children: &mut [New; 16],
         value: &[u8],
         out: &mut Output,
     ) -> Result<New, TrieError<R::Error>> {
         let mut count = 0_usize;
         let mut last = 0_u8;
-        for (nibble, (child, old)) in (0_u8..).zip(children.iter().zip(&old.children)) {
+        for (nibble, (child, old)) in (0_u8..).zip(children.iter().zip(&old.links)) {
             let is_there = match child {
-                New::Same => !old.link().is_empty(),
+                New::Same => !old.is_empty(),
                 New::Empty => false,
                 New::Leaf { .. } | New::Extension { .. } | New::Branch { .. } => true,
             };
@@ -380,31 +387,35 @@ impl<R: NodeReader> Trie<'_, R> {
             }
         }
         let merges = count == 1 && value.is_empty();
-        let mut only = New::Empty;
-        let mut links = [const { None }; 16];
-        for (nibble, (child, old)) in (0_u8..).zip(children.into_iter().zip(&old.children)) {
+        let mut only = New::Same;
+        let mut placed = [const { None }; 16];
+        for (nibble, (child, old)) in (0_u8..).zip(children.iter_mut().zip(&old.links)) {
+            if matches!(child, New::Same) {
+                continue;
+            }
+            let child = core::mem::replace(child, New::Same);
             if merges && nibble == last {
                 only = child;
-            } else if !matches!(child, New::Same) {
+            } else {
                 let mut path = *path;
                 path.push_unchecked(nibble);
-                links[usize::from(nibble)] = Some(out.place(&path, old.link(), child));
+                placed[usize::from(nibble)] = Some(out.place(&path, *old, child));
             }
         }
         if merges {
-            return self.merge(path, last, old.children[usize::from(last)].link(), only, out);
+            return self.merge(path, last, old.links[usize::from(last)], only, out);
         }
         if count == 0 {
             let value = Bytes::copy_from_slice(value);
             return Ok(leaf_or_empty(Nibbles::new(), Some(value)));
         }
-        let mut all = old.children.each_ref().map(Old::link);
-        for (link, new) in all.iter_mut().zip(&links) {
+        let mut links = old.links;
+        for (link, new) in links.iter_mut().zip(&placed) {
             if let Some(new) = new {
                 *link = Link::of(new);
             }
         }
-        let (rlp, link) = hashed(encode_branch(&all, value));
+        let (rlp, link) = hashed(encode_branch(&links, value));
         Ok(New::Branch { rlp, link })
     }
 
