@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title  IInbox
+/// @notice The one door between L1 and L2: deposits, batches and forced inclusion. What stands here,
+///         in this order, is what L2 executes. Layouts: all packed encodings are big endian.
+interface IInbox {
+    error InboxNotSequencer(address caller, address sequencer);
+    error InboxNotTopLevelCall(address caller);
+    error InboxBatchIndexMismatch(uint64 expected, uint64 next);
+    error InboxDepositsReadBackwards(uint64 requested, uint64 alreadyRead);
+    error InboxDepositsReadBeyondEnd(uint64 requested, uint64 depositCount);
+    error InboxDepositAccMismatch(uint64 depositsRead, bytes32 expected, bytes32 actual);
+    error InboxDepositOverdue(uint64 index, uint64 dueTime, uint64 time);
+    error InboxBatchDepositGasExceeded(uint256 gas, uint256 max);
+    error InboxBatchTooLong(uint256 length, uint256 max);
+    error InboxBlobCount(uint256 found, uint256 max);
+    error InboxNothingToForce(uint64 depositsRead, uint64 requested);
+    error InboxNotOverdue(uint64 index, uint64 dueTime, uint64 time);
+    error InboxDepositGasTooLow(uint64 gasLimit, uint64 min);
+    error InboxDepositGasTooHigh(uint64 gasLimit, uint64 max);
+    error InboxBlockDepositGasExceeded(uint256 gas, uint256 max);
+    error InboxDepositDataTooLong(uint256 length, uint256 max);
+    error InboxCreationWithTarget(address to);
+    error InboxUnknownIndex(uint64 index, uint64 count);
+    error InboxInvalidParameter(string name, uint256 found);
+
+    /// @notice A message from L1 to L2 was appended. `acc` is `depositAcc(index + 1)`.
+    event DepositEnqueued(
+        uint64 indexed index,
+        uint8 indexed kind,
+        address indexed from,
+        uint64 l1Block,
+        uint64 l1Time,
+        uint256 l1BaseFee,
+        uint256 l1BlobBaseFee,
+        bytes payload,
+        bytes32 acc
+    );
+
+    /// @notice A batch of any kind was appended. `acc` is `batchAcc(index + 1)`.
+    event BatchPosted(
+        uint64 indexed index,
+        uint8 kind,
+        uint64 depositsRead,
+        uint64 l1Block,
+        uint64 l1Time,
+        bytes32 dataHash,
+        bytes32 acc
+    );
+
+    /// @notice The blobs that hold the data of a batch of kind 1, in order.
+    event BlobsPosted(uint64 indexed index, bytes32[] versionedHashes);
+
+    /// @notice Enqueues an L2 transaction from the caller (aliased if it is a contract).
+    ///         `msg.value` is minted on L2. Same ABI as OP's OptimismPortal.
+    function depositTransaction(
+        address to,
+        uint256 value,
+        uint64 gasLimit,
+        bool isCreation,
+        bytes calldata data
+    ) external payable;
+
+    /// @notice Appends a batch whose data is `data`. Only the sequencer, as a top-level call.
+    function postBatch(
+        uint64 expectedIndex,
+        uint64 depositsRead,
+        bytes32 expectedDepositAcc,
+        bytes calldata data
+    ) external;
+
+    /// @notice Appends a batch whose data are the blobs of this transaction, 1 to 6.
+    function postBlobBatch(uint64 expectedIndex, uint64 depositsRead, bytes32 expectedDepositAcc)
+        external;
+
+    /// @notice Appends a batch of deposits alone, up to `depositsRead`, when the oldest unread
+    ///         deposit is overdue. Anyone.
+    function forceInclude(uint64 depositsRead) external;
+
+    function batchCount() external view returns (uint64);
+    function depositCount() external view returns (uint64);
+    function depositsRead() external view returns (uint64);
+    function batchAcc(uint64 n) external view returns (bytes32);
+    function depositAcc(uint64 n) external view returns (bytes32);
+    /// @notice L1 time (seconds) and cumulative L2 gas of deposit `index`.
+    function depositInfo(uint64 index) external view returns (uint64 l1Time, uint128 gasEnd);
+    /// @notice Price of deposit gas now, in 1/1024 of L1 gas for a unit of L2 gas, and the gas
+    ///         that is left in this L1 block.
+    function depositGasMarket() external view returns (uint64 price, uint64 gasLeft);
+
+    function SEQUENCER() external view returns (address);
+    function FORCE_DELAY() external view returns (uint64);
+    function MAX_BATCH_DEPOSIT_GAS() external view returns (uint64);
+    function MAX_DEPOSIT_GAS_PER_BLOCK() external view returns (uint64);
+}
