@@ -38,6 +38,13 @@ contract Target {
             revert(0, 600000)
         }
     }
+
+    /// Fails with all gas used up.
+    function burn() external pure {
+        assembly {
+            invalid()
+        }
+    }
 }
 
 /// @notice A message runs because L1 sent it, succeeds once, and can be replayed until it does.
@@ -245,21 +252,21 @@ contract L2CrossDomainMessengerTest is L2Test {
         }
     }
 
-    function test_relay_returnBomb_isRecordedAsFailed() external {
-        bytes memory data = abi.encodeCall(
-            messenger.relayMessage,
-            (NONCE, SENDER, address(target), 0, 1_000_000, abi.encodeCall(Target.bomb, ()))
-        );
-        vm.prank(aliased(L1_MESSENGER));
-        (bool success,) = address(messenger).call{gas: 1_200_000}(data);
-        isTrue(success);
-        isTrue(
-            messenger.failedMessages(
-                hashOf(
-                    NONCE, address(target), 0, 1_000_000, abi.encodeCall(Target.bomb, ())
-                )
-            )
-        );
+    /// A target that returns megabytes, or uses up its gas, cannot keep its failure unrecorded.
+    function test_relay_hostileTarget_isRecordedAsFailed() external {
+        bytes[2] memory messages =
+            [abi.encodeCall(Target.bomb, ()), abi.encodeCall(Target.burn, ())];
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes memory data = abi.encodeCall(
+                messenger.relayMessage,
+                (NONCE, SENDER, address(target), 0, 1_000_000, messages[i])
+            );
+            vm.prank(aliased(L1_MESSENGER));
+            (bool success,) = address(messenger).call{gas: 1_200_000}(data);
+            isTrue(success);
+            bytes32 msgHash = hashOf(NONCE, address(target), 0, 1_000_000, messages[i]);
+            isTrue(messenger.failedMessages(msgHash));
+        }
     }
 
     /// OP's estimation origin sees a failing relay as a revert.
