@@ -15,6 +15,10 @@ pub const MAX_BATCH_BYTES: usize = 16 << 20;
 /// Most blocks of one batch; more is garbage.
 pub const MAX_BATCH_BLOCKS: usize = 4_096;
 
+/// Most transactions of one batch; more is garbage. No posted batch of signed transactions can
+/// have so many; it bounds what a decoder keeps for each.
+pub const MAX_BATCH_TRANSACTIONS: usize = MAX_BATCH_BYTES / 64;
+
 /// The consensus parameters of one L2 chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,18 +8,41 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
 
-mod batch_header;
-mod block_input;
 mod config;
 mod cursor;
+
+mod batch_header;
 mod deposit;
 
+mod batch_decoder;
+mod blob;
+mod calldata;
+mod column;
+mod decode_error;
+mod decompress;
+mod signed_transaction;
+
+#[cfg(feature = "std")]
+mod batch_encoder;
+#[cfg(feature = "std")]
+mod calldata_encoder;
+
+mod block_input;
+
+pub use batch_decoder::{decode_batch, decode_blocks};
+#[cfg(feature = "std")]
+pub use batch_encoder::{EncodeError, encode_batch, encode_prefix};
 pub use batch_header::{
     BatchHeader, BatchKind, data_hash_of_blobs, data_hash_of_calldata, extend_batch_acc,
 };
+pub use blob::{BLOB_DATA_LEN, BLOB_LEN, blob_capacity, blob_data, to_blobs};
 pub use block_input::{Batch, BatchBlock, BlockInput, Derivation, DerivationError};
-pub use config::{ChainConfig, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BLOBS, MAX_CALLDATA_BYTES};
+pub use config::{
+    ChainConfig, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, MAX_BLOBS,
+    MAX_CALLDATA_BYTES,
+};
 pub use cursor::{Cursor, claim, output_root};
+pub use decode_error::DecodeError;
 pub use deposit::{
     DEPOSITOR, Deposit, DepositKind, FEE_REPORT_GAS, L1_BLOCK, UnknownDepositKind,
     extend_deposit_acc,
