@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Writes preinstalls.json: contracts of others that tooling expects on every chain, at the
 // addresses they have everywhere. In: the bytecodes in Preinstalls.sol of the npm package
-// @eth-optimism/contracts-bedrock, EntryPoint v0.7 of @account-abstraction/contracts 0.7.0, and
-// the EIP-2935 code below. Out: [{name, address, codeHash, code}], sorted by address.
+// @eth-optimism/contracts-bedrock, EntryPoint v0.7 of @account-abstraction/contracts, and the
+// EIP-2935 code below. Out: [{name, address, codeHash, code}], sorted by address.
 // Every code must have the hash written here, so no change of a package can change genesis.
 //
 // Permit2 holds the chain id and its EIP-712 domain separator as immutables. The entry's `code`
@@ -12,6 +12,9 @@
 //                                       chain id as 32 bytes ‖ address left-padded to 32 bytes)
 //
 // Usage: node make-preinstalls.js [--check]     --check compares with the file and writes nothing
+// @account-abstraction/contracts brings many packages along for two bytecodes, so it is not in
+// package.json. To build these two anew: npm install --no-save @account-abstraction/contracts@0.7.0
+// Without it they are kept as preinstalls.json has them, under the same hash check.
 "use strict";
 
 const fs = require("fs");
@@ -130,8 +133,9 @@ function permit2(address, mainnetCode) {
 }
 
 function entryPointV07() {
-  const file = "@account-abstraction/contracts/artifacts/EntryPoint.json";
-  const artifact = JSON.parse(fs.readFileSync(path.join(modules, file), "utf8"));
+  const file = path.join(modules, "@account-abstraction/contracts/artifacts/EntryPoint.json");
+  if (!fs.existsSync(file)) return keptEntryPointV07();
+  const artifact = JSON.parse(fs.readFileSync(file, "utf8"));
   const creation = artifact.bytecode.slice(2);
   const { salt, senderCreatorImmutableOffsets } = ENTRY_POINT_V07;
   const deployer = word("4e59b44847b379578588920cA78FbF26c0B4956C").slice(24);
@@ -152,6 +156,19 @@ function entryPointV07() {
       senderCreator,
       SENDER_CREATOR_V07.codeHash
     ),
+  ];
+}
+
+function keptEntryPointV07() {
+  const present = JSON.parse(fs.readFileSync(output, "utf8"));
+  const keep = (name, { address, codeHash }) => {
+    const kept = present.find((one) => one.name === name);
+    if (!kept) throw new Error(`${output} has no ${name}, and its package is not installed`);
+    return entry(name, address, kept.code.slice(2), codeHash);
+  };
+  return [
+    keep("EntryPoint_v070", ENTRY_POINT_V07),
+    keep("SenderCreator_v070", SENDER_CREATOR_V07),
   ];
 }
 
