@@ -15,6 +15,7 @@ use alloy_primitives::{
     Address,
     map::{AddressMap, AddressSet},
 };
+use gainsay_transition::RecoveredTx;
 use parking_lot::RwLock;
 
 use super::{content::Content, pooled_tx::PooledTx};
@@ -136,17 +137,17 @@ impl BestTransactions {
 }
 
 impl Iterator for BestTransactions {
-    type Item = Arc<PooledTx>;
+    type Item = RecoveredTx;
 
-    fn next(&mut self) -> Option<Arc<PooledTx>> {
+    fn next(&mut self) -> Option<RecoveredTx> {
         self.settle_current();
         while let Some(run) = self.heap.pop() {
             let sender = run.first.sender();
             if self.skipped.contains(&sender) {
                 continue;
             }
-            let tx = run.first.clone();
-            self.next_nonces.insert(sender, tx.nonce().saturating_add(1));
+            let tx = run.first.tx.clone();
+            self.next_nonces.insert(sender, run.first.nonce().saturating_add(1));
             self.current = Some(run);
             return Some(tx);
         }

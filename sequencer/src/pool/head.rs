@@ -4,7 +4,7 @@
 //! later, when their roots are known. Out: accounts and code as the newest executed block left
 //! them. It never writes.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use alloy_primitives::{Address, B256, Bytes};
 use gainsay_derivation::ChainConfig;
@@ -66,6 +66,12 @@ impl<'a> From<&'a SealedBlock> for HeadUpdate<'a> {
             included: &block.transactions,
             diff: &block.diff,
         }
+    }
+}
+
+impl<'a> From<&'a Arc<SealedBlock>> for HeadUpdate<'a> {
+    fn from(block: &'a Arc<SealedBlock>) -> Self {
+        Self::from(&**block)
     }
 }
 

@@ -272,6 +272,11 @@ impl Pool {
         PoolStatus { executable, queued, memory_bytes: content.memory_bytes() }
     }
 
+    /// Whether no transaction could run now.
+    pub fn executable_is_empty(&self) -> bool {
+        self.content.read().executable_len() == 0
+    }
+
     /// All transactions in the pool.
     pub fn len(&self) -> usize {
         self.content.read().len()

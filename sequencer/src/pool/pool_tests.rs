@@ -1,7 +1,7 @@
 //! What a wallet sees of the pool, with signed transactions on a real chain.
 
 use alloy::signers::SignerSync;
-use alloy_consensus::{SignableTransaction, TxEip7702};
+use alloy_consensus::{SignableTransaction, Transaction as _, TxEip7702};
 use alloy_eips::eip7702::Authorization;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use gainsay_transition::{GenesisAccount, RecoveredTx};
@@ -9,7 +9,7 @@ use op_alloy_consensus::{OpTxEnvelope, TxDeposit};
 
 use super::{
     Pool, PoolError, PoolLimits,
-    test_chain::{CHAIN_ID, FUNDS, GWEI, TestChain, TxPlan, finish, wallet},
+    test_chain::{BASE_FEE, CHAIN_ID, FUNDS, GWEI, TestChain, TxPlan, finish, wallet},
 };
 
 fn add(pool: &Pool, tx: &RecoveredTx) -> Result<(), PoolError> {
@@ -26,7 +26,7 @@ fn refusal(pool: &Pool, tx: &RecoveredTx) -> String {
 }
 
 fn best_hashes(pool: &Pool) -> Vec<alloy_primitives::B256> {
-    pool.best(GWEI as u64).map(|tx| tx.hash()).collect()
+    pool.best(BASE_FEE).map(|tx| tx.hash).collect()
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn the_balance_pays_for_the_l1_fee_and_for_all_that_is_pending() {
     assert!(matches!(add(&pool, &third), Err(PoolError::InsufficientFunds { .. })));
     assert_eq!(pool.status().executable, 2);
     // What the pool lets in, a block can take.
-    let (block, invalid) = chain.execute(pool.best(GWEI as u64).map(|tx| tx.tx.clone()), 1_001);
+    let (block, invalid) = chain.execute(pool.best(BASE_FEE), 1_001);
     assert_eq!((block.transactions.len(), invalid.len()), (2, 0));
 }
 
@@ -201,14 +201,14 @@ fn best_is_by_tip_then_arrival_and_by_nonce_within_a_sender() {
     for tx in [&a0, &a1, &b0, &b1, &b2, &c0] {
         add(&pool, tx).unwrap();
     }
-    let hashes = |best: super::BestTransactions| best.map(|tx| tx.hash()).collect::<Vec<_>>();
+    let hashes = |best: super::BestTransactions| best.map(|tx| tx.hash).collect::<Vec<_>>();
     let base_fee = u64::try_from(base_fee).unwrap();
     assert_eq!(hashes(pool.best(base_fee)), [b0.hash, a0.hash, a1.hash, c0.hash]);
 
     // New arrivals after a refresh, nothing twice, skipped senders stay away.
     let mut best = pool.best(base_fee);
-    assert_eq!(best.next().unwrap().hash(), b0.hash);
-    assert_eq!(best.next().unwrap().hash(), a0.hash);
+    assert_eq!(best.next().unwrap().hash, b0.hash);
+    assert_eq!(best.next().unwrap().hash, a0.hash);
     best.skip_sender(wallet(0).address());
     let d0 = tx(3, 0, 50, 30);
     let c1 = tx(2, 1, 50, 40);
@@ -226,13 +226,13 @@ fn long_runs_of_one_sender_come_in_order_while_the_pool_changes() {
     let plan = TxPlan { fee_cap: GWEI, ..TxPlan::default() };
     let txs: Vec<_> = (0..200).map(|nonce| TxPlan { nonce, ..plan.clone() }.sign(&key)).collect();
     assert!(pool.add_raw(txs.iter().map(|tx| tx.raw.clone()).collect()).iter().all(Result::is_ok));
-    let mut best = pool.best(GWEI as u64);
-    let first: Vec<_> = best.by_ref().take(100).map(|tx| tx.nonce()).collect();
+    let mut best = pool.best(BASE_FEE);
+    let first: Vec<_> = best.by_ref().take(100).map(|tx| tx.envelope.nonce()).collect();
     assert_eq!(first, (0..100).collect::<Vec<_>>());
     // The head moves beyond where the iterator stands: it ends, it does not leave a gap.
     let (block, _) = chain.execute(txs[..150].iter().cloned(), 1_001);
     pool.on_block(&block).unwrap();
-    let rest: Vec<_> = best.map(|tx| tx.nonce()).collect();
+    let rest: Vec<_> = best.map(|tx| tx.envelope.nonce()).collect();
     assert!(rest.iter().copied().eq(100..100 + rest.len() as u64), "{rest:?}");
     assert_eq!(pool.next_nonce(key.address()), Some(200));
     assert_eq!(pool.len(), 50);

@@ -18,6 +18,8 @@ use op_alloy_consensus::OpTxEnvelope;
 use crate::pool::{Pool, PoolLimits};
 
 pub(crate) const GWEI: u128 = 1_000_000_000;
+/// A base fee for blocks in tests, in wei.
+pub(crate) const BASE_FEE: u64 = 1_000_000_000;
 pub(crate) const CHAIN_ID: u64 = 42_069;
 /// Wei that each wallet has in genesis.
 pub(crate) const FUNDS: u128 = 10_000_000_000 * GWEI;
