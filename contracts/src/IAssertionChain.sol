@@ -10,30 +10,35 @@ interface IAssertionChain {
         Confirmed
     }
 
-    /// @notice How far a chain got in the Inbox.
+    /// @notice How far a chain got in the Inbox: batches [0, batch), the first `block` blocks of
+    ///         batch `batch`, and deposits [0, depositsRead) are consumed.
     struct Cursor {
         uint64 batch;
         uint64 block;
         uint64 depositsRead;
     }
 
+    /// @notice One assertion, as `assertion` returns it.
     struct Assertion {
         bytes32 parent;
+        // Root of the Merkle tree over the claims after each block.
         bytes32 root;
         bytes32 outputRoot;
         Cursor cursor;
-        /// The batches that a child of this assertion must read up to, and the accumulator there.
+        // The batches that a child of this assertion must read up to.
         uint64 batchLimit;
+        // The Inbox's accumulator there; zero while fewer batches than that are posted.
         bytes32 batchLimitAcc;
         address proposer;
         uint64 createdAt;
-        /// When the second child of its parent came; 0 while it has no rival.
+        // When its first rival came (for a later rival: when it came itself); 0 while it has none.
         uint64 rivaledAt;
-        /// The first child, zero while there is none.
+        // The first child; zero while there is none.
         bytes32 firstChild;
         Status status;
     }
 
+    /// @notice No assertion has this id.
     error AssertionUnknown(bytes32 id);
     error AssertionStakeMismatch(uint256 sent, uint256 expected);
     error AssertionTooEarly(bytes32 parent, uint64 earliest, uint64 time);
@@ -44,12 +49,17 @@ interface IAssertionChain {
     error AssertionProofLength(uint256 found, uint256 expected);
     error AssertionLastLeafMismatch(bytes32 root, bytes32 claim);
     error AssertionParentNotConfirmed(bytes32 id, bytes32 parent);
-    error AssertionRivaledBy(bytes32 id, bytes32 parent);
+    /// @notice `parent` has other children than `id`, so time alone does not confirm it.
+    error AssertionHasRival(bytes32 id, bytes32 parent, uint64 rivaledAt);
     error AssertionNotDue(bytes32 id, uint64 due, uint64 time);
-    error AssertionLosesToConfirmed(bytes32 parent, bytes32 confirmed);
+    /// @notice `first`, the parent's first child, stood unrivaled for CHALLENGE_PERIOD: it has won.
+    error AssertionRivalTooLate(bytes32 first, uint64 due, uint64 time);
     error AssertionInvalidParameter(string name, uint256 found);
+    error AssertionNothingToWithdraw(address account);
     error AssertionPaymentFailed(address to, uint256 amount);
 
+    /// @notice A new assertion. `batchLimit` and `batchLimitAcc` are as in `Assertion`: where its
+    ///         own children must end.
     event AssertionProposed(
         bytes32 indexed id,
         bytes32 indexed parent,
@@ -60,9 +70,13 @@ interface IAssertionChain {
         uint64 batchLimit,
         bytes32 batchLimitAcc
     );
+    /// @notice A second or later child of `parent` came. `first` is the first child.
     event AssertionRivaled(bytes32 indexed parent, bytes32 first, bytes32 rival);
+    /// @notice The state is final: withdrawals may be proved against `outputRoot`.
     event AssertionConfirmed(bytes32 indexed id, bytes32 outputRoot, Cursor cursor);
+    /// @notice Ether became withdrawable by `account`.
     event CreditAdded(address indexed account, uint256 amount);
+    /// @notice `account` took its credit.
     event CreditWithdrawn(address indexed account, uint256 amount);
 
     /// @notice Proposes the child of `parent`. `root` commits to the 2^BLOCKS_HEIGHT claims after
