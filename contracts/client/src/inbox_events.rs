@@ -353,3 +353,7 @@ fn check_l1_block(found: u64, origin: &L1Origin) -> Result<(), L1Error> {
 const fn bad_event(origin: &L1Origin, reason: String) -> L1Error {
     L1Error::BadEvent { l1_block: origin.block_number, transaction: origin.transaction, reason }
 }
+
+#[cfg(test)]
+#[path = "inbox_events_tests.rs"]
+mod tests;

@@ -37,3 +37,5 @@ mod inbox;
 pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
 mod assertion_chain;
 pub use assertion_chain::{Assertion, AssertionChain, Proposal};
+mod deploy;
+pub use deploy::{DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox};

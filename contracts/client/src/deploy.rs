@@ -1,0 +1,250 @@
+//! Puts the contracts on L1.
+//!
+//! In: forge's artifacts (`contracts/out`), parameters, a sender. Out: the addresses, and the L1
+//! block from which they are to be read. The parameters cannot be changed afterwards: there are no
+//! proxies. It computes no L2 genesis: the AssertionChain takes its output root.
+
+use std::{fs, path::Path};
+
+use alloy::{
+    rpc::types::TransactionReceipt,
+    sol,
+    sol_types::{SolType, SolValue},
+};
+use alloy_primitives::{Address, B256, Bytes};
+use serde::Deserialize;
+use tracing::info;
+
+use crate::{
+    AssertionParams, InboxParams, L1Error, rollup_config::L1Start, transaction::L1Call,
+    tx_sender::TxSender,
+};
+
+sol! {
+    /// `Inbox.Parameters`.
+    struct InboxParameters {
+        address sequencer;
+        uint64 forceDelay;
+        uint64 maxBatchDepositGas;
+        uint64 maxDepositGasPerBlock;
+    }
+
+    /// `AssertionChain.Parameters`.
+    struct AssertionChainParameters {
+        address inbox;
+        bytes32 programHash;
+        uint64 vmVersion;
+        uint64 blocksHeight;
+        uint64 spansHeight;
+        uint64 stepsHeight;
+        uint64 challengePeriod;
+        uint64 minInterval;
+        uint256 stake;
+        bytes32 genesisOutputRoot;
+    }
+}
+
+/// What a new chain's contracts are deployed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeployParams {
+    /// Immutables of the Inbox.
+    pub inbox: InboxParams,
+    /// Immutables of the AssertionChain.
+    pub assertions: AssertionParams,
+    /// Output root of block 0.
+    pub genesis_output_root: B256,
+}
+
+/// Where the contracts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// The L1 block before the contracts existed.
+    pub l1_start: L1Start,
+    /// Address of the Inbox.
+    pub inbox: Address,
+    /// Address of the AssertionChain.
+    pub assertion_chain: Address,
+}
+
+/// Deploys Inbox and AssertionChain.
+///
+/// # Errors
+/// [`L1Error::File`] when an artifact is missing or does not fit; otherwise as [`TxSender::send`].
+pub async fn deploy(
+    sender: &TxSender,
+    artifacts: &Path,
+    params: &DeployParams,
+) -> Result<Deployment, L1Error> {
+    let start = sender.client().latest().await?;
+    let l1_start = L1Start { number: start.number, hash: start.hash };
+    let inbox = deploy_inbox(sender, artifacts, &params.inbox).await?;
+    let assertion_chain = deploy_assertion_chain(
+        sender,
+        artifacts,
+        inbox,
+        &params.assertions,
+        params.genesis_output_root,
+    )
+    .await?;
+    Ok(Deployment { l1_start, inbox, assertion_chain })
+}
+
+/// Deploys the Inbox alone and returns its address.
+///
+/// # Errors
+/// As [`deploy`].
+pub async fn deploy_inbox(
+    sender: &TxSender,
+    artifacts: &Path,
+    params: &InboxParams,
+) -> Result<Address, L1Error> {
+    let arguments = InboxParameters {
+        sequencer: params.sequencer,
+        forceDelay: params.force_delay_secs,
+        maxBatchDepositGas: params.max_batch_deposit_gas,
+        maxDepositGasPerBlock: params.max_deposit_gas_per_block,
+    };
+    create(sender, artifacts, "Inbox", arguments).await
+}
+
+/// Deploys the AssertionChain alone and returns its address.
+///
+/// # Errors
+/// As [`deploy`].
+pub async fn deploy_assertion_chain(
+    sender: &TxSender,
+    artifacts: &Path,
+    inbox: Address,
+    params: &AssertionParams,
+    genesis_output_root: B256,
+) -> Result<Address, L1Error> {
+    let arguments = AssertionChainParameters {
+        inbox,
+        programHash: params.program_hash,
+        vmVersion: params.vm_version,
+        blocksHeight: u64::from(params.blocks_height),
+        spansHeight: u64::from(params.spans_height),
+        stepsHeight: u64::from(params.steps_height),
+        challengePeriod: params.challenge_period_secs,
+        minInterval: params.min_interval_secs,
+        stake: params.stake_wei,
+        genesisOutputRoot: genesis_output_root,
+    };
+    create(sender, artifacts, "AssertionChain", arguments).await
+}
+
+async fn create<T: SolValue>(
+    sender: &TxSender,
+    artifacts: &Path,
+    contract: &str,
+    arguments: T,
+) -> Result<Address, L1Error> {
+    let code = load_init_code(artifacts, contract, T::SolType::SOL_NAME)?;
+    let init_code = [code.as_ref(), &arguments.abi_encode()].concat();
+    let receipt = sender.send(L1Call::create(init_code)).await?;
+    let address = created(&receipt)?;
+    info!(contract, %address, gas = receipt.gas_used, "deployed");
+    Ok(address)
+}
+
+fn created(receipt: &TransactionReceipt) -> Result<Address, L1Error> {
+    receipt.contract_address.ok_or_else(|| L1Error::Missing {
+        what: format!("the address of the contract created by {}", receipt.transaction_hash),
+    })
+}
+
+/// The part of forge's artifact that matters here.
+#[derive(Debug, Deserialize)]
+struct Artifact {
+    abi: Vec<AbiItem>,
+    bytecode: Bytecode,
+}
+
+#[derive(Debug, Deserialize)]
+struct AbiItem {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    inputs: Vec<AbiType>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AbiType {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    components: Vec<Self>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Bytecode {
+    object: Bytes,
+}
+
+impl AbiType {
+    fn signature(&self) -> String {
+        match self.kind.strip_prefix("tuple") {
+            None => self.kind.clone(),
+            Some(suffix) => {
+                let inner: Vec<String> = self.components.iter().map(Self::signature).collect();
+                format!("({}){suffix}", inner.join(","))
+            }
+        }
+    }
+}
+
+/// Init code of a contract whose constructor takes one struct of the given type.
+fn load_init_code(artifacts: &Path, contract: &str, parameters: &str) -> Result<Bytes, L1Error> {
+    let path = artifacts.join(format!("{contract}.sol")).join(format!("{contract}.json"));
+    let error = |reason: String| L1Error::File { path: path.clone(), reason };
+    let text = fs::read(&path).map_err(|cause| error(format!("{cause}; run forge build")))?;
+    // Code with unlinked libraries is not hex and fails here.
+    let artifact: Artifact = serde_json::from_slice(&text)
+        .map_err(|cause| error(format!("not an artifact: {cause}")))?;
+    let found = artifact
+        .abi
+        .iter()
+        .find(|item| item.kind == "constructor")
+        .map(|item| item.inputs.iter().map(AbiType::signature).collect::<Vec<_>>().join(","))
+        .unwrap_or_default();
+    if found != parameters {
+        return Err(error(format!("constructor takes {found}, expected {parameters}")));
+    }
+    if artifact.bytecode.object.is_empty() {
+        return Err(error("no bytecode: an interface or abstract contract".to_owned()));
+    }
+    Ok(artifact.bytecode.object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_artifact_that_does_not_fit_is_refused_with_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("Thing.sol");
+        fs::create_dir(&folder).unwrap();
+        let load = |json: &str| {
+            fs::write(folder.join("Thing.json"), json).unwrap();
+            load_init_code(dir.path(), "Thing", "(address,uint64)")
+        };
+        let artifact = |types: [&str; 2], code: &str| {
+            format!(
+                r#"{{"abi":[{{"type":"constructor","inputs":[{{"type":"tuple","components":
+                [{{"type":"{}"}},{{"type":"{}"}}]}}]}}],"bytecode":{{"object":"{code}"}}}}"#,
+                types[0], types[1]
+            )
+        };
+        assert_eq!(load(&artifact(["address", "uint64"], "0x6001")).unwrap().as_ref(), [0x60, 1]);
+        let reason = |json: &str| load(json).unwrap_err().to_string();
+        let error = reason(&artifact(["address", "uint32"], "0x6001"));
+        assert!(error.contains("takes (address,uint32), expected (address,uint64)"), "{error}");
+        let error = reason(&artifact(["address", "uint64"], "0x"));
+        assert!(error.contains("no bytecode"), "{error}");
+        let error = reason(&artifact(["address", "uint64"], "0x60__$lib$__"));
+        assert!(error.contains("not an artifact"), "{error}");
+        let error = load_init_code(dir.path(), "Other", "").unwrap_err().to_string();
+        assert!(error.contains("Other.json") && error.contains("forge build"), "{error}");
+    }
+}
