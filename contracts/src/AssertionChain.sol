@@ -136,7 +136,7 @@ contract AssertionChain is IAssertionChain {
             above.status == Status.Confirmed, AssertionParentNotConfirmed(id, target.parent)
         );
         // INVARIANT: nothing contradicted is confirmed without a dispute.
-        require(target.rivaledAt == 0, AssertionRivaledBy(id, target.parent));
+        require(target.rivaledAt == 0, AssertionHasRival(id, target.parent, target.rivaledAt));
         uint64 due = target.createdAt + CHALLENGE_PERIOD;
         require(block.timestamp >= due, AssertionNotDue(id, due, uint64(block.timestamp)));
         target.status = Status.Confirmed;
@@ -216,10 +216,13 @@ contract AssertionChain is IAssertionChain {
             above.firstChild = id;
             return;
         }
-        require(
-            assertions[first].status != Status.Confirmed, AssertionLosesToConfirmed(parent, first)
-        );
         if (assertions[first].rivaledAt == 0) {
+            uint64 due = assertions[first].createdAt + CHALLENGE_PERIOD;
+            // INVARIANT: an assertion that may be confirmed stays so.
+            require(
+                block.timestamp < due,
+                AssertionRivalTooLate(first, due, uint64(block.timestamp))
+            );
             assertions[first].rivaledAt = uint64(block.timestamp);
         }
         assertions[id].rivaledAt = uint64(block.timestamp);

@@ -195,9 +195,12 @@ contract Inbox is IInbox {
         require(gasLimit >= minGas, InboxDepositGasTooLow(gasLimit, minGas));
         uint64 price = takeGas(gasLimit);
         // A contract cannot sign on L2: its address there is another one. An EOA is itself.
-        address from = msg.sender == tx.origin
-            ? msg.sender
-            : address(uint160(msg.sender) + ALIAS_OFFSET);
+        address from = msg.sender;
+        if (from != tx.origin) {
+            unchecked {
+                from = address(uint160(from) + ALIAS_OFFSET);
+            }
+        }
         bytes memory payload =
             abi.encodePacked(to, msg.value, value, gasLimit, isCreation, data);
         enqueue(DEPOSIT_TRANSACTION, from, gasLimit, payload);
