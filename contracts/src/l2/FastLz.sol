@@ -58,9 +58,9 @@ library FastLz {
             // Zeroes the 8,192 entries of the hash table.
             calldatacopy(mload(0x40), calldatasize(), 0x8000)
 
-            for { let p := add(start, 2) } lt(p, limit) { } {
+            for { let p := add(start, 2) } lt(p, limit) {} {
                 let reference := 0
-                for { } 1 { } {
+                for {} 1 {} {
                     let sequence := u24(p)
                     let h := hash(sequence)
                     reference := add(start, getHash(h))

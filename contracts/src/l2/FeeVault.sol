@@ -70,9 +70,10 @@ abstract contract FeeVault {
             (bool sent,) = to.call{value: value}("");
             if (!sent) revert TransferFailed(to, value);
         } else {
-            L2ToL1MessagePasser(payable(Predeploys.L2_TO_L1_MESSAGE_PASSER)).initiateWithdrawal{
-                value: value
-            }(to, WITHDRAWAL_MIN_GAS, "");
+            L2ToL1MessagePasser(payable(Predeploys.L2_TO_L1_MESSAGE_PASSER))
+            .initiateWithdrawal{value: value}(
+                to, WITHDRAWAL_MIN_GAS, ""
+            );
         }
     }
 

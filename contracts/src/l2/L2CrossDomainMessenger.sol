@@ -84,9 +84,8 @@ contract L2CrossDomainMessenger {
         if (other == address(0)) revert NoOtherMessenger();
         uint256 nonce = messageNonce();
         ++_messageNonce;
-        L2ToL1MessagePasser(payable(Predeploys.L2_TO_L1_MESSAGE_PASSER)).initiateWithdrawal{
-            value: msg.value
-        }(
+        L2ToL1MessagePasser(payable(Predeploys.L2_TO_L1_MESSAGE_PASSER))
+        .initiateWithdrawal{value: msg.value}(
             other,
             baseGas(_message, _minGasLimit),
             Hashing.encodeRelayMessage(
@@ -112,12 +111,13 @@ contract L2CrossDomainMessenger {
         uint256 _minGasLimit,
         bytes calldata _message
     ) external payable {
-        if (_nonce >> 240 != MESSAGE_VERSION) revert UnsupportedMessageVersion(_nonce >> 240);
+        if (_nonce >> 240 != MESSAGE_VERSION) {
+            revert UnsupportedMessageVersion(_nonce >> 240);
+        }
         // Copied here because nothing costly may stand between the gas check and the call.
         bytes memory message = _message;
-        bytes32 msgHash = Hashing.hashCrossDomainMessage(
-            _nonce, _sender, _target, _value, _minGasLimit, message
-        );
+        bytes32 msgHash =
+            Hashing.hashCrossDomainMessage(_nonce, _sender, _target, _value, _minGasLimit, message);
         // INVARIANT: a message runs because L1 sent it, and with exactly the ether L1 gave it;
         // a replay uses the ether that stayed here when it failed.
         if (_isOtherMessenger(msg.sender)) {
@@ -177,7 +177,7 @@ contract L2CrossDomainMessenger {
     function baseGas(bytes calldata _message, uint32 _minGasLimit) public pure returns (uint64) {
         return RELAY_CONSTANT_OVERHEAD + uint64(_message.length) * MIN_GAS_CALLDATA_OVERHEAD
             + uint64(_minGasLimit) * MIN_GAS_DYNAMIC_OVERHEAD_NUMERATOR
-                / MIN_GAS_DYNAMIC_OVERHEAD_DENOMINATOR + RELAY_CALL_OVERHEAD + RELAY_RESERVED_GAS
+            / MIN_GAS_DYNAMIC_OVERHEAD_DENOMINATOR + RELAY_CALL_OVERHEAD + RELAY_RESERVED_GAS
             + RELAY_GAS_CHECK_BUFFER;
     }
 

@@ -317,10 +317,8 @@ contract L2StandardBridge {
     function _isMintable(address token) private view returns (bool) {
         // 0xffffffff is ERC-165's probe for contracts that answer yes to everything.
         return !_supports(token, 0xffffffff) && _supports(token, 0x01ffc9a7)
-            && (
-                _supports(token, type(ILegacyMintableERC20).interfaceId)
-                    || _supports(token, type(IOptimismMintableERC20).interfaceId)
-            );
+            && (_supports(token, type(ILegacyMintableERC20).interfaceId)
+                || _supports(token, type(IOptimismMintableERC20).interfaceId));
     }
 
     function _supports(address token, bytes4 interfaceId) private view returns (bool) {

@@ -61,9 +61,7 @@ contract L2ToL1MessagePasser {
             Hashing.hashWithdrawal(nonce, msg.sender, _target, msg.value, _gasLimit, _data);
         sentMessages[withdrawalHash] = true;
         ++_nonce;
-        emit MessagePassed(
-            nonce, msg.sender, _target, msg.value, _gasLimit, _data, withdrawalHash
-        );
+        emit MessagePassed(nonce, msg.sender, _target, msg.value, _gasLimit, _data, withdrawalHash);
     }
 
     /// @notice Nonce of the next withdrawal, with the message version in its upper two bytes.

@@ -21,11 +21,10 @@ contract OptimismMintableERC20Factory {
     address public constant bridge = Predeploys.L2_STANDARD_BRIDGE;
 
     /// @notice See `createOptimismMintableERC20`: its older name.
-    function createStandardL2Token(
-        address _remoteToken,
-        string memory _name,
-        string memory _symbol
-    ) external returns (address) {
+    function createStandardL2Token(address _remoteToken, string memory _name, string memory _symbol)
+        external
+        returns (address)
+    {
         return createOptimismMintableERC20WithDecimals(_remoteToken, _name, _symbol, 18);
     }
 

@@ -32,9 +32,8 @@ contract FeeVaultTest is L2Test {
         equal(address(passer).balance, balance);
         equal(vault.totalProcessed(), balance);
         equal(slotOf(address(vault), 0), balance);
-        bytes32 withdrawalHash = Hashing.hashWithdrawal(
-            1 << 240, address(vault), recipient, balance, 400_000, ""
-        );
+        bytes32 withdrawalHash =
+            Hashing.hashWithdrawal(1 << 240, address(vault), recipient, balance, 400_000, "");
         isTrue(passer.sentMessages(withdrawalHash));
     }
 

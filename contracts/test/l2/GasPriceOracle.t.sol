@@ -11,19 +11,18 @@ contract GasPriceOracleTest is L2Test {
     function setUp() public override {
         super.setUp();
         vm.prank(Predeploys.DEPOSITOR);
-        l1Block.setL1BlockValues(
-            1, 2, L1FeeVectors.L1_BASE_FEE, L1FeeVectors.L1_BLOB_BASE_FEE
-        );
+        l1Block.setL1BlockValues(1, 2, L1FeeVectors.L1_BASE_FEE, L1FeeVectors.L1_BLOB_BASE_FEE);
     }
 
     function test_getL1Fee_matchesOpRevm() external view {
         L1FeeVectors.Vector[] memory vectors = L1FeeVectors.all();
         // The 68 bytes assumed for the signature are off by at most 3 in these transactions.
         uint256 slack = 1 + 3 * 836_500
-            * (
-                16 * uint256(BASE_FEE_SCALAR) * L1FeeVectors.L1_BASE_FEE
-                    + uint256(BLOB_BASE_FEE_SCALAR) * L1FeeVectors.L1_BLOB_BASE_FEE
-            ) / 1e12;
+            * (16
+                * uint256(BASE_FEE_SCALAR)
+                * L1FeeVectors.L1_BASE_FEE
+                + uint256(BLOB_BASE_FEE_SCALAR)
+                * L1FeeVectors.L1_BLOB_BASE_FEE) / 1e12;
         for (uint256 i = 0; i < vectors.length; ++i) {
             L1FeeVectors.Vector memory v = vectors[i];
             equal(FastLz.compressedLength(v.unsigned), v.unsignedFastLz);
@@ -96,7 +95,9 @@ contract GasPriceOracleTest is L2Test {
         bytes32 before = keccak256(data);
         uint256 first = FastLz.compressedLength(data);
         uint256[] memory fresh = new uint256[](2000);
-        for (uint256 i = 0; i < fresh.length; ++i) equal(fresh[i], 0);
+        for (uint256 i = 0; i < fresh.length; ++i) {
+            equal(fresh[i], 0);
+        }
         equal(FastLz.compressedLength(data), first);
         equal(keccak256(data), before);
         isTrue(first <= data.length + data.length / 32 + 1);
@@ -141,6 +142,8 @@ contract GasPriceOracleTest is L2Test {
 
     function cycle(bytes memory base, uint256 length) private pure returns (bytes memory out) {
         out = new bytes(length);
-        for (uint256 i = 0; i < length; ++i) out[i] = base[i % base.length];
+        for (uint256 i = 0; i < length; ++i) {
+            out[i] = base[i % base.length];
+        }
     }
 }

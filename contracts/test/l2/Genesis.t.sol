@@ -177,7 +177,9 @@ contract GenesisTest is L2Test {
             string memory value = jsonVm.parseJsonString(json, string.concat(patch, ".value"));
             bool isId = keccak256(bytes(value)) == keccak256("chainId");
             bytes32 word = isId ? bytes32(id) : separator;
-            for (uint256 j = 0; j < 32; ++j) code[offset + j] = word[j];
+            for (uint256 j = 0; j < 32; ++j) {
+                code[offset + j] = word[j];
+            }
         }
     }
 

@@ -155,12 +155,8 @@ contract L2CrossDomainMessengerTest is L2Test {
         equal(address(messenger).balance, 3 ether);
 
         vm.deal(address(this), 1);
-        vm.expectRevert(
-            abi.encodeWithSelector(L2CrossDomainMessenger.WrongValue.selector, 1, 0)
-        );
-        messenger.relayMessage{value: 1}(
-            NONCE, SENDER, address(target), 3 ether, 100_000, take
-        );
+        vm.expectRevert(abi.encodeWithSelector(L2CrossDomainMessenger.WrongValue.selector, 1, 0));
+        messenger.relayMessage{value: 1}(NONCE, SENDER, address(target), 3 ether, 100_000, take);
 
         target.setFailing(false);
         messenger.relayMessage(NONCE, SENDER, address(target), 3 ether, 100_000, take);
@@ -216,9 +212,7 @@ contract L2CrossDomainMessengerTest is L2Test {
         target.setFailing(false);
         bytes32 innerHash = hashOf(NONCE + 1, address(target), 0, 0, take);
         target.setInner(
-            abi.encodeCall(
-                messenger.relayMessage, (NONCE + 1, SENDER, address(target), 0, 0, take)
-            )
+            abi.encodeCall(messenger.relayMessage, (NONCE + 1, SENDER, address(target), 0, 0, take))
         );
         relayFromL1(NONCE, address(target), 0, 300_000, take);
         isTrue(messenger.successfulMessages(hashOf(NONCE, address(target), 0, 300_000, take)));
@@ -258,8 +252,7 @@ contract L2CrossDomainMessengerTest is L2Test {
             [abi.encodeCall(Target.bomb, ()), abi.encodeCall(Target.burn, ())];
         for (uint256 i = 0; i < 2; ++i) {
             bytes memory data = abi.encodeCall(
-                messenger.relayMessage,
-                (NONCE, SENDER, address(target), 0, 1_000_000, messages[i])
+                messenger.relayMessage, (NONCE, SENDER, address(target), 0, 1_000_000, messages[i])
             );
             vm.prank(aliased(L1_MESSENGER));
             (bool success,) = address(messenger).call{gas: 1_200_000}(data);
@@ -303,13 +296,11 @@ contract L2CrossDomainMessengerTest is L2Test {
     }
 
     /// hashCrossDomainMessageV1, spelt out.
-    function hashOf(
-        uint256 nonce,
-        address to,
-        uint256 value,
-        uint256 minGas,
-        bytes memory message
-    ) private pure returns (bytes32 msgHash) {
+    function hashOf(uint256 nonce, address to, uint256 value, uint256 minGas, bytes memory message)
+        private
+        pure
+        returns (bytes32 msgHash)
+    {
         msgHash = keccak256(
             abi.encodeWithSelector(0xd764ad0b, nonce, SENDER, to, value, minGas, message)
         );

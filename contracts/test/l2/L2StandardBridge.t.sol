@@ -58,9 +58,7 @@ contract L2StandardBridgeTest is L2Test {
         );
     }
 
-    function testFuzz_bridgeETHTo_sendsTheMessageOfOp(uint96 value, bytes calldata extra)
-        external
-    {
+    function testFuzz_bridgeETHTo_sendsTheMessageOfOp(uint96 value, bytes calldata extra) external {
         vm.deal(ALICE, value);
         vm.expectEmit(address(bridge));
         emit L2StandardBridge.WithdrawalInitiated(
@@ -127,13 +125,9 @@ contract L2StandardBridgeTest is L2Test {
         equal(token.totalSupply(), minted);
 
         vm.expectEmit(address(bridge));
-        emit L2StandardBridge.WithdrawalInitiated(
-            L1_TOKEN, address(token), ALICE, BOB, sent, "x"
-        );
+        emit L2StandardBridge.WithdrawalInitiated(L1_TOKEN, address(token), ALICE, BOB, sent, "x");
         vm.expectEmit(address(bridge));
-        emit L2StandardBridge.ERC20BridgeInitiated(
-            address(token), L1_TOKEN, ALICE, BOB, sent, "x"
-        );
+        emit L2StandardBridge.ERC20BridgeInitiated(address(token), L1_TOKEN, ALICE, BOB, sent, "x");
         expectMessage(
             abi.encodeWithSignature(
                 "finalizeBridgeERC20(address,address,address,address,uint256,bytes)",
@@ -194,9 +188,8 @@ contract L2StandardBridgeTest is L2Test {
         equal(native.balanceOf(address(bridge)), sent);
         equal(bridge.deposits(address(native), L1_TOKEN), sent);
         // The slot of the mapping of mappings, for whoever proves it.
-        bytes32 slot = keccak256(
-            abi.encode(L1_TOKEN, keccak256(abi.encode(address(native), uint256(1))))
-        );
+        bytes32 slot =
+            keccak256(abi.encode(L1_TOKEN, keccak256(abi.encode(address(native), uint256(1)))));
         equal(vm.load(address(bridge), slot), bytes32(uint256(sent)));
 
         fromBridge(
@@ -250,8 +243,7 @@ contract L2StandardBridgeTest is L2Test {
         for (uint256 i = 0; i < 2; ++i) {
             uint256 held = address(messenger).balance;
             fromBridge(
-                abi.encodeCall(bridge.finalizeBridgeETH, (ALICE, blocked[i], 1 ether, "")),
-                1 ether
+                abi.encodeCall(bridge.finalizeBridgeETH, (ALICE, blocked[i], 1 ether, "")), 1 ether
             );
             // The message failed, so its ether waits in the messenger.
             equal(address(messenger).balance, held + 1 ether);

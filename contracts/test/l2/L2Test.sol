@@ -96,9 +96,8 @@ abstract contract L2Test {
     /// Address under which a contract of L1 appears on L2.
     function aliased(address l1Contract) internal pure returns (address) {
         unchecked {
-            return address(
-                uint160(l1Contract) + uint160(0x1111000000000000000000000000000000001111)
-            );
+            return
+                address(uint160(l1Contract) + uint160(0x1111000000000000000000000000000000001111));
         }
     }
 

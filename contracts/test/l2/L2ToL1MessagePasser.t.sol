@@ -19,8 +19,7 @@ contract L2ToL1MessagePasserTest is L2Test {
         bytes calldata data
     ) external {
         vm.deal(sender, value);
-        bytes32 withdrawalHash =
-            hashByHand(FIRST_NONCE, sender, target, value, gasLimit, data);
+        bytes32 withdrawalHash = hashByHand(FIRST_NONCE, sender, target, value, gasLimit, data);
 
         vm.expectEmit(address(passer));
         emit L2ToL1MessagePasser.MessagePassed(
@@ -71,9 +70,7 @@ contract L2ToL1MessagePasserTest is L2Test {
         vm.prank(sender);
         (bool success,) = address(passer).call{value: 3 ether}("");
         isTrue(success);
-        isTrue(
-            passer.sentMessages(hashByHand(FIRST_NONCE, sender, sender, 3 ether, 100_000, ""))
-        );
+        isTrue(passer.sentMessages(hashByHand(FIRST_NONCE, sender, sender, 3 ether, 100_000, "")));
     }
 
     function test_burn_takesEtherOutOfSupply() external {

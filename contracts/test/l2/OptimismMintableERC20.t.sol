@@ -37,9 +37,7 @@ contract OptimismMintableERC20Test is L2Test {
             uint160(
                 uint256(
                     keccak256(
-                        abi.encodePacked(
-                            bytes1(0xff), address(factory), salt, keccak256(creation)
-                        )
+                        abi.encodePacked(bytes1(0xff), address(factory), salt, keccak256(creation))
                     )
                 )
             )
@@ -137,11 +135,7 @@ contract OptimismMintableERC20Test is L2Test {
         vm.prank(BOB);
         vm.expectRevert(
             abi.encodeWithSelector(
-                OptimismMintableERC20.InsufficientAllowance.selector,
-                ALICE,
-                BOB,
-                asked - 1,
-                asked
+                OptimismMintableERC20.InsufficientAllowance.selector, ALICE, BOB, asked - 1, asked
             )
         );
         token.transferFrom(ALICE, BOB, asked);

@@ -10,8 +10,7 @@ contract WETHUsers {
     Vm private constant vm = Vm(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
     WETH private constant weth = WETH(payable(Predeploys.WETH));
 
-    address[4] public users =
-        [address(0xa11ce), address(0xb0b), address(0xca401), address(0xd4fe)];
+    address[4] public users = [address(0xa11ce), address(0xb0b), address(0xca401), address(0xd4fe)];
 
     function deposit(uint8 who, uint96 amount, uint8 path) external {
         address user = users[who % 4];
@@ -75,7 +74,9 @@ contract WETHTest is L2Test {
     /// forge-config: default.invariant.fail-on-revert = true
     function invariant_everyTokenIsBacked() external view {
         uint256 sum;
-        for (uint256 i = 0; i < 4; ++i) sum += weth.balanceOf(users.users(i));
+        for (uint256 i = 0; i < 4; ++i) {
+            sum += weth.balanceOf(users.users(i));
+        }
         equal(sum, weth.totalSupply());
         equal(sum, address(weth).balance);
     }
