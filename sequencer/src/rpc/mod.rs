@@ -1,0 +1,142 @@
+//! JSON-RPC over HTTP and WebSocket, on one port: what wallets, libraries and explorers ask for.
+//!
+//! In: the chain, a way for transactions, the status seen from L1, and bounds. Out: a running
+//! server. It reads the store and simulates calls, but never writes a block.
+//! Architecture invariant: nothing here blocks the async runtime; reads of the store and the EVM run
+//! on blocking threads, a bounded number at a time.
+//!
+//! | module | job |
+//! |---|---|
+//! | `server` | [`serve`]: the listening server and its bounds |
+//! | `node` | what all methods share, and where blocking work runs |
+//! | `args`, `error`, `revert` | parameters in, errors out |
+//! | `chain_reader` | blocks by tag, number or hash; states |
+//! | `answers` | blocks, transactions and receipts in their JSON shapes |
+//! | `block_methods`, `state_methods`, `fee_methods`, `log_methods`, `node_methods` | reads |
+//! | `simulate`, `state_override`, `access_list`, `gas_estimate`, `call_methods` | calls |
+//! | `submit`, `tx_collector`, `sequencer_client` | transactions in |
+//! | `filters`, `subscriptions` | news by polling and by push |
+
+mod access_list;
+mod answers;
+mod args;
+mod block_methods;
+mod call_methods;
+mod chain_reader;
+mod error;
+mod fee_methods;
+mod filters;
+mod gas_estimate;
+mod log_methods;
+mod node;
+mod node_methods;
+mod revert;
+mod sequencer_client;
+mod server;
+mod simulate;
+mod state_methods;
+mod state_override;
+mod submit;
+mod subscriptions;
+mod tx_collector;
+
+use std::sync::Arc;
+
+pub use error::RpcError;
+pub use server::{ServerHandle, serve};
+
+use crate::{chain::Chain, pool::Pool, status::StatusHandle};
+
+/// Where transactions of `eth_sendRawTransaction` go.
+#[derive(Clone, Debug)]
+pub enum TxSink {
+    /// Into the sequencer's own pool.
+    Pool(Arc<Pool>),
+    /// To the sequencer, by JSON-RPC.
+    Forward {
+        /// URL of the sequencer's JSON-RPC over HTTP.
+        url: String,
+    },
+    /// Nowhere: they are refused.
+    ReadOnly,
+}
+
+/// What the server works on.
+#[derive(Clone, Debug)]
+pub struct RpcContext {
+    /// Blocks, state, configuration and news of heads.
+    pub chain: Arc<Chain>,
+    /// Where transactions go.
+    pub sink: TxSink,
+    /// What is known from L1.
+    pub status: StatusHandle,
+    /// Bounds.
+    pub limits: RpcLimits,
+}
+
+/// Bounds on what clients may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcLimits {
+    /// Bytes of one request or batch.
+    pub request_bytes_max: u32,
+    /// Bytes of one answer or of all answers of a batch.
+    pub response_bytes_max: u32,
+    /// Requests in one batch.
+    pub batch_len_max: u32,
+    /// Connections at a time, HTTP and WebSocket together.
+    pub connections_max: u32,
+    /// Subscriptions of one WebSocket connection.
+    pub subscriptions_per_connection_max: u32,
+    /// Reads of the store that run at a time.
+    pub concurrent_reads_max: usize,
+    /// Calls and estimates that run at a time.
+    pub concurrent_calls_max: usize,
+    /// Reads, and calls, that may wait for their turn.
+    pub waiting_max: usize,
+    /// Gas of one `eth_call`.
+    pub call_gas_max: u64,
+    /// Milliseconds after which an estimate starts no further run, and a log query ends.
+    pub request_time_ms_max: u64,
+    /// Blocks of one log query.
+    pub log_blocks_max: u64,
+    /// Logs of one answer.
+    pub logs_max: usize,
+    /// Filters installed at a time, over all clients.
+    pub filters_max: usize,
+    /// Seconds after which a filter that nobody polls is removed.
+    pub filter_expiry_secs: u64,
+    /// Blocks of one `eth_feeHistory`.
+    pub fee_history_blocks_max: u64,
+    /// Storage slots of one `eth_getProof`.
+    pub proof_slots_max: usize,
+    /// Transactions that wait for the pool.
+    pub waiting_transactions_max: usize,
+    /// Milliseconds that `eth_sendRawTransactionSync` waits at most.
+    pub sync_wait_ms_max: u64,
+}
+
+impl Default for RpcLimits {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            request_bytes_max: 5 << 20,
+            response_bytes_max: 64 << 20,
+            batch_len_max: 5_000,
+            connections_max: 2_000,
+            subscriptions_per_connection_max: 128,
+            concurrent_reads_max: 2 * cores + 2,
+            concurrent_calls_max: cores + 1,
+            waiting_max: 20_000,
+            call_gas_max: 50_000_000,
+            request_time_ms_max: 10_000,
+            log_blocks_max: 10_000,
+            logs_max: 20_000,
+            filters_max: 4_096,
+            filter_expiry_secs: 300,
+            fee_history_blocks_max: 1_024,
+            proof_slots_max: 1_024,
+            waiting_transactions_max: 65_536,
+            sync_wait_ms_max: 30_000,
+        }
+    }
+}

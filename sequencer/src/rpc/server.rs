@@ -1,0 +1,76 @@
+//! The listening server: HTTP and WebSocket on one port, open to browsers, bounded everywhere.
+//!
+//! In: an [`RpcContext`] and an address. Out: the address in use and a handle that stops the server.
+
+use std::net::SocketAddr;
+
+use jsonrpsee::{
+    RpcModule,
+    core::traits::IdProvider,
+    server::{BatchRequestConfig, Server, ServerConfig},
+    types::SubscriptionId,
+};
+use tower_http::cors::{Any, CorsLayer};
+
+pub use jsonrpsee::server::ServerHandle;
+
+use super::{
+    RpcContext, RpcLimits, block_methods, call_methods, fee_methods, filters, log_methods,
+    node::{Methods, RpcNode},
+    node_methods, state_methods, submit, subscriptions,
+};
+
+/// Starts to serve on `listen` (port 0: any free one).
+///
+/// Dropping the handle, or [`ServerHandle::stop`], ends the server. Must run within a tokio runtime.
+pub async fn serve(
+    context: RpcContext,
+    listen: SocketAddr,
+) -> anyhow::Result<(SocketAddr, ServerHandle)> {
+    let limits = context.limits.clone();
+    // Wallets call from pages of any origin; the server holds no key and no session.
+    let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
+    let server = Server::builder()
+        .set_config(config(&limits))
+        .set_http_middleware(tower::ServiceBuilder::new().layer(cors))
+        .build(listen)
+        .await?;
+    let address = server.local_addr()?;
+    let mut methods = Methods(RpcModule::new(RpcNode::new(context)?));
+    register(&mut methods);
+    Ok((address, server.start(methods.0)))
+}
+
+fn config(limits: &RpcLimits) -> ServerConfig {
+    ServerConfig::builder()
+        .max_request_body_size(limits.request_bytes_max)
+        .max_response_body_size(limits.response_bytes_max)
+        .max_connections(limits.connections_max)
+        .max_subscriptions_per_connection(limits.subscriptions_per_connection_max)
+        .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_len_max))
+        .set_id_provider(HexIds)
+        .set_tcp_no_delay(true)
+        .build()
+}
+
+fn register(methods: &mut Methods) {
+    block_methods::register(methods);
+    call_methods::register(methods);
+    fee_methods::register(methods);
+    filters::register(methods);
+    log_methods::register(methods);
+    node_methods::register(methods);
+    state_methods::register(methods);
+    submit::register(methods);
+    subscriptions::register(methods);
+}
+
+/// Subscription ids as Ethereum clients expect them: hex quantities that cannot be guessed.
+#[derive(Debug)]
+struct HexIds;
+
+impl IdProvider for HexIds {
+    fn next_id(&self) -> SubscriptionId<'static> {
+        format!("{:#x}", rand::random::<u128>()).into()
+    }
+}
