@@ -109,16 +109,20 @@ pub fn encode_prefix(
     chain_id: u64,
     max: usize,
 ) -> Result<(usize, Vec<u8>), EncodeError> {
+    if blocks.is_empty() {
+        return Err(EncodeError::BlockCount { found: 0 });
+    }
     let mut count = count_by_bound(blocks, max);
-    let mut best: Option<(usize, Vec<u8>)> = None;
-    // Not yet fitting counts are at or above this.
+    let mut best = (0, Vec::new());
+    // The least count known not to fit.
     let mut above = count.saturating_add(1);
+    let mut attempt = 0_u32;
     loop {
         let len = match encode_batch(&blocks[..count], chain_id) {
             Ok(data) if data.len() <= max => {
-                let fill = data.len();
-                best = Some((count, data));
-                fill
+                let len = data.len();
+                best = (count, data);
+                len
             }
             Ok(data) => {
                 above = count;
@@ -130,17 +134,22 @@ pub fn encode_prefix(
             }
             Err(error) => return Err(error),
         };
-        // Aim a little below the bound, strictly between what fits and what does not.
-        let aim = scale(count, max.saturating_sub(max / 64), len.max(1));
-        let fits = best.as_ref().map_or(0, |(count, _)| *count);
-        let next = aim.clamp(fits.saturating_add(1), above.saturating_sub(1).max(1));
-        match best {
-            Some(best) if next <= fits || next >= above || len > max / 32 * 31 && len <= max => {
-                return Ok(best);
-            }
-            None if count == 1 => return Err(EncodeError::BlockTooLarge { len, max }),
-            _ => count = next,
+        let fits = best.0;
+        if above == 1 {
+            return Err(EncodeError::BlockTooLarge { len, max });
         }
+        let is_nearly_full = fits == count && max - len < max / 32;
+        if is_nearly_full || above - fits == 1 {
+            return Ok(best);
+        }
+        // Blocks are often alike: aim a little below the bound, halve if that does not help.
+        attempt += 1;
+        let aim = if attempt < 4 {
+            scale(count, max - max / 64, len.max(1))
+        } else {
+            fits.midpoint(above)
+        };
+        count = aim.clamp(fits + 1, above - 1);
     }
 }
 

@@ -4,8 +4,9 @@
 //! followed by the columns. Numbers are unsigned LEB128 varints.
 
 use crate::DecodeError;
+#[cfg(feature = "std")]
+use alloc::vec::Vec;
 use alloy_primitives::U256;
-use core::array;
 
 /// The columns, in their order in the body. "Per transaction" is in the order that
 /// `batch_decoder` describes.
@@ -209,12 +210,12 @@ impl<'a> Columns<'a> {
 /// The columns of a batch that is being written.
 #[cfg(feature = "std")]
 #[derive(Debug)]
-pub(crate) struct ColumnsMut([alloc::vec::Vec<u8>; Column::COUNT]);
+pub(crate) struct ColumnsMut([Vec<u8>; Column::COUNT]);
 
 #[cfg(feature = "std")]
 impl ColumnsMut {
     pub(crate) fn new() -> Self {
-        Self(array::from_fn(|_| alloc::vec::Vec::new()))
+        Self(core::array::from_fn(|_| Vec::new()))
     }
 
     pub(crate) fn bytes(&mut self, column: Column, bytes: &[u8]) {
@@ -235,8 +236,8 @@ impl ColumnsMut {
         put_large_number(&mut self.0[mantissas as usize], mantissa);
     }
 
-    pub(crate) fn join(self) -> alloc::vec::Vec<u8> {
-        let mut body = alloc::vec::Vec::new();
+    pub(crate) fn join(self) -> Vec<u8> {
+        let mut body = Vec::new();
         for column in &self.0 {
             put_number(&mut body, column.len() as u64);
         }
@@ -248,12 +249,12 @@ impl ColumnsMut {
 }
 
 #[cfg(feature = "std")]
-pub(crate) fn put_number(out: &mut alloc::vec::Vec<u8>, number: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, number: u64) {
     put_large_number(out, U256::from(number));
 }
 
 #[cfg(feature = "std")]
-fn put_large_number(out: &mut alloc::vec::Vec<u8>, mut number: U256) {
+fn put_large_number(out: &mut Vec<u8>, mut number: U256) {
     loop {
         let bits = number.byte(0) & 0x7f;
         number >>= 7;

@@ -103,10 +103,11 @@ impl Deposit {
 
     /// The L2 transaction.
     ///
-    /// Total: a payload that the Inbox cannot have written (too short, or a creation flag above
-    /// 1) gives a call from the sender to the zero address with no gas, mint, value or input: it
-    /// fails before it runs, and only uses up a nonce. A mint above 2^128 - 1, more wei than
-    /// there is, saturates. The target of a creation is not read.
+    /// Total: a payload that the Inbox cannot have written (too short, or with a creation flag
+    /// other than 0 and 1) gives a call from the sender to the zero address without gas, mint,
+    /// value or input: it fails before it runs and does no more than use up a nonce. A mint of
+    /// 2^128 wei or more, which is more than there is, saturates. The target of a creation is not
+    /// read.
     pub fn to_transaction(&self) -> TxDeposit {
         match self.kind {
             DepositKind::FeeReport => self.fee_report(),
