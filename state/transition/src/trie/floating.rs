@@ -47,7 +47,8 @@ impl Output {
         };
         if !link.is_hash() {
             self.vacate(path, old);
-        } else if Link::of(&link) != old {
+        } else {
+            // A node is rebuilt only when its content differs, so its hash does, too.
             self.nodes.push((*path, Some(rlp)));
         }
         link
