@@ -49,17 +49,23 @@ contract AssertionChain is IAssertionChain {
     bytes32 public latestConfirmed;
     /// @inheritdoc IAssertionChain
     mapping(address account => uint256) public credit;
-    mapping(bytes32 id => Assertion) internal assertions;
+
+    /// `batchLimitAcc` is not stored: the Inbox keeps it for ever.
+    mapping(bytes32 id => Assertion) private assertions;
 
     constructor(Parameters memory parameters) {
+        checkHeight("blocksHeight", parameters.blocksHeight);
+        checkHeight("spansHeight", parameters.spansHeight);
+        checkHeight("stepsHeight", parameters.stepsHeight);
         require(
-            parameters.blocksHeight > 0 && parameters.blocksHeight <= 32,
-            AssertionInvalidParameter("blocksHeight", parameters.blocksHeight)
-        );
-        require(
-            parameters.challengePeriod > 0,
+            parameters.challengePeriod > 0 && parameters.challengePeriod <= type(uint32).max,
             AssertionInvalidParameter("challengePeriod", parameters.challengePeriod)
         );
+        require(
+            parameters.minInterval <= type(uint32).max,
+            AssertionInvalidParameter("minInterval", parameters.minInterval)
+        );
+        require(parameters.stake > 0, AssertionInvalidParameter("stake", 0));
         INBOX = parameters.inbox;
         PROGRAM_HASH = parameters.programHash;
         VM_VERSION = parameters.vmVersion;
@@ -71,15 +77,11 @@ contract AssertionChain is IAssertionChain {
         STAKE = parameters.stake;
 
         Cursor memory start = Cursor(0, 0, 0);
-        (uint64 limit, bytes32 limitAcc) = batchLimit(start);
-        bytes32 id = assertionId(
-            bytes32(0), parameters.genesisOutputRoot, start, bytes32(0), bytes32(0)
-        );
+        bytes32 id = assertionId(0, parameters.genesisOutputRoot, start, 0, 0);
         genesisId = id;
         Assertion storage genesis = assertions[id];
         genesis.outputRoot = parameters.genesisOutputRoot;
-        genesis.batchLimit = limit;
-        genesis.batchLimitAcc = limitAcc;
+        genesis.batchLimit = limitAfter(start);
         genesis.createdAt = uint64(block.timestamp);
         genesis.status = Status.Confirmed;
         latestConfirmed = id;
@@ -97,57 +99,60 @@ contract AssertionChain is IAssertionChain {
     ) external payable returns (bytes32 id) {
         require(msg.value == STAKE, AssertionStakeMismatch(msg.value, STAKE));
         Assertion storage above = known(parent);
-        bytes32 acc = checkInbox(above, cursor, expectedBatchAcc);
+        checkCursor(above, cursor);
+        bytes32 acc = checkInbox(above.batchLimit, expectedBatchAcc);
         id = assertionId(parent, outputRoot, cursor, root, acc);
         if (assertions[id].status != Status.None) {
-            // Done already, perhaps by somebody who copied this move: nothing lost.
+            // Done already, perhaps by somebody who copied this move: one stake is enough.
             addCredit(msg.sender, msg.value);
             return id;
         }
         checkCommitment(outputRoot, cursor, root, lastLeafProof);
-        link(parent, above, id);
-        Assertion storage created = assertions[id];
-        (created.batchLimit, created.batchLimitAcc) = batchLimit(cursor);
-        created.parent = parent;
-        created.root = root;
-        created.outputRoot = outputRoot;
-        created.cursor = cursor;
-        created.proposer = msg.sender;
-        created.createdAt = uint64(block.timestamp);
-        created.status = Status.Pending;
+        bool rivaled = checkTime(parent, above);
+        uint64 limit = limitAfter(cursor);
+        assertions[id] = Assertion({
+            parent: parent,
+            root: root,
+            outputRoot: outputRoot,
+            firstChild: 0,
+            cursor: cursor,
+            proposer: msg.sender,
+            createdAt: uint64(block.timestamp),
+            status: Status.Pending,
+            batchLimit: limit,
+            rivaledAt: rivaled ? uint64(block.timestamp) : 0,
+            batchLimitAcc: 0
+        });
         emit AssertionProposed(
-            id,
-            parent,
-            msg.sender,
-            root,
-            outputRoot,
-            cursor,
-            created.batchLimit,
-            created.batchLimitAcc
+            id, parent, msg.sender, root, outputRoot, cursor, limit, accIfPosted(limit)
         );
+        if (rivaled) markRival(parent, above.firstChild, id);
+        else above.firstChild = id;
     }
 
     /// @inheritdoc IAssertionChain
     function confirm(bytes32 id) external {
         Assertion storage target = known(id);
         if (target.status == Status.Confirmed) return;
-        Assertion storage above = assertions[target.parent];
-        require(
-            above.status == Status.Confirmed, AssertionParentNotConfirmed(id, target.parent)
-        );
-        // INVARIANT: nothing contradicted is confirmed without a dispute.
+        // INVARIANT: the confirmed assertions are one line that ends at latestConfirmed.
+        require(target.parent == latestConfirmed, AssertionParentNotConfirmed(id, target.parent));
+        // INVARIANT: nothing contradicted is confirmed without a dispute. A later version settles
+        // rivals by their root edges under keccak("blocks", parent); till then they stay pending.
         require(target.rivaledAt == 0, AssertionHasRival(id, target.parent, target.rivaledAt));
         uint64 due = target.createdAt + CHALLENGE_PERIOD;
         require(block.timestamp >= due, AssertionNotDue(id, due, uint64(block.timestamp)));
         target.status = Status.Confirmed;
         latestConfirmed = id;
-        addCredit(target.proposer, STAKE);
         emit AssertionConfirmed(id, target.outputRoot, target.cursor);
+        // INVARIANT: balance = STAKE for each pending assertion + the sum of credits (+ what was
+        // forced in by selfdestruct). Here one stake turns into a credit.
+        addCredit(target.proposer, STAKE);
     }
 
     /// @inheritdoc IAssertionChain
     function withdrawCredit() external returns (uint256 amount) {
         amount = credit[msg.sender];
+        if (amount == 0) return 0;
         credit[msg.sender] = 0;
         emit CreditWithdrawn(msg.sender, amount);
         (bool paid,) = msg.sender.call{value: amount}("");
@@ -155,28 +160,30 @@ contract AssertionChain is IAssertionChain {
     }
 
     /// @inheritdoc IAssertionChain
-    function assertion(bytes32 id) external view returns (Assertion memory) {
-        return known(id);
+    function assertion(bytes32 id) external view returns (Assertion memory found) {
+        found = assertions[id];
+        found.batchLimitAcc = accIfPosted(found.batchLimit);
     }
 
-    /// @dev What a child of `above` must read, and that L1 still holds what the proposer saw.
-    function checkInbox(
-        Assertion storage above,
-        Cursor calldata cursor,
-        bytes32 expectedBatchAcc
-    ) internal view returns (bytes32 acc) {
+    /// @dev A child moves forward, and not past the limit that its parent set. Whether it may stop
+    ///      before the limit (after 2^BLOCKS_HEIGHT blocks) is for its rivals to say.
+    function checkCursor(Assertion storage above, Cursor calldata cursor) private view {
         uint64 limit = above.batchLimit;
         require(
             cursor.batch < limit || (cursor.batch == limit && cursor.block == 0),
             AssertionBeyondLimit(cursor.batch, cursor.block, limit)
         );
         Cursor memory start = above.cursor;
-        bool forward = cursor.batch > start.batch
+        bool ahead = cursor.batch > start.batch
             || (cursor.batch == start.batch && cursor.block > start.block);
         require(
-            forward && cursor.depositsRead >= start.depositsRead,
-            AssertionBehindParent(start, cursor)
+            ahead && cursor.depositsRead >= start.depositsRead, AssertionBehindParent(start, cursor)
         );
+    }
+
+    /// @dev The batches up to the limit are posted, and they are those that the proposer executed:
+    ///      a reorg of L1 makes the move revert instead of costing a stake.
+    function checkInbox(uint64 limit, bytes32 expectedBatchAcc) private view returns (bytes32 acc) {
         uint64 posted = IInbox(INBOX).batchCount();
         require(limit <= posted, AssertionLimitNotPosted(limit, posted));
         acc = IInbox(INBOX).batchAcc(limit);
@@ -189,7 +196,7 @@ contract AssertionChain is IAssertionChain {
         Cursor calldata cursor,
         bytes32 root,
         bytes32[] calldata lastLeafProof
-    ) internal view {
+    ) private view {
         require(
             lastLeafProof.length == BLOCKS_HEIGHT,
             AssertionProofLength(lastLeafProof.length, BLOCKS_HEIGHT)
@@ -198,14 +205,16 @@ contract AssertionChain is IAssertionChain {
             abi.encodePacked(outputRoot, cursor.batch, cursor.block, cursor.depositsRead)
         );
         uint256 lastIndex = (uint256(1) << BLOCKS_HEIGHT) - 1;
+        // INVARIANT: different children of one parent have different roots: the root fixes the
+        // claim, the claim fixes output root and cursor. So different children are rival edges.
         require(
             MerkleTree.rootOf(claim, lastIndex, lastLeafProof) == root,
             AssertionLastLeafMismatch(root, claim)
         );
     }
 
-    /// @dev Hangs a child under its parent and marks rivals.
-    function link(bytes32 parent, Assertion storage above, bytes32 id) internal {
+    /// @dev Whether a new child of `above` may come now, and whether it comes as a rival.
+    function checkTime(bytes32 parent, Assertion storage above) private view returns (bool rival) {
         bytes32 first = above.firstChild;
         if (first == 0) {
             uint64 earliest = above.createdAt + MIN_INTERVAL;
@@ -213,60 +222,74 @@ contract AssertionChain is IAssertionChain {
                 block.timestamp >= earliest,
                 AssertionTooEarly(parent, earliest, uint64(block.timestamp))
             );
-            above.firstChild = id;
-            return;
+            return false;
         }
+        // INVARIANT: a child that may be confirmed stays so, and a confirmed one has no rival.
+        // So the stake of a rival that came too late is never taken.
+        uint64 due = assertions[first].createdAt + CHALLENGE_PERIOD;
+        require(
+            assertions[first].rivaledAt != 0 || block.timestamp < due,
+            AssertionRivalTooLate(first, due, uint64(block.timestamp))
+        );
+        return true;
+    }
+
+    /// @dev Stops the first child's clock if this is its first rival.
+    function markRival(bytes32 parent, bytes32 first, bytes32 rival) private {
         if (assertions[first].rivaledAt == 0) {
-            uint64 due = assertions[first].createdAt + CHALLENGE_PERIOD;
-            // INVARIANT: an assertion that may be confirmed stays so.
-            require(
-                block.timestamp < due,
-                AssertionRivalTooLate(first, due, uint64(block.timestamp))
-            );
             assertions[first].rivaledAt = uint64(block.timestamp);
         }
-        assertions[id].rivaledAt = uint64(block.timestamp);
-        emit AssertionRivaled(parent, first, id);
+        emit AssertionRivaled(parent, first, rival);
     }
 
-    /// @dev How far a child of an assertion with this cursor must read, and the accumulator there
-    ///      if that batch is posted already (zero otherwise).
-    function batchLimit(Cursor memory cursor) internal view returns (uint64 limit, bytes32 acc) {
+    /// @dev How far the children of an assertion with this end must read: all batches that exist
+    ///      now, and at least one.
+    function limitAfter(Cursor memory cursor) private view returns (uint64) {
         uint64 posted = IInbox(INBOX).batchCount();
-        limit = posted > cursor.batch ? posted : cursor.batch + 1;
-        if (limit <= posted) acc = IInbox(INBOX).batchAcc(limit);
+        return posted > cursor.batch ? posted : cursor.batch + 1;
     }
 
-    function addCredit(address account, uint256 amount) internal {
-        if (amount == 0) return;
+    function accIfPosted(uint64 limit) private view returns (bytes32) {
+        return limit <= IInbox(INBOX).batchCount() ? IInbox(INBOX).batchAcc(limit) : bytes32(0);
+    }
+
+    function addCredit(address account, uint256 amount) private {
         credit[account] += amount;
         emit CreditAdded(account, amount);
     }
 
-    function known(bytes32 id) internal view returns (Assertion storage found) {
+    function known(bytes32 id) private view returns (Assertion storage found) {
         found = assertions[id];
         require(found.status != Status.None, AssertionUnknown(id));
     }
 
-    /// @dev Names everything that a dispute about the assertion needs to agree on.
+    function checkHeight(string memory name, uint64 height) private pure {
+        require(height > 0 && height <= 32, AssertionInvalidParameter(name, height));
+    }
+
+    /// @dev Names all that a dispute about the assertion must agree on, so that no game is ever
+    ///      played by other rules than those under which it was staked.
     function assertionId(
         bytes32 parent,
         bytes32 outputRoot,
         Cursor memory cursor,
         bytes32 root,
-        bytes32 batchLimitAcc
-    ) internal view returns (bytes32) {
+        bytes32 parentLimitAcc
+    ) private view returns (bytes32) {
         return keccak256(
             abi.encode(
                 "gainsay.assertion",
                 address(this),
                 PROGRAM_HASH,
                 VM_VERSION,
+                BLOCKS_HEIGHT,
+                SPANS_HEIGHT,
+                STEPS_HEIGHT,
                 parent,
                 outputRoot,
                 cursor,
                 root,
-                batchLimitAcc
+                parentLimitAcc
             )
         );
     }

@@ -24,18 +24,18 @@ interface IAssertionChain {
         // Root of the Merkle tree over the claims after each block.
         bytes32 root;
         bytes32 outputRoot;
-        Cursor cursor;
-        // The batches that a child of this assertion must read up to.
-        uint64 batchLimit;
-        // The Inbox's accumulator there; zero while fewer batches than that are posted.
-        bytes32 batchLimitAcc;
-        address proposer;
-        uint64 createdAt;
-        // When its first rival came (for a later rival: when it came itself); 0 while it has none.
-        uint64 rivaledAt;
         // The first child; zero while there is none.
         bytes32 firstChild;
+        Cursor cursor;
+        address proposer;
+        uint64 createdAt;
         Status status;
+        // The batches that a child of this assertion must read up to.
+        uint64 batchLimit;
+        // When its first rival came (for a later rival: when it came itself); 0 while it has none.
+        uint64 rivaledAt;
+        // The Inbox's accumulator at `batchLimit`; zero while fewer batches than that are posted.
+        bytes32 batchLimitAcc;
     }
 
     /// @notice No assertion has this id.
@@ -55,7 +55,6 @@ interface IAssertionChain {
     /// @notice `first`, the parent's first child, stood unrivaled for CHALLENGE_PERIOD: it has won.
     error AssertionRivalTooLate(bytes32 first, uint64 due, uint64 time);
     error AssertionInvalidParameter(string name, uint256 found);
-    error AssertionNothingToWithdraw(address account);
     error AssertionPaymentFailed(address to, uint256 amount);
 
     /// @notice A new assertion. `batchLimit` and `batchLimitAcc` are as in `Assertion`: where its
@@ -94,20 +93,34 @@ interface IAssertionChain {
     /// @notice Confirms an assertion that was unrivaled for CHALLENGE_PERIOD. Anyone; twice is once.
     function confirm(bytes32 id) external;
 
-    /// @notice Pays out the caller's credit.
+    /// @notice Pays out the caller's credit; nothing happens when there is none.
     function withdrawCredit() external returns (uint256 amount);
 
+    /// @notice Wei that `account` may withdraw.
     function credit(address account) external view returns (uint256);
+    /// @notice The assertion with this id; its status is `None` when there is none.
     function assertion(bytes32 id) external view returns (Assertion memory);
+    /// @notice The end of the line of confirmed assertions.
     function latestConfirmed() external view returns (bytes32);
+    /// @notice The assertion of block 0, confirmed from the start.
     function genesisId() external view returns (bytes32);
+
+    /// @notice The Inbox that assertions read.
     function INBOX() external view returns (address);
+    /// @notice Commitment to the program that computes the right claim.
     function PROGRAM_HASH() external view returns (bytes32);
+    /// @notice Rules of the machine that runs the program.
     function VM_VERSION() external view returns (uint64);
+    /// @notice An assertion commits to 2^BLOCKS_HEIGHT claims.
     function BLOCKS_HEIGHT() external view returns (uint64);
+    /// @notice The run of one block is committed to in 2^SPANS_HEIGHT spans.
     function SPANS_HEIGHT() external view returns (uint64);
+    /// @notice A span is 2^STEPS_HEIGHT instructions.
     function STEPS_HEIGHT() external view returns (uint64);
+    /// @notice Seconds that an assertion must stand unrivaled.
     function CHALLENGE_PERIOD() external view returns (uint64);
+    /// @notice Seconds between an assertion and its first child.
     function MIN_INTERVAL() external view returns (uint64);
+    /// @notice Wei to lock for a proposal.
     function STAKE() external view returns (uint256);
 }

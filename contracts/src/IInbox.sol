@@ -6,19 +6,22 @@ pragma solidity 0.8.37;
 ///         in this order, is what L2 executes. Layouts: all packed encodings are big endian.
 interface IInbox {
     error InboxNotSequencer(address caller, address sequencer);
+    /// @notice Batches are posted by an account without code that signs the transaction itself.
     error InboxNotTopLevelCall(address caller);
     error InboxBatchIndexMismatch(uint64 expected, uint64 next);
     error InboxDepositsReadBackwards(uint64 requested, uint64 alreadyRead);
     error InboxDepositsReadBeyondEnd(uint64 requested, uint64 depositCount);
+    /// @notice The deposits are not those that the batch was built on; L1 reorganised.
     error InboxDepositAccMismatch(uint64 depositsRead, bytes32 expected, bytes32 actual);
+    /// @notice The batch must read deposit `index` too: its `dueTime` has passed.
     error InboxDepositOverdue(uint64 index, uint64 dueTime, uint64 time);
     error InboxBatchDepositGasExceeded(uint256 gas, uint256 max);
     error InboxBatchTooLong(uint256 length, uint256 max);
     error InboxBlobCount(uint256 found, uint256 max);
     error InboxNothingToForce(uint64 depositsRead, uint64 requested);
+    /// @notice The sequencer has until `dueTime` to read deposit `index`.
     error InboxNotOverdue(uint64 index, uint64 dueTime, uint64 time);
     error InboxDepositGasTooLow(uint64 gasLimit, uint64 min);
-    error InboxDepositGasTooHigh(uint64 gasLimit, uint64 max);
     error InboxBlockDepositGasExceeded(uint256 gas, uint256 max);
     error InboxDepositDataTooLong(uint256 length, uint256 max);
     error InboxCreationWithTarget(address to);
@@ -78,19 +81,28 @@ interface IInbox {
     ///         deposit is overdue. Anyone.
     function forceInclude(uint64 depositsRead) external;
 
+    /// @notice Number of batches.
     function batchCount() external view returns (uint64);
+    /// @notice Number of deposits.
     function depositCount() external view returns (uint64);
+    /// @notice Number of deposits that the batches have read.
     function depositsRead() external view returns (uint64);
+    /// @notice Hash chain over the first `n` batches.
     function batchAcc(uint64 n) external view returns (bytes32);
+    /// @notice Hash chain over the first `n` deposits.
     function depositAcc(uint64 n) external view returns (bytes32);
-    /// @notice L1 time (seconds) and cumulative L2 gas of deposit `index`.
+    /// @notice L1 time (seconds) of deposit `index`, and the L2 gas of it and all before it.
     function depositInfo(uint64 index) external view returns (uint64 l1Time, uint128 gasEnd);
-    /// @notice Price of deposit gas now, in 1/1024 of L1 gas for a unit of L2 gas, and the gas
+    /// @notice Price of deposit gas now, in 1/1024 of L1 gas for a unit of L2 gas, and the L2 gas
     ///         that is left in this L1 block.
     function depositGasMarket() external view returns (uint64 price, uint64 gasLeft);
 
+    /// @notice The only account that may post batches.
     function SEQUENCER() external view returns (address);
+    /// @notice Seconds after which anyone may force an unread deposit.
     function FORCE_DELAY() external view returns (uint64);
+    /// @notice Most L2 gas of the deposits that one batch reads.
     function MAX_BATCH_DEPOSIT_GAS() external view returns (uint64);
+    /// @notice Most L2 gas of the deposits that one L1 block enqueues, fee reports aside.
     function MAX_DEPOSIT_GAS_PER_BLOCK() external view returns (uint64);
 }

@@ -11,6 +11,19 @@ import {IInbox} from "./IInbox.sol";
 ///             ‖ i:8 ‖ l1BaseFee:32 ‖ l1BlobBaseFee:32 ‖ keccak(payload):32))
 ///         batchAcc[n+1]   = keccak(batchAcc[n] ‖ kind:1 ‖ index:8 ‖ depositsRead:8 ‖ l1Block:8
 ///             ‖ l1Time:8 ‖ dataHash:32 ‖ depositAcc[depositsRead]:32)
+///
+///         | deposit kind    | payload                                                            |
+///         |-----------------|--------------------------------------------------------------------|
+///         | 0 transaction   | to:20 ‖ mint:32 ‖ value:32 ‖ gasLimit:8 ‖ isCreation:1 ‖ data      |
+///         | 1 fee report    | empty                                                              |
+///
+///         | batch kind      | dataHash                                                           |
+///         |-----------------|--------------------------------------------------------------------|
+///         | 0 calldata      | keccak(data)                                                       |
+///         | 1 blobs         | keccak(versionedHash_0 ‖ .. ‖ versionedHash_k)                     |
+///         | 2 forced        | 0                                                                  |
+///
+///         It calls no other contract, so there is nothing to reenter; it pays nothing out.
 contract Inbox is IInbox {
     /// @notice Constructor arguments.
     struct Parameters {
@@ -23,36 +36,44 @@ contract Inbox is IInbox {
     /// @dev What is kept of a deposit beside its accumulator: one slot.
     struct DepositRecord {
         uint64 l1Time;
+        // L2 gas of this deposit and all before it.
         uint128 gasEnd;
     }
 
-    /// @dev The market for deposit gas: one slot, as of the last block with a deposit.
+    /// @dev The market for deposit gas, as of the last L1 block with a deposit: one slot.
     struct GasMarket {
         uint64 l1Block;
         uint64 gasUsed;
         uint64 price;
     }
 
-    uint8 internal constant BATCH_CALLDATA = 0;
-    uint8 internal constant BATCH_BLOBS = 1;
-    uint8 internal constant BATCH_FORCED = 2;
-    uint8 internal constant DEPOSIT_TRANSACTION = 0;
-    uint8 internal constant DEPOSIT_FEE_REPORT = 1;
-
-    /// @notice Bytes of calldata that one batch may have.
+    /// @notice Most bytes of calldata of one batch.
     uint256 public constant MAX_CALLDATA_BYTES = 117_964;
-    /// @notice Blobs that one batch may have.
+    /// @notice Most blobs of one batch.
     uint256 public constant MAX_BLOBS = 6;
-    /// @notice L2 gas of the deposit that reports L1's prices.
+    /// @notice Most bytes of data of one deposit, as in OP's portal.
+    uint256 public constant MAX_DEPOSIT_DATA_BYTES = 120_000;
+    /// @notice Least L2 gas of a deposit without data; each byte adds `MIN_DEPOSIT_GAS_PER_BYTE`.
+    ///         Together at least what EIP-7623 charges for calldata.
+    uint64 public constant MIN_DEPOSIT_GAS = 21_000;
+    /// @notice Least L2 gas of one byte of a deposit's data.
+    uint64 public constant MIN_DEPOSIT_GAS_PER_BYTE = 40;
+    /// @notice L2 gas of the deposit that reports L1's fees.
     uint64 public constant FEE_REPORT_GAS = 200_000;
-    /// @notice Bytes of data that one deposit may have, as in OP's portal.
-    uint256 public constant MAX_DEPOSIT_DATA = 120_000;
     /// @notice L2 gas of a plain ether deposit, as in OP's portal.
     uint64 public constant RECEIVE_GAS = 100_000;
+    /// @notice Deposit gas is priced in 1/`PRICE_UNIT` of L1 gas.
+    uint64 public constant PRICE_UNIT = 1024;
     /// @notice The lowest price of deposit gas: 64/1024 of L1 gas for a unit of L2 gas.
-    uint64 public constant MIN_GAS_PRICE = 64;
-    uint64 internal constant PRICE_UNIT = 1024;
-    uint160 internal constant ALIAS_OFFSET = uint160(0x1111000000000000000000000000000000001111);
+    uint64 public constant MIN_PRICE = 64;
+
+    uint8 private constant BATCH_CALLDATA = 0;
+    uint8 private constant BATCH_BLOBS = 1;
+    uint8 private constant BATCH_FORCED = 2;
+    uint8 private constant DEPOSIT_TRANSACTION = 0;
+    uint8 private constant DEPOSIT_FEE_REPORT = 1;
+    /// https://specs.optimism.io/protocol/deposits.html#address-aliasing
+    uint160 private constant ALIAS_OFFSET = uint160(0x1111000000000000000000000000000000001111);
 
     /// @inheritdoc IInbox
     address public immutable SEQUENCER;
@@ -69,20 +90,23 @@ contract Inbox is IInbox {
     uint64 public depositCount;
     /// @inheritdoc IInbox
     uint64 public depositsRead;
-    GasMarket internal market;
-    mapping(uint64 count => bytes32) internal batchAccs;
-    mapping(uint64 count => bytes32) internal depositAccs;
-    mapping(uint64 index => DepositRecord) internal depositRecords;
+
+    GasMarket private market;
+    mapping(uint64 count => bytes32) private batchAccs;
+    mapping(uint64 count => bytes32) private depositAccs;
+    mapping(uint64 index => DepositRecord) private depositRecords;
 
     constructor(Parameters memory parameters) {
+        require(parameters.sequencer != address(0), InboxInvalidParameter("sequencer", 0));
         require(
-            parameters.sequencer != address(0), InboxInvalidParameter("sequencer", 0)
+            parameters.forceDelay <= type(uint32).max,
+            InboxInvalidParameter("forceDelay", parameters.forceDelay)
         );
-        // INVARIANT: any deposit, and a fee report beside it, fits one batch.
         require(
-            parameters.maxBatchDepositGas >= 2 * FEE_REPORT_GAS,
+            parameters.maxBatchDepositGas >= FEE_REPORT_GAS,
             InboxInvalidParameter("maxBatchDepositGas", parameters.maxBatchDepositGas)
         );
+        // INVARIANT: every deposit alone fits one batch, so no deposit can block those behind it.
         require(
             parameters.maxDepositGasPerBlock >= RECEIVE_GAS
                 && parameters.maxDepositGasPerBlock <= parameters.maxBatchDepositGas,
@@ -92,7 +116,7 @@ contract Inbox is IInbox {
         FORCE_DELAY = parameters.forceDelay;
         MAX_BATCH_DEPOSIT_GAS = parameters.maxBatchDepositGas;
         MAX_DEPOSIT_GAS_PER_BLOCK = parameters.maxDepositGasPerBlock;
-        market.price = MIN_GAS_PRICE;
+        market = GasMarket(uint64(block.number), 0, MIN_PRICE);
     }
 
     /// @notice Deposits the ether to the sender's own address on L2.
@@ -118,38 +142,39 @@ contract Inbox is IInbox {
         bytes32 expectedDepositAcc,
         bytes calldata data
     ) external {
+        checkSequencer(expectedIndex);
         require(
             data.length <= MAX_CALLDATA_BYTES, InboxBatchTooLong(data.length, MAX_CALLDATA_BYTES)
         );
-        checkSequencer(expectedIndex, newDepositsRead, expectedDepositAcc);
+        checkDeposits(newDepositsRead, expectedDepositAcc);
         appendBatch(BATCH_CALLDATA, newDepositsRead, keccak256(data));
         enqueueFeeReport();
     }
 
     /// @inheritdoc IInbox
-    function postBlobBatch(
-        uint64 expectedIndex,
-        uint64 newDepositsRead,
-        bytes32 expectedDepositAcc
-    ) external {
+    function postBlobBatch(uint64 expectedIndex, uint64 newDepositsRead, bytes32 expectedDepositAcc)
+        external
+    {
+        checkSequencer(expectedIndex);
         bytes32[] memory hashes = blobHashes();
-        checkSequencer(expectedIndex, newDepositsRead, expectedDepositAcc);
-        emit BlobsPosted(batchCount, hashes);
+        checkDeposits(newDepositsRead, expectedDepositAcc);
+        emit BlobsPosted(expectedIndex, hashes);
         appendBatch(BATCH_BLOBS, newDepositsRead, keccak256(abi.encodePacked(hashes)));
         enqueueFeeReport();
     }
 
     /// @inheritdoc IInbox
-    /// @dev No fee report follows: anyone may call this, and the price of L1 is the sequencer's
-    ///      to report; the next posted batch does.
+    /// @dev Enqueues no fee report. Anyone may call this, and a report would be an unread deposit
+    ///      which in time allows the next call: an endless chain of batches that nobody needs, each
+    ///      with a fee of the caller's choosing. Without it every call uses up a deposit that
+    ///      somebody paid for, and fees on L2 stay as the sequencer last reported them.
     function forceInclude(uint64 newDepositsRead) external {
         uint64 read = depositsRead;
         require(
             newDepositsRead > read && read < depositCount,
             InboxNothingToForce(read, newDepositsRead)
         );
-        uint64 due = depositRecords[read].l1Time + FORCE_DELAY;
-        require(due < block.timestamp, InboxNotOverdue(read, due, uint64(block.timestamp)));
+        require(isOverdue(read), InboxNotOverdue(read, dueTime(read), uint64(block.timestamp)));
         checkDepositRange(newDepositsRead);
         appendBatch(BATCH_FORCED, newDepositsRead, bytes32(0));
     }
@@ -179,44 +204,41 @@ contract Inbox is IInbox {
         return (current.price, MAX_DEPOSIT_GAS_PER_BLOCK - current.gasUsed);
     }
 
-    function deposit(
-        address to,
-        uint256 value,
-        uint64 gasLimit,
-        bool isCreation,
-        bytes memory data
-    ) internal {
+    /// @dev Enqueues a transaction and takes the price of its L2 gas in L1 gas, of which the work
+    ///      done here is a part.
+    function deposit(address to, uint256 value, uint64 gasLimit, bool isCreation, bytes memory data)
+        private
+    {
         uint256 gasBefore = gasleft();
         require(!isCreation || to == address(0), InboxCreationWithTarget(to));
         require(
-            data.length <= MAX_DEPOSIT_DATA, InboxDepositDataTooLong(data.length, MAX_DEPOSIT_DATA)
+            data.length <= MAX_DEPOSIT_DATA_BYTES,
+            InboxDepositDataTooLong(data.length, MAX_DEPOSIT_DATA_BYTES)
         );
-        uint64 minGas = uint64(data.length) * 40 + 21_000;
-        require(gasLimit >= minGas, InboxDepositGasTooLow(gasLimit, minGas));
+        uint64 gasMin = uint64(data.length) * MIN_DEPOSIT_GAS_PER_BYTE + MIN_DEPOSIT_GAS;
+        require(gasLimit >= gasMin, InboxDepositGasTooLow(gasLimit, gasMin));
         uint64 price = takeGas(gasLimit);
-        // A contract cannot sign on L2: its address there is another one. An EOA is itself.
-        address from = msg.sender;
-        if (from != tx.origin) {
-            unchecked {
-                from = address(uint160(from) + ALIAS_OFFSET);
-            }
-        }
-        bytes memory payload =
-            abi.encodePacked(to, msg.value, value, gasLimit, isCreation, data);
-        enqueue(DEPOSIT_TRANSACTION, from, gasLimit, payload);
+        bytes memory payload = abi.encodePacked(to, msg.value, value, gasLimit, isCreation, data);
+        enqueue(DEPOSIT_TRANSACTION, l2Sender(), gasLimit, payload);
         burn(uint256(gasLimit) * price / PRICE_UNIT, gasBefore);
     }
 
-    /// @dev Pays for L2 gas by burning L1 gas, which the sender's wallet estimates as any other.
-    function burn(uint256 gas, uint256 gasBefore) internal view {
-        uint256 spent = gasBefore - gasleft();
-        uint256 end = gas > spent ? gasleft() - min(gas - spent, gasleft()) : 0;
-        if (gas <= spent) return;
-        while (gasleft() > end + 200) {}
+    /// @dev The sender on L2. Anyone may deploy other code at a contract's address there, so a
+    ///      contract gets another address; who signed the transaction holds the same key on both.
+    function l2Sender() private view returns (address) {
+        if (msg.sender == tx.origin) return msg.sender;
+        unchecked {
+            return address(uint160(msg.sender) + ALIAS_OFFSET);
+        }
     }
 
-    /// @dev Takes gas from the market of this L1 block; returns its price.
-    function takeGas(uint64 gasLimit) internal returns (uint64 price) {
+    /// @dev Uses L1 gas until `amount` of it is gone since `gasBefore`. Out of gas if there is less.
+    function burn(uint256 amount, uint256 gasBefore) private view {
+        while (gasBefore - gasleft() < amount) {}
+    }
+
+    /// @dev Takes L2 gas from the market of this L1 block; returns its price.
+    function takeGas(uint64 gasLimit) private returns (uint64 price) {
         GasMarket memory current = marketNow();
         uint256 used = uint256(current.gasUsed) + gasLimit;
         // INVARIANT: the deposits of one L1 block have at most MAX_DEPOSIT_GAS_PER_BLOCK L2 gas.
@@ -229,32 +251,34 @@ contract Inbox is IInbox {
         return current.price;
     }
 
-    /// @dev The market in this L1 block. The price moves by at most an eighth a block towards a
-    ///      use of a quarter of the maximum.
-    function marketNow() internal view returns (GasMarket memory current) {
-        current = market;
-        if (current.l1Block == block.number) return current;
-        uint64 target = MAX_DEPOSIT_GAS_PER_BLOCK / 4;
-        if (current.gasUsed > target) {
-            uint256 rise = uint256(current.price) * (current.gasUsed - target) / target / 24;
-            current.price += uint64(rise == 0 ? 1 : rise);
-            // Blocks since then without a deposit bring it down again.
-            current.l1Block += 1;
+    /// @dev The market in this L1 block. As in EIP-1559 each block moves the price towards a use of
+    ///      a quarter of the maximum, by at most an eighth. The price stays small (a deposit that
+    ///      costs more gas than an L1 block holds cannot push it further), hence so does the loop.
+    function marketNow() private view returns (GasMarket memory) {
+        GasMarket memory last = market;
+        if (last.l1Block == block.number) return last;
+        uint256 target = MAX_DEPOSIT_GAS_PER_BLOCK / 4;
+        uint256 price = last.price;
+        if (last.gasUsed > target) {
+            uint256 span = MAX_DEPOSIT_GAS_PER_BLOCK - target;
+            price += price * (last.gasUsed - target) / span / 8;
+        } else {
+            price -= price * (target - last.gasUsed) / target / 8;
         }
-        uint256 idle = block.number - current.l1Block;
-        for (uint256 i = 0; i < idle && i < 64 && current.price > MIN_GAS_PRICE; ++i) {
-            current.price -= current.price / 8;
+        uint256 emptyBlocks = block.number - last.l1Block - 1;
+        for (; emptyBlocks > 0 && price > MIN_PRICE; --emptyBlocks) {
+            price -= price / 8;
         }
-        if (idle >= 64 || current.price < MIN_GAS_PRICE) current.price = MIN_GAS_PRICE;
-        current.l1Block = uint64(block.number);
-        current.gasUsed = 0;
+        if (price < MIN_PRICE) price = MIN_PRICE;
+        return GasMarket(uint64(block.number), 0, uint64(price));
     }
 
-    function enqueueFeeReport() internal {
+    /// @dev Not metered: only the sequencer causes it, once a batch.
+    function enqueueFeeReport() private {
         enqueue(DEPOSIT_FEE_REPORT, address(this), FEE_REPORT_GAS, "");
     }
 
-    function enqueue(uint8 kind, address from, uint64 gas, bytes memory payload) internal {
+    function enqueue(uint8 kind, address from, uint64 gas, bytes memory payload) private {
         uint64 index = depositCount;
         bytes32 leaf = keccak256(
             abi.encodePacked(
@@ -286,39 +310,45 @@ contract Inbox is IInbox {
         );
     }
 
-    function checkSequencer(
-        uint64 expectedIndex,
-        uint64 newDepositsRead,
-        bytes32 expectedDepositAcc
-    ) internal view {
+    function checkSequencer(uint64 expectedIndex) private view {
         require(msg.sender == SEQUENCER, InboxNotSequencer(msg.sender, SEQUENCER));
         // INVARIANT: the batch data is the input of a top-level transaction, where readers find it.
         // An EOA with code (EIP-7702) could call itself and hide it.
         require(
-            msg.sender == tx.origin && msg.sender.code.length == 0,
-            InboxNotTopLevelCall(msg.sender)
+            msg.sender == tx.origin && msg.sender.code.length == 0, InboxNotTopLevelCall(msg.sender)
         );
-        require(
-            expectedIndex == batchCount, InboxBatchIndexMismatch(expectedIndex, batchCount)
-        );
+        require(expectedIndex == batchCount, InboxBatchIndexMismatch(expectedIndex, batchCount));
+    }
+
+    /// @dev Whether a batch of the sequencer may end at this deposit.
+    function checkDeposits(uint64 newDepositsRead, bytes32 expectedDepositAcc) private view {
         checkDepositRange(newDepositsRead);
-        // A reorg of L1 may have changed deposits under a batch that was built on them.
+        // A reorg of L1 may have changed the deposits that the batch was built on.
         bytes32 acc = depositAccs[newDepositsRead];
         require(
             acc == expectedDepositAcc,
             InboxDepositAccMismatch(newDepositsRead, expectedDepositAcc, acc)
         );
-        if (newDepositsRead == depositCount) return;
-        uint64 due = depositRecords[newDepositsRead].l1Time + FORCE_DELAY;
-        // INVARIANT: no batch of the sequencer leaves out an overdue deposit that it has room for.
-        bool hasRoom = gasBetween(depositsRead, newDepositsRead + 1) <= MAX_BATCH_DEPOSIT_GAS;
+        if (newDepositsRead == depositCount || !isOverdue(newDepositsRead)) return;
+        // INVARIANT: the sequencer leaves out an overdue deposit only when the batch is full.
         require(
-            due >= block.timestamp || !hasRoom,
-            InboxDepositOverdue(newDepositsRead, due, uint64(block.timestamp))
+            gasBetween(depositsRead, newDepositsRead + 1) > MAX_BATCH_DEPOSIT_GAS,
+            InboxDepositOverdue(newDepositsRead, dueTime(newDepositsRead), uint64(block.timestamp))
         );
     }
 
-    function checkDepositRange(uint64 newDepositsRead) internal view {
+    /// @dev The one clock of both rules: at any moment either the sequencer may leave a deposit
+    ///      unread or anyone may force it, never neither.
+    function isOverdue(uint64 index) private view returns (bool) {
+        return block.timestamp > dueTime(index);
+    }
+
+    /// @dev The last second in which the sequencer may leave a deposit unread.
+    function dueTime(uint64 index) private view returns (uint64) {
+        return depositRecords[index].l1Time + FORCE_DELAY;
+    }
+
+    function checkDepositRange(uint64 newDepositsRead) private view {
         require(
             newDepositsRead >= depositsRead,
             InboxDepositsReadBackwards(newDepositsRead, depositsRead)
@@ -335,13 +365,13 @@ contract Inbox is IInbox {
     }
 
     /// @dev L2 gas of the deposits [from, to).
-    function gasBetween(uint64 from, uint64 to) internal view returns (uint256) {
+    function gasBetween(uint64 from, uint64 to) private view returns (uint256) {
         uint256 start = from == 0 ? 0 : depositRecords[from - 1].gasEnd;
         uint256 end = to == 0 ? 0 : depositRecords[to - 1].gasEnd;
         return end - start;
     }
 
-    function appendBatch(uint8 kind, uint64 newDepositsRead, bytes32 dataHash) internal {
+    function appendBatch(uint8 kind, uint64 newDepositsRead, bytes32 dataHash) private {
         uint64 index = batchCount;
         bytes32 acc = keccak256(
             abi.encodePacked(
@@ -369,15 +399,13 @@ contract Inbox is IInbox {
         );
     }
 
-    function blobHashes() internal view returns (bytes32[] memory hashes) {
+    function blobHashes() private view returns (bytes32[] memory hashes) {
         uint256 count = 0;
-        while (count <= MAX_BLOBS && blobhash(count) != 0) ++count;
+        while (blobhash(count) != 0) ++count;
         require(count > 0 && count <= MAX_BLOBS, InboxBlobCount(count, MAX_BLOBS));
         hashes = new bytes32[](count);
-        for (uint256 i = 0; i < count; ++i) hashes[i] = blobhash(i);
-    }
-
-    function min(uint256 a, uint256 b) internal pure returns (uint256) {
-        return a < b ? a : b;
+        for (uint256 i = 0; i < count; ++i) {
+            hashes[i] = blobhash(i);
+        }
     }
 }
