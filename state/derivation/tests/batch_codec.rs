@@ -20,6 +20,11 @@ use std::{env, fs, path::PathBuf};
 const CHAIN_ID: u64 = 901;
 const COLUMNS: usize = 33;
 
+/// Random cases of each property; `PROPTEST_CASES` asks for more.
+fn cases() -> u32 {
+    env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
+}
+
 fn compress(bytes: &[u8], quality: i32) -> Vec<u8> {
     let mut out = Vec::new();
     let params = BrotliEncoderParams { quality, lgwin: 24, ..Default::default() };
@@ -204,7 +209,7 @@ fn open(data: &[u8], blocks: &[BatchBlock]) -> (Vec<u8>, Vec<u8>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn batches_round_trip(blocks in blocks()) {
@@ -364,7 +369,7 @@ fn a_prefix_fits_and_is_close_to_the_largest() {
         .map(|i| BatchBlock {
             timestamp: i,
             deposit_count: 0,
-            transactions: vec![noise(i, 300 + 10 * (i as usize % 40))],
+            transactions: vec![noise(i, 300 + usize::try_from(i % 40).unwrap() * 10)],
         })
         .collect();
     for max in [2_000, 10_000, 30_000] {
