@@ -30,7 +30,7 @@ impl Store {
         fs::create_dir_all(&folder).map_err(io("create folder", &folder))?;
         let finished = folder.join(number.to_string());
         let unfinished = folder.join(format!("{number}.{UNFINISHED}"));
-        remove(&unfinished)?;
+        remove_unfinished(&unfinished)?;
         Checkpoint::new(&self.inner.tables.db)
             .and_then(|checkpoint| checkpoint.create_checkpoint(&unfinished))
             .map_err(|source| StoreError::Database { action: "make a checkpoint", source })?;
@@ -73,7 +73,7 @@ impl Store {
         for entry in fs::read_dir(&folder).map_err(io("list folder", &folder))? {
             let path = entry.map_err(io("list folder", &folder))?.path();
             if path.extension().is_some_and(|it| it == UNFINISHED) {
-                remove(&path)?;
+                remove_unfinished(&path)?;
             }
         }
         Ok(())
@@ -93,7 +93,18 @@ impl Store {
     }
 }
 
+/// Removes a checkpoint, if there is one. Renames it first, so that no half of it bears its name.
 fn remove(path: &Path) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let removed = path.with_extension(format!("removed.{UNFINISHED}"));
+    remove_unfinished(&removed)?;
+    fs::rename(path, &removed).map_err(io("rename checkpoint", path))?;
+    remove_unfinished(&removed)
+}
+
+fn remove_unfinished(path: &Path) -> Result<(), StoreError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(io("remove", path)(error))

@@ -247,7 +247,7 @@ fn state_changes(block: &SealedBlock) -> Result<StateChanges, StoreError> {
         changes.push((StateKey::node(owner, path), node.cloned()));
     }
     // Stable, because it is the sort that makes use of the order that is there.
-    changes.sort_by(|(a, _), (b, _)| a.cmp(b));
+    changes.sort_by_key(|(key, _)| *key);
     if changes.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err(malformed(block, "it changes an account, a slot or a node twice"));
     }

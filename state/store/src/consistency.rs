@@ -103,6 +103,14 @@ impl Store {
         if calculate_transaction_root(&envelopes) != header.header.transactions_root {
             return Err(wrong(Table::Bodies, key, "not the transactions root of the header"));
         }
+        let mut gas_before = 0;
+        for receipt in &receipts {
+            let gas = receipt.envelope.cumulative_gas_used();
+            if gas.checked_sub(gas_before) != Some(receipt.gas_used) {
+                return Err(wrong(Table::Receipts, key, "gas used and cumulative gas disagree"));
+            }
+            gas_before = gas;
+        }
         let envelopes: Vec<_> = receipts.iter().map(|receipt| &receipt.envelope).collect();
         if calculate_receipt_root(&envelopes) != header.header.receipts_root {
             return Err(wrong(Table::Receipts, key, "not the receipts root of the header"));

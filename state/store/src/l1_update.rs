@@ -277,31 +277,36 @@ impl Store {
             });
         }
         if safe < before.safe.number {
-            self.put_safe_moved_back(batch, safe, cursor, next.batches)?;
+            let kept = update.truncate_batches.unwrap_or(u64::MAX);
+            self.put_safe_moved_back(batch, before.safe.number, (safe, cursor), kept)?;
         }
         next.heads.safe = self.head_at(safe, next)?;
         next.heads.finalized = self.head_at(finalized, next)?;
         Ok(())
     }
 
-    /// Removes what says that blocks above `safe`, whose cursor is `cursor`, are derived.
+    /// Removes what says that the blocks above `safe`, given with its cursor, up to `safe_before` are
+    /// derived. Batches from index `kept` on are gone or new, and left alone.
     pub(crate) fn put_safe_moved_back(
         &self,
         batch: &mut WriteBatch,
-        safe: u64,
-        cursor: Cursor,
-        batches: u64,
+        safe_before: u64,
+        (safe, cursor): (u64, Cursor),
+        kept: u64,
     ) -> Result<(), StoreError> {
         let tables = &self.inner.tables;
         let (start, end) = (safe.saturating_add(1).to_be_bytes(), u64::MAX.to_be_bytes());
         batch.delete_range_cf(tables.cf(Table::Cursors), start, end);
-        for record in self.batches(cursor.batch, batches)? {
-            if record.derived.is_none() {
-                break;
+        let cursor_before =
+            self.cursor(safe_before)?.ok_or(StoreError::CursorMissing { number: safe_before })?;
+        // Batches below `cursor` ended before or at `safe`; those from `cursor_before` on have not
+        // been derived to their end.
+        for record in self.batches(cursor.batch, cursor_before.cursor.batch.min(kept))? {
+            if record.derived.is_some() {
+                let key = record.header.index.to_be_bytes();
+                let record = BatchRecord { derived: None, ..record };
+                batch.put_cf(tables.cf(Table::Batches), key, record.encode());
             }
-            let index = record.header.index;
-            let record = BatchRecord { derived: None, ..record };
-            batch.put_cf(tables.cf(Table::Batches), index.to_be_bytes(), record.encode());
         }
         Ok(())
     }

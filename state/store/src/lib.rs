@@ -19,6 +19,7 @@
 //! | `rewind` | [`Store::rewind`] |
 //! | `l1_update` | [`L1Update`], reads of L1 records |
 //! | `state_view` | [`StateView`]: the state after one block |
+//! | `notes` | [`Store::note`]: small values by name |
 //! | `checkpoint` | [`Store::checkpoint`] |
 //! | `consistency` | [`Store::verify_consistency`] |
 
@@ -31,6 +32,7 @@ mod hot_cache;
 mod l1_records;
 mod l1_update;
 mod latest;
+mod notes;
 mod rewind;
 mod state_view;
 mod store;

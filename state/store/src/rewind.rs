@@ -129,7 +129,8 @@ impl Store {
             let cursor = self.cursor(parent)?.ok_or_else(|| {
                 StoreError::corrupt(Table::Cursors.name(), parent.to_be_bytes(), "it is missing")
             })?;
-            self.put_safe_moved_back(batch, parent, cursor.cursor, tip.batches)?;
+            let safe = (parent, cursor.cursor);
+            self.put_safe_moved_back(batch, heads.safe.number, safe, u64::MAX)?;
             heads.safe = heads.latest;
         }
         batch.put_cf(tables.cf(Table::Meta), META_HEADS, heads.encode());

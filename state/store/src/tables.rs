@@ -22,7 +22,7 @@
 //! | `deposits` | deposit index:u64 | RLP, see `l1_records.rs` |
 //! | `batches` | batch index:u64 | RLP, see `l1_records.rs` |
 //! | `l1_blocks` | L1 block number:u64 | hash(32) ‖ parent_hash(32) ‖ timestamp:u64 |
-//! | `meta` | name | `schema`: u64; `genesis`: hash(32); `heads`: 3 x (number ‖ hash(32)) |
+//! | `meta` | name | `schema`: u64; `genesis`: hash(32); `heads`: 3 x (number ‖ hash(32)); `note/NAME`: any bytes |
 //!
 //! `path` is `length:u8 ‖ nibbles, two a byte, an odd last one in the upper half`. The length byte
 //! (0..=64) makes it unambiguous, and coming first it puts all nodes of one depth next to each
@@ -158,6 +158,9 @@ impl Table {
     }
 }
 
+/// A key and its value.
+pub(crate) type KeyValue = (Box<[u8]>, Box<[u8]>);
+
 /// The open database.
 #[derive(Debug)]
 pub(crate) struct Tables {
@@ -211,7 +214,7 @@ impl Tables {
         &self,
         table: Table,
         start: &[u8],
-    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), StoreError>> {
+    ) -> impl Iterator<Item = Result<KeyValue, StoreError>> {
         let mode = rocksdb::IteratorMode::From(start, rocksdb::Direction::Forward);
         self.db
             .iterator_cf(self.cf(table), mode)
@@ -219,7 +222,7 @@ impl Tables {
     }
 
     /// The last entry of a table.
-    pub(crate) fn last(&self, table: Table) -> Result<Option<(Box<[u8]>, Box<[u8]>)>, StoreError> {
+    pub(crate) fn last(&self, table: Table) -> Result<Option<KeyValue>, StoreError> {
         self.db
             .iterator_cf(self.cf(table), rocksdb::IteratorMode::End)
             .next()
@@ -359,7 +362,7 @@ mod tests {
                     let (table, bytes) = key.split();
                     let start = if owner.is_some() { 32 } else { 0 };
                     assert_eq!(table == Table::StorageNodes, owner.is_some());
-                    assert_eq!(path_from_key(&bytes[start..]), Some(path.clone()));
+                    assert_eq!(path_from_key(&bytes[start..]), Some(path));
                 }
             }
         }
