@@ -50,8 +50,8 @@ contract InboxDepositsTest is L1Test {
 
     /// The hashes were computed with viem's encodePacked and keccak256.
     function test_depositAndBatch_haveTheKnownHashes() public {
-        vm.warp(1_700_000_000);
-        vm.roll(1000);
+        vm.warp(1_800_000_777);
+        vm.roll(25_001_000);
         vm.fee(1_000_000_007);
         vm.blobBaseFee(30_000_000);
         equal(block.blobbasefee, 399);
@@ -59,10 +59,10 @@ contract InboxDepositsTest is L1Test {
         vm.prank(ALICE, ALICE);
         inbox.depositTransaction{value: 5}(address(0xB0B), 3, 100_000, false, hex"c0ffee");
         equal(
-            inbox.depositAcc(1), 0x4c32540f7afcc7b2397b2425c453f59e4b69488c9c66fe966f32f428bad05f60
+            inbox.depositAcc(1), 0x2129eea66832acb386d13247ec373f492d5d84c67fed01b3796842ad351bbc2a
         );
         post(1, hex"00010203");
-        equal(inbox.batchAcc(1), 0xd4acd441291b5aad059143db7d60ae2967084ffd967b0245f28a7ce8358e8027);
+        equal(inbox.batchAcc(1), 0xcbac6a4c55072f8597621c944e1c9838b290eb211c6159a61214a5b20712fb67);
     }
 
     function testFuzz_contractSender_isAliased(address sender, address origin) public {
