@@ -15,7 +15,8 @@ use alloy::{
     sol_types::SolCall,
 };
 use alloy_primitives::{B256, Bytes};
-use gainsay_derivation::data_hash_of_calldata;
+use futures::{StreamExt, TryStreamExt, stream};
+use gainsay_derivation::{MAX_BLOBS, data_hash_of_calldata};
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -109,12 +110,18 @@ impl L1Client {
         versioned_hashes: &[B256],
     ) -> Result<Vec<Blob>, L1Error> {
         let clock = self.slot_clock().await?;
-        let (l1_block, l1_time) = (batch.origin.block_number, batch.header.l1_time);
-        let id = clock.block_id(l1_block, l1_time);
+        let id = clock.block_id(batch.origin.block_number, batch.header.l1_time);
+        // One request a blob: beacon nodes and anvil disagree on how to list several hashes.
+        stream::iter(versioned_hashes)
+            .map(|hash| self.fetch_blob(batch.origin.block_number, id, *hash))
+            .buffered(MAX_BLOBS)
+            .try_collect()
+            .await
+    }
+
+    async fn fetch_blob(&self, l1_block: u64, id: u64, hash: B256) -> Result<Blob, L1Error> {
         let mut url = self.beacon_path(&format!("eth/v1/beacon/blobs/{id}"))?;
-        for hash in versioned_hashes {
-            url.query_pairs_mut().append_pair("versioned_hashes", &hash.to_string());
-        }
+        url.query_pairs_mut().append_pair("versioned_hashes", &hash.to_string());
         let unavailable = |reason: String| L1Error::BlobsUnavailable {
             l1_block,
             endpoint: endpoint_of(&url),
@@ -123,12 +130,10 @@ impl L1Client {
         let answer: Option<Answer<Vec<Bytes>>> =
             self.beacon_get(&url).await.map_err(unavailable)?;
         let served = answer.ok_or_else(|| unavailable(format!("block id {id} is not known")))?.data;
-        let wanted = versioned_hashes.to_vec();
         let count = served.len();
-        let found = tokio::task::spawn_blocking(move || select_blobs(&served, &wanted))
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
-        found.map_err(|missing| unavailable(format!("blob {missing} is not among {count} served")))
+        let found = tokio::task::spawn_blocking(move || select_blob(&served, hash)).await;
+        let found = found.map_err(|error| unavailable(error.to_string()))?;
+        found.ok_or_else(|| unavailable(format!("blob {hash} is not among {count} served")))
     }
 
     /// How the beacon endpoint counts; asked once.
@@ -191,19 +196,10 @@ impl L1Client {
     }
 }
 
-/// The blobs with the wanted hashes, in order, or the first hash that none of them has.
-fn select_blobs(served: &[Bytes], wanted: &[B256]) -> Result<Vec<Blob>, B256> {
-    let hashed: Vec<(B256, &Bytes)> = served
-        .iter()
-        .filter_map(|bytes| versioned_hash_of(bytes).map(|hash| (hash, bytes)))
-        .collect();
-    wanted
-        .iter()
-        .map(|hash| {
-            let found = hashed.iter().find(|(found, _)| found == hash);
-            found.map(|(_, bytes)| Blob::from_slice(bytes)).ok_or(*hash)
-        })
-        .collect()
+/// The blob with the wanted hash, if it was served.
+fn select_blob(served: &[Bytes], wanted: B256) -> Option<Blob> {
+    let found = served.iter().find(|bytes| versioned_hash_of(bytes) == Some(wanted));
+    found.map(|bytes| Blob::from_slice(bytes))
 }
 
 /// The versioned hash of a blob, `None` when the bytes are not a blob.
@@ -273,11 +269,11 @@ mod tests {
         let hash = versioned_hash_of(&blob).unwrap();
         let other = vec![0; BYTES_PER_BLOB];
         let served = [Bytes::from(other), Bytes::from(blob.clone())];
-        assert_eq!(select_blobs(&served, &[hash]).unwrap(), [Blob::from_slice(&blob)]);
+        assert!(select_blob(&served, hash).unwrap().as_slice() == blob);
 
         blob[BYTES_PER_BLOB - 1] ^= 1;
-        assert_eq!(select_blobs(&[Bytes::from(blob.clone())], &[hash]), Err(hash));
+        assert!(select_blob(&[Bytes::from(blob.clone())], hash).is_none());
         blob.pop();
-        assert_eq!(select_blobs(&[Bytes::from(blob)], &[hash]), Err(hash));
+        assert!(select_blob(&[Bytes::from(blob)], hash).is_none());
     }
 }

@@ -9,7 +9,7 @@ use std::{fs, path::Path};
 use alloy::{
     rpc::types::TransactionReceipt,
     sol,
-    sol_types::{SolType, SolValue},
+    sol_types::{SolStruct, SolValue},
 };
 use alloy_primitives::{Address, B256, Bytes};
 use serde::Deserialize;
@@ -133,13 +133,13 @@ pub async fn deploy_assertion_chain(
     create(sender, artifacts, "AssertionChain", arguments).await
 }
 
-async fn create<T: SolValue>(
+async fn create<T: SolStruct + SolValue>(
     sender: &TxSender,
     artifacts: &Path,
     contract: &str,
     arguments: T,
 ) -> Result<Address, L1Error> {
-    let code = load_init_code(artifacts, contract, T::SolType::SOL_NAME)?;
+    let code = load_init_code(artifacts, contract, &T::eip712_root_type())?;
     let init_code = [code.as_ref(), &arguments.abi_encode()].concat();
     let receipt = sender.send(L1Call::create(init_code)).await?;
     let address = created(&receipt)?;
@@ -172,6 +172,7 @@ struct AbiItem {
 struct AbiType {
     #[serde(rename = "type")]
     kind: String,
+    name: String,
     #[serde(default)]
     components: Vec<Self>,
 }
@@ -181,19 +182,16 @@ struct Bytecode {
     object: Bytes,
 }
 
-impl AbiType {
-    fn signature(&self) -> String {
-        match self.kind.strip_prefix("tuple") {
-            None => self.kind.clone(),
-            Some(suffix) => {
-                let inner: Vec<String> = self.components.iter().map(Self::signature).collect();
-                format!("({}){suffix}", inner.join(","))
-            }
-        }
+impl AbiItem {
+    /// `type name,type name` of the fields of the only argument.
+    fn fields(&self) -> String {
+        let fields = self.inputs.iter().flat_map(|input| &input.components);
+        fields.map(|field| format!("{} {}", field.kind, field.name)).collect::<Vec<_>>().join(",")
     }
 }
 
-/// Init code of a contract whose constructor takes one struct of the given type.
+/// Init code of a contract whose constructor takes one struct of the given type, written
+/// `Name(type name,type name)` as in EIP-712.
 fn load_init_code(artifacts: &Path, contract: &str, parameters: &str) -> Result<Bytes, L1Error> {
     let path = artifacts.join(format!("{contract}.sol")).join(format!("{contract}.json"));
     let error = |reason: String| L1Error::File { path: path.clone(), reason };
@@ -201,14 +199,11 @@ fn load_init_code(artifacts: &Path, contract: &str, parameters: &str) -> Result<
     // Code with unlinked libraries is not hex and fails here.
     let artifact: Artifact = serde_json::from_slice(&text)
         .map_err(|cause| error(format!("not an artifact: {cause}")))?;
-    let found = artifact
-        .abi
-        .iter()
-        .find(|item| item.kind == "constructor")
-        .map(|item| item.inputs.iter().map(AbiType::signature).collect::<Vec<_>>().join(","))
-        .unwrap_or_default();
-    if found != parameters {
-        return Err(error(format!("constructor takes {found}, expected {parameters}")));
+    let constructor = artifact.abi.iter().find(|item| item.kind == "constructor");
+    let found = format!("({})", constructor.map(AbiItem::fields).unwrap_or_default());
+    let expected = parameters.trim_start_matches(|c| c != '(');
+    if found != expected {
+        return Err(error(format!("constructor takes {found}, expected {expected}")));
     }
     if artifact.bytecode.object.is_empty() {
         return Err(error("no bytecode: an interface or abstract contract".to_owned()));
@@ -227,19 +222,23 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         let load = |json: &str| {
             fs::write(folder.join("Thing.json"), json).unwrap();
-            load_init_code(dir.path(), "Thing", "(address,uint64)")
+            load_init_code(dir.path(), "Thing", "Thing(address a,uint64 b)")
         };
         let artifact = |types: [&str; 2], code: &str| {
             format!(
                 r#"{{"abi":[{{"type":"constructor","inputs":[{{"type":"tuple","components":
-                [{{"type":"{}"}},{{"type":"{}"}}]}}]}}],"bytecode":{{"object":"{code}"}}}}"#,
+                [{{"type":"{}","name":"a"}},{{"type":"{}","name":"b"}}],"name":"p"}}]}}],
+                "bytecode":{{"object":"{code}"}}}}"#,
                 types[0], types[1]
             )
         };
         assert_eq!(load(&artifact(["address", "uint64"], "0x6001")).unwrap().as_ref(), [0x60, 1]);
         let reason = |json: &str| load(json).unwrap_err().to_string();
         let error = reason(&artifact(["address", "uint32"], "0x6001"));
-        assert!(error.contains("takes (address,uint32), expected (address,uint64)"), "{error}");
+        assert!(
+            error.contains("takes (address a,uint32 b), expected (address a,uint64 b)"),
+            "{error}"
+        );
         let error = reason(&artifact(["address", "uint64"], "0x"));
         assert!(error.contains("no bytecode"), "{error}");
         let error = reason(&artifact(["address", "uint64"], "0x60__$lib$__"));

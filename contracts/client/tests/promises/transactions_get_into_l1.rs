@@ -1,17 +1,15 @@
 //! Promise: a call handed to `TxSender` is included, replaced with higher fees, sent again, or
 //! reported with the reason. On a real anvil.
 
-mod anvil;
-
 use std::time::Duration;
 
+use crate::anvil::{Anvil, fast};
 use alloy::{
     consensus::Transaction,
     eips::{BlockId, eip4844::Blob},
     providers::Provider,
 };
 use alloy_primitives::{Address, U256, address, bytes};
-use anvil::{Anvil, fast};
 use gainsay_l1::{Action, FeeLimits, L1Call, L1Error, PendingNonce, TxSenderConfig};
 
 const SOMEBODY: Address = address!("00000000000000000000000000000000005045e0");

@@ -1,0 +1,7 @@
+//! The promises of the L1 client, one file each, kept against a real anvil with the real contracts.
+
+mod anvil;
+mod chain;
+mod contracts_are_called;
+mod l1_is_read_as_it_was_written;
+mod transactions_get_into_l1;
