@@ -38,6 +38,8 @@ contract InboxMarketTest is L1Test {
         inbox.depositTransaction(ALICE, 0, huge, false, "");
     }
 
+    /// Few runs: burning gas is what takes time.
+    /// forge-config: default.fuzz.runs = 16
     function testFuzz_price_movesByAtMostAnEighthTowardsTheTarget(uint256 seed) public {
         for (uint256 i = 0; i < 24; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
@@ -57,6 +59,7 @@ contract InboxMarketTest is L1Test {
         }
     }
 
+    /// forge-config: default.fuzz.runs = 16
     function testFuzz_emptyBlocks_lowerThePriceToItsMinimum(uint256 full, uint256 empty) public {
         full = bound(full, 1, 30);
         empty = bound(empty, 0, 100);
