@@ -115,7 +115,7 @@ mod tests {
             };
             for data in [0, 1, 100, 5_000] {
                 let plan = TxPlan {
-                    data: (0..data).map(|i| (i * i / 7) as u8).collect(),
+                    data: (0..data).map(|i| u8::try_from(i * i / 7 % 256).unwrap()).collect(),
                     ..TxPlan::default()
                 };
                 let tx = plan.sign(&wallet(0));
