@@ -29,6 +29,12 @@ interface Vm {
     function warp(uint256 timestamp) external;
 }
 
+/// @notice What an invariant test lets forge call: some functions of one contract.
+struct FuzzSelector {
+    address addr;
+    bytes4[] selectors;
+}
+
 /// @title  L1Test
 /// @notice An L1 with an Inbox, and the protocol's layouts written a second time, byte by byte.
 abstract contract L1Test {
