@@ -1,1 +1,25 @@
-//! Not yet written.
+//! The node of Gainsay: sequencer and follower in one binary, `gainsay`.
+//!
+//! Reading order: [`chain`] (what all parts share), [`pool`] and [`block_builder`] (transactions
+//! into blocks), [`root_pipeline`] (blocks into the store), [`l1_watcher`], [`deriver`] and
+//! [`engine`] (L1 into the safe chain), [`batch_poster`] and [`proposer`] (the chain onto L1),
+//! [`unsafe_sync`] (a follower's look at its sequencer), [`rpc`], [`node`] (puts them together).
+//!
+//! Architecture invariant: it knows nothing of `prover`; the two meet only on L1.
+
+pub mod assertion_log;
+pub mod batch_poster;
+pub mod block_builder;
+pub mod chain;
+pub mod cli;
+pub mod deriver;
+pub mod engine;
+pub mod l1_index;
+pub mod l1_watcher;
+pub mod node;
+pub mod pool;
+pub mod proposer;
+pub mod root_pipeline;
+pub mod rpc;
+pub mod status;
+pub mod unsafe_sync;

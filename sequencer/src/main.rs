@@ -1,2 +1,44 @@
-//! Not yet written.
-fn main() {}
+//! `gainsay`: the sequencer, the follower and the commands of their operators and users.
+
+use clap::{Parser, Subcommand};
+use gainsay::{cli, node};
+use tracing_subscriber::EnvFilter;
+
+/// An optimistic rollup: sequence transactions, post them to L1, rebuild the chain from L1 alone.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Order transactions into blocks, post batches and make claims on L1.
+    Sequence(Box<node::SequenceArgs>),
+    /// Rebuild the chain from L1 and serve it read-only.
+    Follow(Box<node::FollowArgs>),
+    /// Deploy the contracts of a new chain to L1 and write its rollup.json.
+    Deploy(Box<cli::deploy::DeployArgs>),
+    /// Send a message or ether from L1 to L2.
+    Deposit(Box<cli::deposit::DepositArgs>),
+    /// Have overdue deposits executed without the sequencer.
+    ForceInclude(Box<cli::force_include::ForceIncludeArgs>),
+    /// Show where a chain stands.
+    Status(cli::status::StatusArgs),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,jsonrpsee=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match Arguments::parse().command {
+        Command::Sequence(args) => node::sequence(*args).await,
+        Command::Follow(args) => node::follow(*args).await,
+        Command::Deploy(args) => cli::deploy::run(*args).await,
+        Command::Deposit(args) => cli::deposit::run(*args).await,
+        Command::ForceInclude(args) => cli::force_include::run(*args).await,
+        Command::Status(args) => cli::status::run(args).await,
+    }
+}

@@ -125,9 +125,12 @@ impl AssertionChain {
     /// The assertion with this id.
     ///
     /// # Errors
-    /// [`L1Error::Reverted`] with `AssertionUnknown` when L1 has no such assertion.
+    /// [`L1Error::Missing`] when L1 has no such assertion (yet: a node may lag, or L1 reorged).
     pub async fn assertion(&self, id: B256) -> Result<Assertion, L1Error> {
         let found = self.contract.assertion(id).call().await.map_err(L1Error::view("assertion"))?;
+        if matches!(found.status, Status::None) {
+            return Err(L1Error::Missing { what: format!("assertion {id}") });
+        }
         Ok(Assertion {
             parent: found.parent,
             root: found.root,

@@ -8,9 +8,11 @@
 //! follows from `/eth/v1/beacon/genesis` and `/eth/v1/config/spec`. Anvil serves the first of these
 //! endpoints without slots, by block number, and has no spec: its absence tells the two apart.
 
+use std::slice;
+
 use alloy::{
     consensus::Transaction,
-    eips::eip4844::{BYTES_PER_BLOB, Blob, kzg_to_versioned_hash},
+    eips::eip4844::{BYTES_PER_BLOB, Blob, blobs_as_ckzg, kzg_to_versioned_hash},
     providers::Provider,
     sol_types::SolCall,
 };
@@ -112,14 +114,17 @@ impl L1Client {
         let clock = self.slot_clock().await?;
         let id = clock.block_id(batch.origin.block_number, batch.header.l1_time);
         // One request a blob: beacon nodes and anvil disagree on how to list several hashes.
-        stream::iter(versioned_hashes)
+        // Collected, so that the future is `Send`: a closure over references may not cross an await.
+        let fetches: Vec<_> = versioned_hashes
+            .iter()
             .map(|hash| self.fetch_blob(batch.origin.block_number, id, *hash))
-            .buffered(MAX_BLOBS)
-            .try_collect()
-            .await
+            .collect();
+        let blobs: Vec<Bytes> = stream::iter(fetches).buffered(MAX_BLOBS).try_collect().await?;
+        Ok(blobs.iter().map(|bytes| Blob::from_slice(bytes)).collect())
     }
 
-    async fn fetch_blob(&self, l1_block: u64, id: u64, hash: B256) -> Result<Blob, L1Error> {
+    /// The bytes of one blob. Not a [`Blob`]: futures that hold 128 KiB overflow the stack.
+    async fn fetch_blob(&self, l1_block: u64, id: u64, hash: B256) -> Result<Bytes, L1Error> {
         let mut url = self.beacon_path(&format!("eth/v1/beacon/blobs/{id}"))?;
         url.query_pairs_mut().append_pair("versioned_hashes", &hash.to_string());
         let unavailable = |reason: String| L1Error::BlobsUnavailable {
@@ -131,7 +136,7 @@ impl L1Client {
             self.beacon_get(&url).await.map_err(unavailable)?;
         let served = answer.ok_or_else(|| unavailable(format!("block id {id} is not known")))?.data;
         let count = served.len();
-        let found = tokio::task::spawn_blocking(move || select_blob(&served, hash)).await;
+        let found = tokio::task::spawn_blocking(move || select_blob(served, hash)).await;
         let found = found.map_err(|error| unavailable(error.to_string()))?;
         found.ok_or_else(|| unavailable(format!("blob {hash} is not among {count} served")))
     }
@@ -197,15 +202,15 @@ impl L1Client {
 }
 
 /// The blob with the wanted hash, if it was served.
-fn select_blob(served: &[Bytes], wanted: B256) -> Option<Blob> {
-    let found = served.iter().find(|bytes| versioned_hash_of(bytes) == Some(wanted));
-    found.map(|bytes| Blob::from_slice(bytes))
+fn select_blob(served: Vec<Bytes>, wanted: B256) -> Option<Bytes> {
+    served.into_iter().find(|bytes| versioned_hash_of(bytes) == Some(wanted))
 }
 
 /// The versioned hash of a blob, `None` when the bytes are not a blob.
 fn versioned_hash_of(bytes: &[u8]) -> Option<B256> {
-    let blob = c_kzg::Blob::from_bytes(bytes).ok()?;
-    let commitment = kzg_settings().blob_to_kzg_commitment(&blob).ok()?;
+    let blob: &Blob = bytes.try_into().ok()?;
+    let [blob] = blobs_as_ckzg(slice::from_ref(blob)) else { return None };
+    let commitment = kzg_settings().blob_to_kzg_commitment(blob).ok()?;
     Some(kzg_to_versioned_hash(commitment.to_bytes().as_ref()))
 }
 
@@ -269,11 +274,11 @@ mod tests {
         let hash = versioned_hash_of(&blob).unwrap();
         let other = vec![0; BYTES_PER_BLOB];
         let served = [Bytes::from(other), Bytes::from(blob.clone())];
-        assert!(select_blob(&served, hash).unwrap().as_slice() == blob);
+        assert!(select_blob(served.to_vec(), hash).unwrap() == blob);
 
         blob[BYTES_PER_BLOB - 1] ^= 1;
-        assert!(select_blob(&[Bytes::from(blob.clone())], hash).is_none());
+        assert!(select_blob(vec![Bytes::from(blob.clone())], hash).is_none());
         blob.pop();
-        assert!(select_blob(&[Bytes::from(blob)], hash).is_none());
+        assert!(select_blob(vec![Bytes::from(blob)], hash).is_none());
     }
 }

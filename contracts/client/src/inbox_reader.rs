@@ -198,11 +198,11 @@ impl InboxReader {
         let tip = self.tip().block;
         let last = head.min(tip.number.saturating_add(self.config.blocks_per_poll.max(1)));
         let client = &self.client;
-        let blocks: Vec<Option<L1BlockRef>> = stream::iter(tip.number + 1..=last)
-            .map(|number| client.block_by_number(number))
-            .buffered(CONCURRENT_REQUESTS)
-            .try_collect()
-            .await?;
+        // Collected, so that the future is `Send`: a closure over references may not cross an await.
+        let reads: Vec<_> =
+            (tip.number + 1..=last).map(|number| client.block_by_number(number)).collect();
+        let blocks: Vec<Option<L1BlockRef>> =
+            stream::iter(reads).buffered(CONCURRENT_REQUESTS).try_collect().await?;
         // A node behind a load balancer may not have the newest ones yet.
         let blocks: Vec<L1BlockRef> = blocks.into_iter().map_while(|block| block).collect();
         let (Some(first), Some(last)) = (blocks.first(), blocks.last().copied()) else {
@@ -215,11 +215,9 @@ impl InboxReader {
             check_canonical(child.number, parent.hash, child.parent_hash)?;
         }
         let this = &*self;
-        let logs: Vec<Vec<Log>> = stream::iter(&blocks)
-            .map(|block| this.logs_of_block(block))
-            .buffered(CONCURRENT_REQUESTS)
-            .try_collect()
-            .await?;
+        let reads: Vec<_> = blocks.iter().map(|block| this.logs_of_block(block)).collect();
+        let logs: Vec<Vec<Log>> =
+            stream::iter(reads).buffered(CONCURRENT_REQUESTS).try_collect().await?;
         self.require_canonical(last.number, last.hash).await?;
 
         let mut next = self.state.clone();
@@ -351,11 +349,9 @@ impl InboxReader {
             warn!(number, "L1 node served a log outside the range asked for");
             return Err(L1Error::Missing { what: format!("the log range {range:?}") });
         }
-        stream::iter(blocks)
-            .map(|(number, hash)| self.require_canonical(number, hash))
-            .buffer_unordered(CONCURRENT_REQUESTS)
-            .try_collect()
-            .await
+        let checks: Vec<_> =
+            blocks.into_iter().map(|(number, hash)| self.require_canonical(number, hash)).collect();
+        stream::iter(checks).buffer_unordered(CONCURRENT_REQUESTS).try_collect().await
     }
 
     async fn require_canonical(&self, number: BlockNumber, hash: B256) -> Result<(), L1Error> {

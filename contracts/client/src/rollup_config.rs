@@ -11,8 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy_primitives::{Address, B256, BlockNumber, Bytes, U256};
-use gainsay_derivation::ChainConfig;
+use alloy_primitives::{Address, B256, BlockNumber, U256};
+use gainsay_derivation::{ChainConfig, GenesisAccount};
 use serde::{Deserialize, Serialize};
 
 use crate::{L1BlockRef, L1Client, L1Error, assertion_chain::AssertionChain, inbox::Inbox};
@@ -90,32 +90,6 @@ pub struct Genesis {
     pub timestamp: u64,
     /// The accounts.
     pub alloc: BTreeMap<Address, GenesisAccount>,
-}
-
-/// One account of block 0. Absent fields are zero or empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct GenesisAccount {
-    /// Wei.
-    pub balance: U256,
-    /// Transactions sent, or 1 for contracts (EIP-161).
-    #[serde(skip_serializing_if = "is_zero")]
-    pub nonce: u64,
-    /// Deployed code.
-    #[serde(skip_serializing_if = "no_bytes")]
-    pub code: Bytes,
-    /// Storage, slot to value.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub storage: BTreeMap<B256, B256>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-const fn is_zero(value: &u64) -> bool {
-    *value == 0
-}
-
-fn no_bytes(bytes: &Bytes) -> bool {
-    bytes.is_empty()
 }
 
 impl RollupConfig {
@@ -210,6 +184,8 @@ fn file_error(path: &Path, error: io::Error) -> L1Error {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::Bytes;
+
     use super::*;
 
     fn config() -> RollupConfig {

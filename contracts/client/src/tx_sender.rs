@@ -33,8 +33,6 @@ use crate::{
 
 /// Most broadcasts of one call: the first and its replacements.
 const BROADCASTS_MAX: usize = 24;
-/// Polls in a row that must see a foreign nonce before the call is given up.
-const REPLACED_POLLS: u32 = 3;
 /// Tries to find a nonce that the node takes.
 const NONCE_TRIES_MAX: u32 = 3;
 
@@ -62,6 +60,9 @@ pub struct TxSenderConfig {
     pub bump_after: Duration,
     /// A call not included within this time fails with [`L1Error::NotIncluded`].
     pub time_limit: Duration,
+    /// A nonce that is used up while no receipt of ours shows for this long was taken by a foreign
+    /// transaction. Covers nodes behind a load balancer that learn of a block one after another.
+    pub replaced_after: Duration,
     /// Percent added to estimated gas.
     pub gas_margin_percent: u64,
     /// Limits on fees.
@@ -78,6 +79,7 @@ impl Default for TxSenderConfig {
             bump_after_blocks: 3,
             bump_after: Duration::from_secs(40),
             time_limit: Duration::from_secs(600),
+            replaced_after: Duration::from_secs(6),
             gas_margin_percent: 20,
             fee_limits: FeeLimits::default(),
             pending: PendingNonce::default(),
@@ -262,7 +264,7 @@ impl TxSender {
     /// Looks at L1 until the call is confirmed, replaced or out of time.
     async fn follow(&self, flight: &mut InFlight) -> Result<TransactionReceipt, L1Error> {
         let started = Instant::now();
-        let mut foreign_polls = 0;
+        let mut foreign_since: Option<Instant> = None;
         loop {
             let observed = match self.client.latest().await {
                 Ok(head) => self.observe(flight).await.map(|seen| (head, seen)),
@@ -272,14 +274,14 @@ impl TxSender {
             match observed {
                 Ok((head, Observation::Included(receipt))) => {
                     included = true;
-                    foreign_polls = 0;
+                    foreign_since = None;
                     if self.is_confirmed(&receipt, &head).await.unwrap_or(false) {
                         return Ok(*receipt);
                     }
                 }
                 Ok((_, Observation::NonceTaken)) => {
-                    foreign_polls += 1;
-                    if foreign_polls >= REPLACED_POLLS {
+                    let since = *foreign_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.config.replaced_after {
                         return Err(L1Error::Replaced {
                             from: self.address(),
                             nonce: flight.nonce,
@@ -288,7 +290,7 @@ impl TxSender {
                     }
                 }
                 Ok((head, seen)) => {
-                    foreign_polls = 0;
+                    foreign_since = None;
                     self.keep_alive(flight, &head, &seen).await;
                 }
                 Err(error) => warn!(%error, "cannot look after L1 transaction, trying again"),

@@ -8,11 +8,13 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
 
+mod claim_tree;
 mod config;
 mod cursor;
 
 mod batch_header;
 mod deposit;
+mod genesis_account;
 
 mod batch_decoder;
 mod blob;
@@ -37,6 +39,7 @@ pub use batch_header::{
 };
 pub use blob::{BLOB_DATA_LEN, BLOB_LEN, blob_capacity, blob_data, to_blobs};
 pub use block_input::{Batch, BatchBlock, BlockInput, Derivation, DerivationError};
+pub use claim_tree::{ClaimTree, ClaimTreeError};
 pub use config::{
     ChainConfig, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, MAX_BLOBS,
     MAX_CALLDATA_BYTES,
@@ -47,3 +50,4 @@ pub use deposit::{
     DEPOSITOR, Deposit, DepositKind, FEE_REPORT_GAS, L1_BLOCK, UnknownDepositKind,
     extend_deposit_acc,
 };
+pub use genesis_account::GenesisAccount;

@@ -243,14 +243,15 @@ const FLAG_CODE: u8 = 1;
 
 pub(crate) fn encode_account(account: &Account) -> Vec<u8> {
     let has_code = account.code_hash != KECCAK256_EMPTY;
-    let balance = trim(&account.balance.to_be_bytes::<32>()).to_vec();
+    let balance = account.balance.to_be_bytes::<32>();
+    let balance = trim(&balance);
     let mut value = Vec::with_capacity(9 + 32 + balance.len());
     value.push(if has_code { FLAG_CODE } else { FLAG_NO_CODE });
     value.extend_from_slice(&account.nonce.to_be_bytes());
     if has_code {
         value.extend_from_slice(account.code_hash.as_slice());
     }
-    value.extend_from_slice(&balance);
+    value.extend_from_slice(balance);
     value
 }
 

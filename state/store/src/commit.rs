@@ -20,11 +20,14 @@ use crate::{
     l1_update::L1Update,
     store::{Head, Heads, META_GENESIS, META_HEADS, Store, Tip},
     tables::{StateKey, Table},
-    undo::UndoRecord,
+    undo::{BlockUndo, piece_key},
 };
 
 /// Undo records that one commit deletes at most, so that a smaller window does not stall it.
 const PRUNED_PER_COMMIT_MAX: u64 = 64;
+
+/// Room in a write batch for what is not state.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// New values by key, `None` deletes. Ascending, no key twice.
 type StateChanges = Vec<(StateKey, Option<Bytes>)>;
@@ -101,19 +104,22 @@ impl Store {
         let changes = state_changes(block)?;
         let previous = inner.latest_many(changes.iter().map(|(key, _)| key))?;
         let entries = changes.iter().zip(&previous);
-        let undo = Arc::new(UndoRecord::encode(
+        let undo = Arc::new(BlockUndo::encode(
             number,
             entries.map(|((key, _), value)| (key, value.as_ref().map(|value| &value[..]))),
         ));
         drop(previous);
 
-        let mut batch = WriteBatch::default();
+        // About the size that it will have: growing it would copy it.
+        let mut batch = WriteBatch::with_capacity_bytes(2 * undo.bytes() + BATCH_BYTES);
         self.put_block(&mut batch, block, &changes)?;
-        batch.put_cf(inner.tables.cf(Table::Undo), number.to_be_bytes(), undo.blob());
+        for (key, blob) in undo.pieces() {
+            batch.put_cf(inner.tables.cf(Table::Undo), key, blob);
+        }
         let header = stored_header(block);
         let mut next = Tip { header: Some(Arc::clone(&header)), ..tip };
         next.heads.latest = Head { number, hash: block.hash };
-        next.oldest_state = self.prune_undo(&mut batch, next.oldest_state, number);
+        next.oldest_state = self.prune_undo(&mut batch, next.oldest_state, number)?;
         if let Some(update) = update {
             self.put_l1_update(&mut batch, update, &mut next)?;
         }
@@ -194,14 +200,22 @@ impl Store {
     }
 
     /// Deletes records that fell out of the window; returns the oldest state that stays.
-    fn prune_undo(&self, batch: &mut WriteBatch, oldest_state: u64, number: u64) -> u64 {
+    fn prune_undo(
+        &self,
+        batch: &mut WriteBatch,
+        oldest_state: u64,
+        number: u64,
+    ) -> Result<u64, StoreError> {
         let target = number.saturating_sub(self.inner.history_blocks);
         let target = target.min(oldest_state.saturating_add(PRUNED_PER_COMMIT_MAX));
         let cf = self.inner.tables.cf(Table::Undo);
-        for pruned in oldest_state..target {
-            batch.delete_cf(cf, pruned.saturating_add(1).to_be_bytes());
+        for block in (oldest_state..target).map(|state| state.saturating_add(1)) {
+            let parts = self.inner.undo_index(block)?.map_or(0, |index| index.parts);
+            for piece in (0..).take(parts.saturating_add(1)) {
+                batch.delete_cf(cf, piece_key(block, piece));
+            }
         }
-        target.max(oldest_state)
+        Ok(target.max(oldest_state))
     }
 }
 
@@ -243,11 +257,17 @@ fn state_changes(block: &SealedBlock) -> Result<StateChanges, StoreError> {
             changes.push((StateKey::storage(change.address, *slot), value));
         }
     }
-    for (owner, path, node) in block.nodes.iter() {
+    // Nodes come by owner and path; their keys ascend by owner, length and path.
+    let mut nodes: Vec<_> = block.nodes.iter().collect();
+    for trie in nodes.chunk_by_mut(|(a, ..), (b, ..)| a == b) {
+        trie.sort_by_key(|(_, path, _)| path.len());
+    }
+    for (owner, path, node) in nodes {
         changes.push((StateKey::node(owner, path), node.cloned()));
     }
-    // Stable, because it is the sort that makes use of the order that is there.
-    changes.sort_by_key(|(key, _)| *key);
+    if !changes.is_sorted_by_key(|(key, _)| *key) {
+        changes.sort_by_key(|(key, _)| *key);
+    }
     if changes.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err(malformed(block, "it changes an account, a slot or a node twice"));
     }

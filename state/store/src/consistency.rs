@@ -16,8 +16,8 @@ use crate::{
     error::StoreError,
     state_view::StateView,
     store::{Head, Store},
-    tables::{StateKey, Table, number_from_key},
-    undo::UndoRecord,
+    tables::{StateKey, Table},
+    undo::{UndoIndex, UndoPart, number_of_piece, piece_key},
 };
 
 /// What a check went through.
@@ -211,28 +211,43 @@ impl Store {
     }
 
     fn check_undo(&self, report: &mut ConsistencyReport) -> Result<(), StoreError> {
-        let mut next = self.oldest_state().saturating_add(1);
+        let mut next = (self.oldest_state().saturating_add(1), 0);
+        let mut index = None;
+        let mut before: Option<Vec<u8>> = None;
         for item in self.inner.tables.scan(Table::Undo, &[]) {
             let (key, blob) = item?;
-            let number = number_from_key(Table::Undo, &key)?;
-            if number != next {
-                return Err(wrong(Table::Undo, key, format!("expected the record of {next}")));
+            let (number, piece) = number_of_piece(&key)?;
+            if (number, piece) != next {
+                return Err(wrong(Table::Undo, key, format!("expected piece {next:?}")));
             }
-            next = next.saturating_add(1);
-            let record = UndoRecord::decode(number, Bytes::from(blob))?;
-            let mut before: Option<Vec<u8>> = None;
-            for entry in record.entries() {
-                let (entry_key, _) = entry?;
-                let is_sorted = before.as_deref().is_none_or(|before| before < entry_key);
-                if !is_sorted || StateKey::split_bytes(entry_key).is_none() {
-                    return Err(wrong(Table::Undo, key, "its entries are malformed or not sorted"));
+            if piece == 0 {
+                index = Some(UndoIndex::decode(number, Bytes::from(blob))?);
+                before = None;
+                report.undo_records += 1;
+            } else {
+                let part = UndoPart::decode(number, piece, Bytes::from(blob))?;
+                for entry in part.entries() {
+                    let (entry_key, _) = entry?;
+                    let is_sorted = before.as_deref().is_none_or(|before| before < entry_key);
+                    if !is_sorted || StateKey::split_bytes(entry_key).is_none() {
+                        return Err(wrong(Table::Undo, key, "entries are malformed or unsorted"));
+                    }
+                    let found =
+                        index.as_ref().map(|it| it.piece_with(&StateKey::from_bytes(entry_key)));
+                    if found.transpose()?.flatten() != Some(piece) {
+                        return Err(wrong(Table::Undo, key, "the index does not lead to an entry"));
+                    }
+                    before = Some(entry_key.to_vec());
                 }
-                before = Some(entry_key.to_vec());
             }
-            report.undo_records += 1;
+            let parts = index.as_ref().map_or(0, |it| it.parts);
+            next = match piece as usize == parts {
+                true => (number.saturating_add(1), 0),
+                false => (number, piece.saturating_add(1)),
+            };
         }
-        if next != report.head.number.saturating_add(1) {
-            return Err(missing(Table::Undo, next));
+        if next != (report.head.number.saturating_add(1), 0) {
+            return Err(wrong(Table::Undo, piece_key(next.0, next.1), "it is missing"));
         }
         Ok(())
     }

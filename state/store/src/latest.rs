@@ -31,7 +31,7 @@ use crate::{
     error::StoreError,
     store::Inner,
     tables::{StateKey, Table},
-    undo::UndoRecord,
+    undo::{Previous, UndoIndex, UndoPart, piece_key},
 };
 
 impl Inner {
@@ -82,41 +82,62 @@ impl Inner {
         Ok(values)
     }
 
-    /// The undo record of a block, `None` when it was pruned.
-    pub(crate) fn undo_record(&self, number: u64) -> Result<Option<Arc<UndoRecord>>, StoreError> {
-        if let Some(record) = self.undo.get(number) {
-            return Ok(Some(record));
+    /// The index of a block's undo record, `None` when it was pruned.
+    pub(crate) fn undo_index(&self, number: u64) -> Result<Option<Arc<UndoIndex>>, StoreError> {
+        if let Some(index) = self.undo.index(number) {
+            return Ok(Some(index));
         }
-        let Some(blob) = self.tables.get(Table::Undo, number.to_be_bytes())? else {
+        let Some(blob) = self.tables.get(Table::Undo, piece_key(number, 0))? else {
             return Ok(None);
         };
-        let record = Arc::new(UndoRecord::decode(number, Bytes::copy_from_slice(&blob))?);
-        self.undo.insert(Arc::clone(&record));
-        Ok(Some(record))
+        let index = Arc::new(UndoIndex::decode(number, Bytes::copy_from_slice(&blob))?);
+        self.undo.insert_index(Arc::clone(&index));
+        Ok(Some(index))
+    }
+
+    /// A part of a block's undo record, `None` when it was pruned.
+    pub(crate) fn undo_part(
+        &self,
+        number: u64,
+        piece: u32,
+    ) -> Result<Option<Arc<UndoPart>>, StoreError> {
+        if let Some(part) = self.undo.part(number, piece) {
+            return Ok(Some(part));
+        }
+        let Some(blob) = self.tables.get(Table::Undo, piece_key(number, piece))? else {
+            return Ok(None);
+        };
+        let part = Arc::new(UndoPart::decode(number, piece, Bytes::copy_from_slice(&blob))?);
+        self.undo.insert_part(Arc::clone(&part));
+        Ok(Some(part))
     }
 
     /// The value under `key` after block `number`. The caller shares `rewinding` and has
     /// checked that the block is not above the head.
-    pub(crate) fn value_at(
-        &self,
-        number: u64,
-        key: &StateKey,
-    ) -> Result<Option<Bytes>, StoreError> {
+    pub(crate) fn value_at(&self, number: u64, key: &StateKey) -> Result<Previous, StoreError> {
         let latest = self.latest(key)?;
         let announced = self.announced.load(Ordering::SeqCst);
         for block in number.saturating_add(1)..=announced {
-            let Some(record) = self.undo_record(block)? else {
-                let tip = self.tip.read();
-                return Err(StoreError::HistoryPruned {
-                    number,
-                    oldest: tip.oldest_state,
-                    head: tip.heads.latest.number,
-                });
-            };
-            if let Some(value) = record.lookup(key)? {
-                return Ok(value);
+            // Only the last one may still be on its way to the disk.
+            if block == announced
+                && let Some(undo) = self.undo.announced(block)
+            {
+                return Ok(undo.lookup(key)?.unwrap_or(latest));
+            }
+            let index = self.undo_index(block)?.ok_or_else(|| self.pruned(number))?;
+            if let Some(piece) = index.piece_with(key)? {
+                let part = self.undo_part(block, piece)?.ok_or_else(|| self.pruned(number))?;
+                if let Some(value) = part.lookup(key)? {
+                    return Ok(value);
+                }
             }
         }
         Ok(latest)
+    }
+
+    fn pruned(&self, number: u64) -> StoreError {
+        let tip = self.tip.read();
+        let head = tip.heads.latest.number;
+        StoreError::HistoryPruned { number, oldest: tip.oldest_state, head }
     }
 }

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `tables` | keys, column families and their tuning |
 //! | `block_records`, `l1_records` | values and their encodings |
-//! | `undo` | what a block overwrote |
+//! | `undo`, `undo_cache` | what a block overwrote |
 //! | `hot_cache` | the latest state in memory |
 //! | `store` | [`Store`]: open, heads, reads of blocks |
 //! | `latest` | the latest values, and how readers and the writer agree on what they are |
@@ -38,6 +38,7 @@ mod state_view;
 mod store;
 mod tables;
 mod undo;
+mod undo_cache;
 
 pub use block_records::{IndexedReceipt, RawTransaction, StoredHeader, TransactionLocation};
 pub use consistency::ConsistencyReport;

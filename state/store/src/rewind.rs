@@ -13,6 +13,7 @@ use crate::{
     error::StoreError,
     store::{Head, META_HEADS, Store, Tip},
     tables::{StateKey, Table},
+    undo::{UndoPart, piece_key},
 };
 
 /// A block that was taken back.
@@ -68,21 +69,15 @@ impl Store {
         let missing =
             |table: Table| StoreError::corrupt(table.name(), number.to_be_bytes(), "it is missing");
         let transactions = self.transactions(number)?.ok_or_else(|| missing(Table::Bodies))?;
-        let undo = inner.undo_record(number)?.ok_or_else(|| missing(Table::Undo))?;
+        let undo = inner.undo_index(number)?.ok_or_else(|| missing(Table::Undo))?;
 
         let mut batch = WriteBatch::default();
+        batch.delete_cf(tables.cf(Table::Undo), piece_key(number, 0));
         let mut restored: Vec<(StateKey, Option<Bytes>)> = Vec::new();
-        for entry in undo.entries() {
-            let (key, value) = entry?;
-            let (table, bytes) = StateKey::split_bytes(key).ok_or_else(|| {
-                let reason = format!("it holds the malformed key 0x{}", hex(key));
-                StoreError::corrupt(Table::Undo.name(), number.to_be_bytes(), reason)
-            })?;
-            match value {
-                Some(value) => batch.put_cf(tables.cf(table), bytes, value),
-                None => batch.delete_cf(tables.cf(table), bytes),
-            }
-            restored.push((StateKey::from_bytes(key), value.map(Bytes::copy_from_slice)));
+        for piece in (1..).take(undo.parts) {
+            let part = inner.undo_part(number, piece)?.ok_or_else(|| missing(Table::Undo))?;
+            self.put_previous(&mut batch, &part, &mut restored)?;
+            batch.delete_cf(tables.cf(Table::Undo), piece_key(number, piece));
         }
         let next = self.put_block_removal(&mut batch, number, &transactions, tip)?;
 
@@ -93,13 +88,37 @@ impl Store {
             for (key, value) in restored {
                 inner.hot.insert(key, value);
             }
-            inner.undo.remove(number);
+            inner.undo.remove(&undo);
             inner.epoch.fetch_add(1, Ordering::SeqCst);
             inner.announced.store(next.heads.latest.number, Ordering::SeqCst);
             inner.committed.store(next.heads.latest.number, Ordering::SeqCst);
             *inner.tip.write() = next;
         }
         Ok(RewoundBlock { number, hash, transactions })
+    }
+
+    /// Puts back what one part of an undo record holds.
+    fn put_previous(
+        &self,
+        batch: &mut WriteBatch,
+        part: &UndoPart,
+        restored: &mut Vec<(StateKey, Option<Bytes>)>,
+    ) -> Result<(), StoreError> {
+        for entry in part.entries() {
+            let (key, value) = entry?;
+            let (table, bytes) = StateKey::split_bytes(key).ok_or_else(|| {
+                let reason = format!("it holds the malformed key 0x{}", hex(key));
+                let place = piece_key(part.number, part.piece);
+                StoreError::corrupt(Table::Undo.name(), place, reason)
+            })?;
+            let cf = self.inner.tables.cf(table);
+            match value {
+                Some(value) => batch.put_cf(cf, bytes, value),
+                None => batch.delete_cf(cf, bytes),
+            }
+            restored.push((StateKey::from_bytes(key), value.map(Bytes::copy_from_slice)));
+        }
+        Ok(())
     }
 
     /// Removes everything of the head but its state; returns the tip after it.
@@ -116,7 +135,7 @@ impl Store {
             StoreError::corrupt(Table::Headers.name(), parent.to_be_bytes(), "it is missing")
         })?;
         let key = number.to_be_bytes();
-        for table in [Table::Headers, Table::Bodies, Table::Receipts, Table::Undo] {
+        for table in [Table::Headers, Table::Bodies, Table::Receipts] {
             batch.delete_cf(tables.cf(table), key);
         }
         batch.delete_cf(tables.cf(Table::Numbers), tip.heads.latest.hash);

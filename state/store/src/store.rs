@@ -25,7 +25,8 @@ use crate::{
     error::StoreError,
     hot_cache::HotCache,
     tables::{Table, Tables, number_from_key},
-    undo::UndoCache,
+    undo::number_of_piece,
+    undo_cache::UndoCache,
 };
 
 /// Version of all layouts; a store of another version is refused.
@@ -414,7 +415,7 @@ fn load_tip(tables: &Tables) -> Result<Tip, StoreError> {
         return Err(corrupt(Table::Headers, &key, reason));
     }
     let oldest_state = match tables.scan(Table::Undo, &[]).next().transpose()? {
-        Some((key, _)) => number_from_key(Table::Undo, &key)?.saturating_sub(1),
+        Some((key, _)) => number_of_piece(&key)?.0.saturating_sub(1),
         None => latest.number,
     };
     Ok(Tip { heads, header: Some(Arc::new(header)), oldest_state, deposits, batches })

@@ -17,7 +17,7 @@
 //! | `code` | keccak of the code | the code |
 //! | `account_nodes` | path | RLP of the trie node |
 //! | `storage_nodes` | keccak(address) ‖ path | RLP of the trie node |
-//! | `undo` | number | see `undo.rs` |
+//! | `undo` | number ‖ piece:u32 | see `undo.rs` |
 //! | `cursors` | number | batch:u64 ‖ block:u64 ‖ deposits_read:u64 ‖ output_root(32) |
 //! | `deposits` | deposit index:u64 | RLP, see `l1_records.rs` |
 //! | `batches` | batch index:u64 | RLP, see `l1_records.rs` |
@@ -44,7 +44,7 @@ const WRITE_BUFFERS_BYTES: usize = 256 << 20;
 /// Most memory that the unflushed writes of one table may take.
 const WRITE_BUFFER_BYTES: usize = 64 << 20;
 /// Size of the write-ahead log from which the oldest table is flushed; bounds the recovery time.
-const WAL_BYTES_MAX: u64 = 512 << 20;
+const WAL_BYTES_MAX: u64 = 256 << 20;
 /// Open files that RocksDB may hold.
 const OPEN_FILES_MAX: i32 = 1024;
 

@@ -1,5 +1,4 @@
 //! A checkpoint is the store at one block: it opens, equals it, and stays as it is.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod chain;
 

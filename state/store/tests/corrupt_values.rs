@@ -1,6 +1,6 @@
 //! Damaged values are found: reads of them are errors that name table and key, never panics, and
 //! `verify_consistency` sees every one.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod chain;
 

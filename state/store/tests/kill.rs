@@ -3,7 +3,7 @@
 //!
 //! The test runs itself as a child, which commits, rewinds, marks blocks safe and makes
 //! checkpoints until it is killed. `ROUNDS` and `SEED` in the environment set its length and walk.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod chain;
 

@@ -1,5 +1,5 @@
 //! L1 records change atomically with the heads, have no holes, and follow reorgs and rewinds.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod chain;
 

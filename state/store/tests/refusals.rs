@@ -1,6 +1,5 @@
 //! What is not the next block of the right chain is refused, with an error that names what was found
 //! and what was expected, and nothing is written.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod chain;
 
@@ -9,7 +8,7 @@ use chain::{genesis, random_block, rng};
 use gainsay_store::{Store, StoreError, StoreOptions};
 
 fn expect_error<T: std::fmt::Debug>(result: Result<T, StoreError>, parts: &[&str]) {
-    let error = result.unwrap_err().to_string();
+    let error = result.expect_err("it must be refused").to_string();
     for part in parts {
         assert!(error.contains(part), "{error:?} does not name {part}");
     }
@@ -28,8 +27,12 @@ fn only_the_next_block_is_taken() {
     store.init_genesis(&genesis).unwrap();
 
     let mut rng = rng(1);
-    let first = random_block(&mut rng, &genesis.header, genesis.hash, &model);
-    let mut good = first.clone();
+    let first = loop {
+        let block = random_block(&mut rng, &genesis.header, genesis.hash, &model);
+        if !block.receipts.is_empty() && !block.diff.accounts.is_empty() {
+            break block;
+        }
+    };
     model.apply(&first);
     let second = random_block(&mut rng, &first.header, first.hash, &model);
     let (head, parent) = (genesis.hash.to_string(), first.hash.to_string());
@@ -41,9 +44,9 @@ fn only_the_next_block_is_taken() {
     let mut renamed = first.clone();
     renamed.hash = B256::with_last_byte(7);
     expect_error(store.commit_block(&renamed, false), &["block 1", "hash"]);
-    good.receipts.extend(second.receipts.iter().chain(&first.receipts).cloned());
-    good.receipts.push(chain_receipt(&second, &first));
-    expect_error(store.commit_block(&good, false), &["block 1", "receipt"]);
+    let mut short = first.clone();
+    short.receipts.pop();
+    expect_error(store.commit_block(&short, false), &["block 1", "receipt"]);
     let mut twice = first.clone();
     twice.diff.accounts.extend(first.diff.accounts.clone());
     expect_error(store.commit_block(&twice, false), &["block 1", "twice"]);
@@ -54,23 +57,6 @@ fn only_the_next_block_is_taken() {
     store.commit_block(&second, true).unwrap();
     expect_error(store.commit_block(&second, false), &["block 2", "head 2"]);
     store.verify_consistency().unwrap();
-}
-
-/// Some receipt, whichever block has one.
-fn chain_receipt(
-    a: &gainsay_transition::SealedBlock,
-    b: &gainsay_transition::SealedBlock,
-) -> gainsay_transition::Receipt {
-    a.receipts.iter().chain(&b.receipts).next().cloned().unwrap_or_else(|| {
-        let mut rng = rng(9);
-        loop {
-            let (genesis, model) = genesis(1);
-            let block = random_block(&mut rng, &genesis.header, genesis.hash, &model);
-            if let Some(receipt) = block.receipts.first() {
-                return receipt.clone();
-            }
-        }
-    })
 }
 
 #[test]

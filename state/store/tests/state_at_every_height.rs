@@ -1,6 +1,6 @@
 //! The state of every block in the window can be read, and is the one that the block made: before
 //! and after rewinds, after a restart, and while other blocks are committed.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod chain;
 

@@ -198,7 +198,18 @@ impl<R: StateReader> BlockExecutor<R> {
         &mut self,
         deposit: &Deposit,
     ) -> Result<TxOutcome, ExecuteError<R::Error>> {
-        self.run(RecoveredTx::from_deposit(deposit.to_transaction()))
+        self.execute_deposit_tx(RecoveredTx::from_deposit(deposit.to_transaction()))
+    }
+
+    /// Executes a deposit that is a transaction already, as blocks hold it.
+    pub fn execute_deposit_tx(
+        &mut self,
+        tx: RecoveredTx,
+    ) -> Result<TxOutcome, ExecuteError<R::Error>> {
+        if !tx.is_deposit() || self.transactions.last().is_some_and(|last| !last.is_deposit()) {
+            return Err(ExecuteError::Invalid(InvalidTx::DepositOutOfPlace));
+        }
+        self.run(tx)
     }
 
     /// Executes a signed transaction; `Invalid` leaves the block as it was.

@@ -4,10 +4,9 @@
 //! transactions. A follower makes the same block from the same file.
 
 use alloc::{collections::BTreeMap, vec::Vec};
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use gainsay_derivation::{ChainConfig, output_root};
+use alloy_primitives::{Address, B256, U256, keccak256};
+use gainsay_derivation::{ChainConfig, GenesisAccount, output_root};
 use revm::primitives::KECCAK_EMPTY;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     evm::{BlockContext, L1FeeParams},
@@ -16,32 +15,6 @@ use crate::{
     state::StateDiff,
     trie::{Account, AccountChange, NodeSet, update_state},
 };
-
-/// One account of the genesis state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GenesisAccount {
-    /// Wei.
-    pub balance: U256,
-    /// Transactions sent, or 1 for contracts (EIP-161).
-    #[serde(skip_serializing_if = "is_zero")]
-    pub nonce: u64,
-    /// Deployed code.
-    #[serde(skip_serializing_if = "no_bytes")]
-    pub code: Bytes,
-    /// Storage, slot to value.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub storage: BTreeMap<B256, B256>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-const fn is_zero(value: &u64) -> bool {
-    *value == 0
-}
-
-fn no_bytes(bytes: &Bytes) -> bool {
-    bytes.is_empty()
-}
 
 /// Why accounts do not make a genesis.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -30,7 +30,8 @@ pub use block_executor::{BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, 
 pub use block_state::{BlockState, ReadError};
 pub use evm::{BlockContext, L1FeeParams, OpEvmOf, build_evm, tx_env};
 pub use fees::next_base_fee;
-pub use genesis::{GenesisAccount, GenesisError, genesis};
+pub use gainsay_derivation::GenesisAccount;
+pub use genesis::{GenesisError, genesis};
 pub use predeploys::*;
 pub use receipt::Receipt;
 pub use seal::{SealError, SealedBlock, seal};

@@ -3,7 +3,7 @@
 //! In: a seed. Out: sealed blocks whose state, nodes, bodies and receipts are real; only their
 //! transactions did not run. Blocks can be made on top of the model or of a store.
 #![allow(dead_code, reason = "each test uses a part")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{collections::BTreeMap, convert::Infallible};
 
@@ -229,7 +229,7 @@ fn receipt(tx: &RecoveredTx, index: u64) -> Receipt {
     let deposit = tx.is_deposit();
     Receipt {
         envelope: OpReceiptEnvelope::from_parts(
-            index % 3 != 0,
+            !index.is_multiple_of(3),
             21_000 * (index + 1),
             &logs,
             tx.envelope.tx_type(),

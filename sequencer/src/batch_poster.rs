@@ -1,0 +1,310 @@
+//! Posts the unsafe blocks to the Inbox, as calldata or blobs, whichever is cheaper.
+//!
+//! In: blocks of the store above the safe head. Out: batches on L1. It keeps no state of its own:
+//! what is posted is what L1 says is posted, so that a crash, a reorg or a second poster can cost
+//! gas but never a block. One batch is in flight at a time.
+
+use std::time::Duration;
+
+use alloy_primitives::{B256, Bytes};
+use anyhow::Context;
+use gainsay_derivation::{
+    BatchBlock, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, encode_batch,
+    to_blobs,
+};
+use gainsay_l1::{Action, BatchPosition, Inbox, L1Client, L1Error, L1Fees, TxSender};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    chain::{Chain, HeadEvent},
+    l1_index,
+};
+
+/// Where batches go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DataAvailability {
+    /// Always blobs.
+    Blob,
+    /// Always calldata.
+    Calldata,
+    /// Whatever costs less at the moment.
+    Auto,
+}
+
+impl DataAvailability {
+    /// Bytes of signed transactions that a block may have, so that its batch fits even if nothing
+    /// of it can be compressed.
+    pub const fn block_bytes_max(self) -> usize {
+        let capacity = match self {
+            Self::Calldata => MAX_CALLDATA_BYTES,
+            Self::Blob | Self::Auto => blob_capacity(MAX_BLOBS),
+        };
+        capacity / 16 * 15
+    }
+}
+
+/// When and how batches are posted.
+#[derive(Clone, Copy, Debug)]
+pub struct PosterConfig {
+    /// Blobs, calldata or the cheaper.
+    pub da: DataAvailability,
+    /// How long a block with user transactions waits at most.
+    pub max_age: Duration,
+    /// How long blocks without any wait at most.
+    pub max_idle_age: Duration,
+    /// Raw transaction bytes that fill a batch: at that size it is posted at once.
+    pub full_bytes: usize,
+}
+
+/// Raw bytes of transactions that one batch may hold, however well they compress.
+const RAW_BYTES_MAX: usize = 4 << 20;
+/// How often to look when no block comes.
+const IDLE_POLL: Duration = Duration::from_millis(500);
+/// Pause after L1 refused or was out of reach.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+
+/// The poster.
+#[derive(Debug)]
+pub struct BatchPoster {
+    chain: Chain,
+    client: L1Client,
+    inbox: Inbox,
+    sender: TxSender,
+    config: PosterConfig,
+    /// Since when blocks have been waiting: (any, with user transactions).
+    waiting_since: Option<Instant>,
+}
+
+/// A batch ready to be posted.
+#[derive(Debug)]
+struct Draft {
+    position: BatchPosition,
+    last_block: u64,
+    transactions: usize,
+    data: Vec<u8>,
+}
+
+/// Blocks that one batch could take, before they are encoded.
+#[derive(Debug, Default)]
+struct Waiting {
+    blocks: Vec<BatchBlock>,
+    raw_bytes: usize,
+    transactions: usize,
+    deposits: u64,
+    /// More blocks wait than one batch may take.
+    full: bool,
+}
+
+impl BatchPoster {
+    /// A poster that signs with the sender's key, which the Inbox must know as its sequencer.
+    pub const fn new(
+        chain: Chain,
+        client: L1Client,
+        inbox: Inbox,
+        sender: TxSender,
+        config: PosterConfig,
+    ) -> Self {
+        Self { chain, client, inbox, sender, config, waiting_since: None }
+    }
+
+    /// Runs for ever; ends only on errors that no retry can mend.
+    pub async fn run(mut self) -> anyhow::Result<()> {
+        let mut heads = self.chain.new_heads.subscribe();
+        loop {
+            match timeout(IDLE_POLL, heads.recv()).await {
+                Ok(Ok(HeadEvent::Block(_) | HeadEvent::Rewound { .. })) | Err(_) => {}
+                Ok(Err(RecvError::Lagged(_))) => {}
+                Ok(Err(RecvError::Closed)) => return Ok(()),
+            }
+            match self.post_if_due().await {
+                Ok(()) => {}
+                Err(error) => {
+                    let action = error.downcast_ref::<L1Error>().map(L1Error::action);
+                    if matches!(action, None | Some(Action::Fatal)) {
+                        return Err(error);
+                    }
+                    tracing::warn!(error = %format!("{error:#}"), "batch not posted, trying again");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn post_if_due(&mut self) -> anyhow::Result<()> {
+        let heads = self.chain.store.heads();
+        if heads.latest.number == heads.safe.number {
+            self.waiting_since = None;
+            return Ok(());
+        }
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let chain = self.chain.clone();
+        let full_bytes = self.config.full_bytes;
+        let waiting = tokio::task::spawn_blocking(move || collect(&chain, full_bytes))
+            .await
+            .context("collect")??;
+        let patience = match waiting.transactions {
+            0 => self.config.max_idle_age,
+            _ => self.config.max_age,
+        };
+        if !waiting.full && since.elapsed() < patience {
+            return Ok(());
+        }
+        let cursor = l1_index::safe_cursor(&self.chain.store)?;
+        if self.inbox.batch_count().await? != cursor.batch {
+            // L1 holds a batch that this node has not derived yet; it may be our own.
+            return Ok(());
+        }
+        let draft = self.draft(waiting, cursor).await?;
+        self.post(draft).await
+    }
+
+    /// Encodes as many of the waiting blocks as fit.
+    async fn draft(
+        &self,
+        waiting: Waiting,
+        cursor: gainsay_derivation::Cursor,
+    ) -> anyhow::Result<Draft> {
+        let chain_id = self.chain.rollup.chain.chain_id;
+        let bytes_max = match self.config.da {
+            DataAvailability::Calldata => MAX_CALLDATA_BYTES,
+            DataAvailability::Blob | DataAvailability::Auto => blob_capacity(MAX_BLOBS),
+        };
+        let first_block = self.chain.store.heads().safe.number + 1;
+        let (blocks, data) = tokio::task::spawn_blocking(move || {
+            encode_fitting(waiting.blocks, chain_id, bytes_max)
+        })
+        .await
+        .context("encode")??;
+        let deposits_read =
+            cursor.deposits_read + blocks.iter().map(|block| block.deposit_count).sum::<u64>();
+        let position = BatchPosition {
+            index: cursor.batch,
+            deposits_read,
+            deposit_acc: self.deposit_acc(deposits_read)?,
+        };
+        Ok(Draft {
+            position,
+            last_block: first_block + blocks.len() as u64 - 1,
+            transactions: blocks.iter().map(|block| block.transactions.len()).sum(),
+            data,
+        })
+    }
+
+    fn deposit_acc(&self, count: u64) -> anyhow::Result<B256> {
+        let Some(index) = count.checked_sub(1) else { return Ok(B256::ZERO) };
+        let record = self.chain.store.deposit(index)?;
+        Ok(record.with_context(|| format!("deposit {index} is missing"))?.acc)
+    }
+
+    async fn post(&mut self, draft: Draft) -> anyhow::Result<()> {
+        let Draft { position, last_block, transactions, data } = draft;
+        let bytes = data.len();
+        let by_blobs = match self.config.da {
+            DataAvailability::Blob => true,
+            DataAvailability::Calldata => false,
+            DataAvailability::Auto => cheaper_by_blobs(&self.client.fees().await?, &data),
+        };
+        let receipt = if by_blobs {
+            let blobs = tokio::task::spawn_blocking(move || to_blobs(&data)).await?;
+            let blobs =
+                blobs.into_iter().map(|blob| alloy::eips::eip4844::Blob::new(*blob)).collect();
+            self.inbox.post_batch_blobs(&self.sender, position, blobs).await?
+        } else {
+            self.inbox.post_batch_calldata(&self.sender, position, Bytes::from(data)).await?
+        };
+        self.waiting_since = None;
+        tracing::info!(
+            batch = position.index,
+            last_block,
+            transactions,
+            bytes,
+            da = if by_blobs { "blobs" } else { "calldata" },
+            l1_block = receipt.block_number,
+            gas = receipt.gas_used,
+            "posted batch"
+        );
+        self.wait_until_derived(position.index).await
+    }
+
+    /// Waits until this node has seen the batch, so that it is not posted again.
+    async fn wait_until_derived(&self, index: u64) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while l1_index::safe_cursor(&self.chain.store)?.batch <= index {
+            if started.elapsed() > Duration::from_secs(60) {
+                // An L1 reorg may have dropped it: the next round asks L1 again.
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+}
+
+fn cheaper_by_blobs(fees: &L1Fees, data: &[u8]) -> bool {
+    data.len() > MAX_CALLDATA_BYTES
+        || fees.blob_cost(data.len().div_ceil(blob_capacity(1)).max(1)) < fees.calldata_cost(data)
+}
+
+/// Collects blocks above the safe head, up to what one batch may hold.
+fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Waiting> {
+    let heads = chain.store.heads();
+    let mut waiting = Waiting::default();
+    let mut deposit_gas_left = chain.rollup.max_batch_deposit_gas;
+    for number in heads.safe.number + 1..=heads.latest.number {
+        let Some(header) = chain.store.header(number)? else { break };
+        let transactions = chain.store.transactions(number)?.context("a body is missing")?;
+        let deposit_gas: u64 = transactions
+            .iter()
+            .filter(|tx| tx.is_deposit())
+            .map(|tx| alloy_consensus::Transaction::gas_limit(&tx.envelope))
+            .sum();
+        let signed: Vec<Bytes> =
+            transactions.iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.raw.clone()).collect();
+        let raw_bytes: usize = signed.iter().map(|raw| raw.len()).sum();
+        let first = waiting.blocks.is_empty();
+        let fits = deposit_gas <= deposit_gas_left
+            && waiting.raw_bytes + raw_bytes <= RAW_BYTES_MAX
+            && waiting.blocks.len() < MAX_BATCH_BLOCKS;
+        if !first && !fits {
+            waiting.full = true;
+            break;
+        }
+        deposit_gas_left = deposit_gas_left.saturating_sub(deposit_gas);
+        let deposit_count = (transactions.len() - signed.len()) as u64;
+        waiting.deposits += deposit_count;
+        waiting.transactions += signed.len();
+        waiting.raw_bytes += raw_bytes;
+        waiting.blocks.push(BatchBlock {
+            timestamp: header.header.timestamp,
+            deposit_count,
+            transactions: signed,
+        });
+    }
+    waiting.full |= waiting.raw_bytes >= full_bytes;
+    Ok(waiting)
+}
+
+/// Encodes the longest run of blocks, from the first, whose batch has at most `bytes_max` bytes.
+fn encode_fitting(
+    mut blocks: Vec<BatchBlock>,
+    chain_id: u64,
+    bytes_max: usize,
+) -> anyhow::Result<(Vec<BatchBlock>, Vec<u8>)> {
+    loop {
+        let data = encode_batch(&blocks, chain_id)?;
+        if data.len() <= bytes_max {
+            return Ok((blocks, data));
+        }
+        anyhow::ensure!(
+            blocks.len() > 1,
+            "one block alone makes a batch of {} bytes, at most {bytes_max} fit",
+            data.len()
+        );
+        // Shrink in proportion, with a margin, and by one at least.
+        let keep = blocks.len() * bytes_max / data.len() * 15 / 16;
+        blocks.truncate(keep.clamp(1, blocks.len() - 1));
+    }
+}

@@ -1,0 +1,289 @@
+//! Builds blocks: deposits that are due, then the pool's best transactions.
+//!
+//! In: the head (which may still be in the root pipeline), the pool, the deposits that L1 holds.
+//! Out: executed blocks, handed to the [`RootPipeline`]. It never looks at L1 itself.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, Bytes, U256};
+use gainsay_derivation::Deposit;
+use gainsay_store::{StateView, Store, StoreError};
+use gainsay_transition::{
+    BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, StateDiff, StateReader, trie::Account,
+};
+
+use crate::{
+    chain::{Chain, HeadEvent},
+    l1_index,
+    pool::Pool,
+    root_pipeline::{HashCell, RootPipeline},
+};
+
+/// How blocks are built.
+#[derive(Clone, Copy, Debug)]
+pub struct BuilderConfig {
+    /// Time between blocks when there is work.
+    pub block_time: Duration,
+    /// Time after which an empty block is built.
+    pub idle_block_time: Duration,
+    /// L1 blocks that must follow a deposit's before it is taken.
+    pub deposit_confirmations: u64,
+    /// Blocks that may wait for a batch; when L1 is away for long, the chain waits here.
+    pub unsafe_blocks_max: u64,
+    /// Bytes of signed transactions in one block, so that any block fits one batch.
+    pub block_bytes_max: usize,
+}
+
+/// Blocks whose diffs are laid over the store, because they may not be committed yet.
+const LAYERS_MAX: usize = 3;
+
+/// Builds on the head, one block after the other.
+#[derive(Debug)]
+pub struct BlockBuilder {
+    chain: Chain,
+    pool: Arc<Pool>,
+    config: BuilderConfig,
+    pipeline: RootPipeline,
+    /// Number, time, gas and base fee of the head; its roots may be missing.
+    parent: Header,
+    parent_hash: HashCell,
+    layers: VecDeque<Arc<StateDiff>>,
+    deposits_read: u64,
+    l1_head: (u64, u64),
+    last_built: Instant,
+}
+
+impl BlockBuilder {
+    /// Builds on the store's head.
+    pub fn new(chain: Chain, pool: Arc<Pool>, config: BuilderConfig) -> anyhow::Result<Self> {
+        let (sealed_chain, sealed_pool) = (chain.clone(), pool.clone());
+        let pipeline = RootPipeline::start(chain.store.clone(), move |block| {
+            sealed_pool.on_block(&*block)?;
+            sealed_chain.announce(HeadEvent::Block(block));
+            Ok(())
+        })?;
+        let mut builder = Self {
+            parent: Header::default(),
+            parent_hash: HashCell::default(),
+            layers: VecDeque::new(),
+            deposits_read: 0,
+            l1_head: (0, 0),
+            last_built: Instant::now(),
+            chain,
+            pool,
+            config,
+            pipeline,
+        };
+        builder.reset()?;
+        Ok(builder)
+    }
+
+    /// Takes up the store's head after something else moved it. Nothing may be in the pipeline.
+    pub fn reset(&mut self) -> anyhow::Result<()> {
+        let store = &self.chain.store;
+        let head = store.head();
+        self.parent = store.head_header()?.header.clone();
+        self.parent_hash = HashCell::ready(head.hash);
+        self.layers.clear();
+        self.deposits_read = deposits_read_at_head(store)?;
+        self.pipeline.reset(store);
+        Ok(())
+    }
+
+    /// Waits until every block that was built is in the store.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        self.pipeline.flush()
+    }
+
+    /// L1's head by number and time (seconds); decides which deposits are due and what time it is.
+    pub const fn set_l1_head(&mut self, number: u64, timestamp: u64) {
+        self.l1_head = (number, timestamp);
+    }
+
+    /// Builds a block if there is something to put in it, or if the last one is old.
+    pub fn build(&mut self) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let waiting = self.parent.number.saturating_sub(self.chain.store.heads().safe.number);
+        if waiting >= self.config.unsafe_blocks_max {
+            tracing::warn!(waiting, "not building: too many blocks wait for a batch on L1");
+            return Ok(());
+        }
+        let deposits = self.due_deposits()?;
+        let idle = self.last_built.elapsed() < self.config.idle_block_time;
+        if deposits.is_empty() && self.pool.executable_is_empty() && idle {
+            return Ok(());
+        }
+        let executed = self.execute(&deposits, started + self.config.block_time)?;
+        let signed = executed.transactions.len() - deposits.len();
+        if deposits.is_empty() && signed == 0 && idle {
+            return Ok(());
+        }
+        self.deposits_read += deposits.len() as u64;
+        self.parent = Header {
+            number: executed.context.number,
+            timestamp: executed.context.timestamp,
+            gas_limit: executed.context.gas_limit,
+            gas_used: executed.gas_used,
+            base_fee_per_gas: Some(executed.context.base_fee),
+            ..Default::default()
+        };
+        self.layers.push_back(Arc::new(executed.diff.clone()));
+        if self.layers.len() > LAYERS_MAX {
+            self.layers.pop_front();
+        }
+        tracing::debug!(
+            number = executed.context.number,
+            deposits = deposits.len(),
+            signed,
+            gas = executed.gas_used,
+            micros = started.elapsed().as_micros(),
+            "executed block"
+        );
+        // The pool learns of it now, not when it is sealed, so that the next block does not try the
+        // same transactions again.
+        self.pool.on_block(&executed)?;
+        self.parent_hash = self.pipeline.push(executed)?;
+        self.last_built = started;
+        Ok(())
+    }
+
+    fn execute(
+        &mut self,
+        deposits: &[Deposit],
+        deadline: Instant,
+    ) -> anyhow::Result<ExecutedBlock> {
+        let reader = Layered {
+            layers: self.layers.iter().rev().cloned().collect(),
+            base: self.chain.store.state(),
+        };
+        let parent_hash = self.parent_hash.clone();
+        let mut executor = BlockExecutor::new(
+            &self.chain.rollup.chain,
+            &self.parent,
+            self.now(),
+            reader,
+            Box::new(move || parent_hash.wait()),
+        );
+        for deposit in deposits {
+            executor.execute_deposit(deposit)?;
+        }
+        let mut best = self.pool.best(executor.context().base_fee);
+        let mut bytes_left = self.config.block_bytes_max;
+        while let Some(tx) = best.next() {
+            let (sender, hash, bytes) = (tx.sender, tx.hash, tx.raw.len());
+            if bytes > bytes_left {
+                if bytes > self.config.block_bytes_max {
+                    self.pool.remove_invalid(&hash);
+                }
+                best.skip_sender(sender);
+                continue;
+            }
+            match executor.execute(tx) {
+                Ok(_) => bytes_left -= bytes,
+                // The pool has not heard of the last blocks yet, or the block is nearly full.
+                Err(ExecuteError::Invalid(
+                    InvalidTx::NonceTooLow { .. }
+                    | InvalidTx::NonceTooHigh { .. }
+                    | InvalidTx::BlockGasExceeded { .. },
+                )) => {
+                    if executor.gas_left() < TX_GAS_MIN {
+                        break;
+                    }
+                    best.skip_sender(sender);
+                }
+                Err(ExecuteError::Invalid(error)) => {
+                    tracing::debug!(%hash, %error, "dropping a transaction from the pool");
+                    self.pool.remove_invalid(&hash);
+                    best.skip_sender(sender);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+        }
+        Ok(executor.finish()?)
+    }
+
+    /// Seconds since the epoch; L1's clock when that is ahead (as when tests travel in time).
+    fn now(&self) -> u64 {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        wall.max(self.l1_head.1)
+    }
+
+    /// Deposits to put in the next block: deep enough in L1, and no more than one block may take.
+    fn due_deposits(&self) -> anyhow::Result<Vec<Deposit>> {
+        let mature = self.l1_head.0.saturating_sub(self.config.deposit_confirmations);
+        let mut gas_left = self.chain.rollup.max_batch_deposit_gas;
+        let mut due = Vec::new();
+        let from = self.deposits_read;
+        for record in self.chain.store.deposits(from, from + DEPOSITS_MAX)? {
+            let deposit = record.deposit;
+            let gas = deposit.to_transaction().gas_limit;
+            if deposit.l1_block > mature || gas > gas_left {
+                break;
+            }
+            gas_left -= gas;
+            due.push(deposit);
+        }
+        Ok(due)
+    }
+}
+
+/// Gas of the cheapest transaction, a plain transfer.
+const TX_GAS_MIN: u64 = 21_000;
+
+/// Deposits looked at for one block.
+const DEPOSITS_MAX: u64 = 1024;
+
+/// Deposits that the chain has read up to its head, unsafe blocks included.
+fn deposits_read_at_head(store: &Store) -> Result<u64, StoreError> {
+    let heads = store.heads();
+    let mut read = l1_index::safe_cursor(store)?.deposits_read;
+    for number in heads.safe.number + 1..=heads.latest.number {
+        let transactions = store.raw_transactions(number)?.unwrap_or_default();
+        read += transactions.iter().filter(|tx| tx.raw.first() == Some(&0x7e)).count() as u64;
+    }
+    Ok(read)
+}
+
+/// A state under the diffs of blocks that may not be committed yet, newest first.
+///
+/// A diff holds absolute values, so that it is right over a base that already contains it.
+struct Layered {
+    layers: Vec<Arc<StateDiff>>,
+    base: StateView,
+}
+
+impl StateReader for Layered {
+    type Error = StoreError;
+
+    fn account(&self, address: Address) -> Result<Option<Account>, StoreError> {
+        match self.layers.iter().find_map(|layer| layer.account(address)) {
+            Some(change) => Ok(change.account),
+            None => self.base.account(address),
+        }
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+        let found = self.layers.iter().find_map(|layer| {
+            let change = layer.account(address)?;
+            let index = change.storage.binary_search_by_key(&slot, |(key, _)| *key).ok()?;
+            change.storage.get(index).map(|(_, value)| *value)
+        });
+        found.map_or_else(|| self.base.storage(address, slot), Ok)
+    }
+
+    fn code(&self, code_hash: B256) -> Result<Bytes, StoreError> {
+        let found = self.layers.iter().find_map(|layer| {
+            let index = layer.codes.binary_search_by_key(&code_hash, |(hash, _)| *hash).ok()?;
+            layer.codes.get(index).map(|(_, code)| code.clone())
+        });
+        found.map_or_else(|| self.base.code(code_hash), Ok)
+    }
+}

@@ -1,0 +1,153 @@
+//! The one writer of a node: builds blocks (sequencer) and derives them (everybody), in turns.
+//!
+//! In: messages about L1, and the clock. Out: the chain in the store. It runs on a thread of its
+//! own, so that nothing in it waits for the network; whatever ends it stops the node.
+
+use std::{
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use gainsay_l1::{DepositRecord, L1BlockRef};
+use gainsay_transition::SealedBlock;
+
+use crate::{
+    block_builder::BlockBuilder,
+    deriver::{Derived, Deriver, FetchedBatch},
+    pool::Pool,
+};
+
+/// Messages that may wait for the engine.
+pub const MESSAGES_MAX: usize = 64;
+
+/// What the engine is told.
+#[derive(Debug)]
+pub enum EngineMessage {
+    /// L1 went on to this block, with what the Inbox recorded on the way.
+    Advanced {
+        /// The L1 block up to which this reaches.
+        l1_block: L1BlockRef,
+        /// New deposits, in order.
+        deposits: Vec<DepositRecord>,
+        /// New batches, in order, each after the deposits that it reads.
+        batches: Vec<FetchedBatch>,
+    },
+    /// L1 blocks above this one are no longer canonical.
+    Reorged {
+        /// The last L1 block that still stands.
+        to: L1BlockRef,
+    },
+    /// Answer when everything before this is done.
+    Settle(mpsc::SyncSender<()>),
+    /// A block that the sequencer showed.
+    Unsafe(Arc<SealedBlock>),
+    /// Blocks above the safe head differ from the sequencer's: take them back.
+    DropUnsafe,
+}
+
+/// Building, for a sequencer.
+#[derive(Debug)]
+pub struct Building {
+    /// Builds the blocks.
+    pub builder: BlockBuilder,
+    /// Takes transactions back when blocks go.
+    pub pool: Arc<Pool>,
+    /// Time between blocks.
+    pub block_time: Duration,
+}
+
+/// The engine and its mailbox.
+#[derive(Debug)]
+pub struct Engine {
+    deriver: Deriver,
+    building: Option<Building>,
+    messages: mpsc::Receiver<EngineMessage>,
+}
+
+impl Engine {
+    /// An engine; `building` is absent in a follower.
+    pub fn new(
+        deriver: Deriver,
+        building: Option<Building>,
+        messages: mpsc::Receiver<EngineMessage>,
+    ) -> Self {
+        Self { deriver, building, messages }
+    }
+
+    /// Runs until the mailbox closes (which is how a node stops) or something fails.
+    pub fn run(mut self) -> anyhow::Result<()> {
+        let mut next_build = Instant::now();
+        loop {
+            let wait = match &self.building {
+                Some(_) => next_build.saturating_duration_since(Instant::now()),
+                None => Duration::from_secs(3600),
+            };
+            match self.messages.recv_timeout(wait) {
+                Ok(message) => self.handle(message)?,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+            if let Some(building) = &mut self.building
+                && Instant::now() >= next_build
+            {
+                next_build = (next_build + building.block_time).max(Instant::now());
+                building.builder.build()?;
+            }
+        }
+        match &mut self.building {
+            Some(building) => building.builder.flush(),
+            None => Ok(()),
+        }
+    }
+
+    fn handle(&mut self, message: EngineMessage) -> anyhow::Result<()> {
+        if let Some(building) = &mut self.building {
+            building.builder.flush()?;
+        }
+        match message {
+            EngineMessage::Advanced { l1_block, deposits, batches } => {
+                self.deriver.on_deposits(&deposits)?;
+                for batch in &batches {
+                    let derived = self.deriver.on_batch(batch)?;
+                    self.after(derived)?;
+                }
+                if let Some(building) = &mut self.building {
+                    building.builder.set_l1_head(l1_block.number, l1_block.timestamp);
+                }
+                Ok(())
+            }
+            EngineMessage::Reorged { to } => {
+                let derived = self.deriver.on_reorg(&to)?;
+                if let Some(building) = &mut self.building {
+                    building.builder.set_l1_head(to.number, to.timestamp);
+                }
+                self.after(derived)
+            }
+            EngineMessage::Settle(done) => {
+                // Nobody waits any more when the node stops.
+                let _waiting = done.send(());
+                Ok(())
+            }
+            EngineMessage::Unsafe(block) => self.deriver.on_unsafe_block(block),
+            EngineMessage::DropUnsafe => {
+                let derived = self.deriver.drop_unsafe()?;
+                self.after(derived)
+            }
+        }
+    }
+
+    /// Brings builder and pool in line with a head that moved under them.
+    fn after(&mut self, derived: Derived) -> anyhow::Result<()> {
+        let Some(building) = self.building.as_mut().filter(|_| derived.head_moved) else {
+            return Ok(());
+        };
+        building.builder.reset()?;
+        building.pool.reset()?;
+        for tx in derived.displaced {
+            if let Err(error) = building.pool.add(tx) {
+                tracing::debug!(%error, "displaced transaction is not valid any more");
+            }
+        }
+        Ok(())
+    }
+}

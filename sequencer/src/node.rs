@@ -1,0 +1,381 @@
+//! Puts a node together: opens the store, connects to L1, starts the tasks, stops them all when
+//! one of them ends.
+//!
+//! In: command-line arguments and keys from the environment. Out: a running node, until Ctrl-C.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use alloy_primitives::B256;
+use anyhow::Context;
+use gainsay_l1::{
+    AssertionChain, Inbox, InboxReader, KeySource, L1Client, PasswordSource, ReaderConfig,
+    ReaderState, RollupConfig, TxSender, TxSenderConfig,
+};
+use gainsay_store::{Store, StoreOptions};
+use tokio::task::JoinSet;
+
+use crate::{
+    assertion_log::{AssertionLog, LoggedAssertion},
+    batch_poster::{BatchPoster, DataAvailability, PosterConfig},
+    block_builder::{BlockBuilder, BuilderConfig},
+    chain::Chain,
+    deriver::Deriver,
+    engine::{Building, Engine, EngineMessage, MESSAGES_MAX},
+    l1_watcher::{L1Watcher, WatcherPosition},
+    pool::{Pool, PoolLimits},
+    proposer::Proposer,
+    rpc::{self, RpcContext, RpcLimits, TxSink},
+    status::StatusHandle,
+    unsafe_sync::UnsafeSync,
+};
+
+/// What sequencer and follower both need.
+#[derive(Debug, clap::Args)]
+pub struct NodeArgs {
+    /// The chain's rollup.json.
+    #[arg(long)]
+    pub rollup: PathBuf,
+    /// Folder for blocks and state; made if it is not there.
+    #[arg(long)]
+    pub data: PathBuf,
+    /// JSON-RPC of an L1 node, over HTTP.
+    #[arg(long)]
+    pub l1_rpc: String,
+    /// Beacon API of an L1 node, for blobs. Default: the same as --l1-rpc (anvil serves both).
+    #[arg(long)]
+    pub l1_beacon: Option<String>,
+    /// Address and port of this node's JSON-RPC (HTTP and WebSocket).
+    #[arg(long, default_value = "127.0.0.1:9545")]
+    pub listen: SocketAddr,
+    /// Milliseconds between looks at L1.
+    #[arg(long, default_value_t = 500)]
+    pub l1_poll_ms: u64,
+    /// Blocks whose state stays readable, and to which the node can rewind.
+    #[arg(long, default_value_t = 8192)]
+    pub history_blocks: u64,
+    /// Mebibytes of memory for caches.
+    #[arg(long, default_value_t = 512)]
+    pub cache_mib: usize,
+}
+
+/// `gainsay sequence`
+#[derive(Debug, clap::Args)]
+pub struct SequenceArgs {
+    /// What every node needs.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// Milliseconds between blocks when there is work, 100 or more.
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(100..=60_000))]
+    pub block_time_ms: u64,
+    /// Milliseconds after which an empty block is made.
+    #[arg(long, default_value_t = 2_000)]
+    pub idle_block_ms: u64,
+    /// How batches are posted.
+    #[arg(long, value_enum, default_value_t = DataAvailability::Auto)]
+    pub da: DataAvailability,
+    /// Milliseconds that a block with transactions waits for its batch at most.
+    #[arg(long, default_value_t = 2_000)]
+    pub batch_age_ms: u64,
+    /// Milliseconds that blocks without transactions wait for their batch at most.
+    #[arg(long, default_value_t = 20_000)]
+    pub batch_idle_age_ms: u64,
+    /// L1 blocks that must follow a deposit's before it is executed.
+    #[arg(long, default_value_t = 1)]
+    pub deposit_confirmations: u64,
+    /// Keystore file of the key that posts batches (password: GAINSAY_POSTER_PASSWORD).
+    /// Default: the key in the environment variable GAINSAY_POSTER_KEY.
+    #[arg(long)]
+    pub poster_keystore: Option<PathBuf>,
+    /// Keystore file of the key that proposes (password: GAINSAY_PROPOSER_PASSWORD).
+    /// Default: the key in GAINSAY_PROPOSER_KEY; without either, nothing is proposed.
+    #[arg(long)]
+    pub proposer_keystore: Option<PathBuf>,
+}
+
+/// `gainsay follow`
+#[derive(Debug, clap::Args)]
+pub struct FollowArgs {
+    /// What every node needs.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// JSON-RPC of the sequencer: shows blocks before they are on L1, takes transactions.
+    #[arg(long)]
+    pub sequencer_rpc: Option<String>,
+}
+
+/// Tasks of a node by name; the end of any of them is the end of the node.
+#[derive(Debug, Default)]
+struct Tasks {
+    set: JoinSet<(&'static str, anyhow::Result<()>)>,
+}
+
+impl Tasks {
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        self.set.spawn(async move { (name, task.await) });
+    }
+
+    /// Waits for the first task to end, or for a signal to stop.
+    async fn run(mut self) -> anyhow::Result<()> {
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let ended = tokio::select! {
+            ended = self.set.join_next() => ended,
+            _ = tokio::signal::ctrl_c() => None,
+            _ = terminate.recv() => None,
+        };
+        self.set.shutdown().await;
+        match ended {
+            None => Ok(()),
+            Some(Ok((name, Ok(())))) => anyhow::bail!("{name} ended"),
+            Some(Ok((name, Err(error)))) => Err(error.context(format!("{name} failed"))),
+            Some(Err(error)) => Err(anyhow::anyhow!(error).context("a task panicked")),
+        }
+    }
+}
+
+/// The parts that both kinds of nodes have.
+struct Foundation {
+    chain: Chain,
+    client: L1Client,
+    status: StatusHandle,
+    assertions: AssertionLog,
+    contract: AssertionChain,
+}
+
+impl Foundation {
+    async fn lay(args: &NodeArgs) -> anyhow::Result<(Self, InboxReader)> {
+        let rollup = Arc::new(RollupConfig::load(&args.rollup)?);
+        let client = L1Client::connect(&args.l1_rpc, args.l1_beacon.as_deref())?;
+        let start = rollup.check_l1(&client).await?;
+        let store = open_store(&args.data, &rollup, args)?;
+        let contract = AssertionChain::new(&client, rollup.assertion_chain);
+        let config = ReaderConfig::new(rollup.inbox, rollup.assertion_chain);
+        let (state, assertions) = match WatcherPosition::load(&store)? {
+            Some(position) => (position.reader, AssertionLog::restore(position.assertions)),
+            None => {
+                let genesis = genesis_assertion(&contract).await?;
+                (ReaderState::genesis(start), AssertionLog::new(genesis))
+            }
+        };
+        let reader = InboxReader::new(client.clone(), config, state)?;
+        let chain = Chain::new(store, rollup);
+        let status = StatusHandle::default();
+        Ok((Self { chain, client, status, assertions, contract }, reader))
+    }
+
+    fn watcher(
+        &self,
+        args: &NodeArgs,
+        engine: mpsc::SyncSender<EngineMessage>,
+        reader: InboxReader,
+    ) -> L1Watcher {
+        L1Watcher {
+            client: self.client.clone(),
+            reader,
+            engine,
+            store: self.chain.store.clone(),
+            assertions: self.assertions.clone(),
+            contract: self.contract.clone(),
+            status: self.status.clone(),
+            poll_interval: Duration::from_millis(args.l1_poll_ms),
+            challenge_period_secs: self.chain.rollup.assertions.challenge_period_secs,
+        }
+    }
+}
+
+/// Runs the sequencer until it is stopped.
+pub async fn sequence(args: SequenceArgs) -> anyhow::Result<()> {
+    let poster_key = key("GAINSAY_POSTER", args.poster_keystore.as_deref());
+    let signer = poster_key.load()?;
+    let (base, reader) = Foundation::lay(&args.node).await?;
+    let expected = base.chain.rollup.sequencer;
+    anyhow::ensure!(
+        signer.address() == expected,
+        "the poster's key is that of {}, the Inbox expects {expected}",
+        signer.address()
+    );
+    let store = base.chain.store.clone();
+    let limits = PoolLimits::default();
+    let pool = Arc::new(Pool::new(limits, base.chain.rollup.chain.clone(), store.clone())?);
+    base.status.update(|status| status.sequencing = true);
+
+    let block_time = Duration::from_millis(args.block_time_ms);
+    let builder = BlockBuilder::new(
+        base.chain.clone(),
+        pool.clone(),
+        BuilderConfig {
+            block_time,
+            idle_block_time: Duration::from_millis(args.idle_block_ms),
+            deposit_confirmations: args.deposit_confirmations,
+            unsafe_blocks_max: args.node.history_blocks / 2,
+            block_bytes_max: args.da.block_bytes_max(),
+        },
+    )?;
+    let building = Building { builder, pool: pool.clone(), block_time };
+    let (engine, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
+    let engine_thread =
+        Engine::new(Deriver::new(base.chain.clone(), false), Some(building), mailbox);
+
+    let mut tasks = Tasks::default();
+    let poster_sender =
+        TxSender::new(base.client.clone(), signer, TxSenderConfig::default()).await?;
+    let inbox = Inbox::new(&base.client, base.chain.rollup.inbox);
+    let poster = BatchPoster::new(
+        base.chain.clone(),
+        base.client.clone(),
+        inbox,
+        poster_sender,
+        PosterConfig {
+            da: args.da,
+            max_age: Duration::from_millis(args.batch_age_ms),
+            max_idle_age: Duration::from_millis(args.batch_idle_age_ms),
+            full_bytes: 512 << 10,
+        },
+    );
+    if let Some(proposer) = proposer(&args, &base).await? {
+        tasks.spawn("proposer", proposer.run());
+    }
+    tasks.spawn("batch_poster", poster.run());
+    let sink = TxSink::Pool(pool);
+    let parts = Parts { engine: engine_thread, mailbox: engine, reader, sink };
+    run(base, args.node, parts, tasks).await
+}
+
+/// Runs a follower until it is stopped.
+pub async fn follow(args: FollowArgs) -> anyhow::Result<()> {
+    let (base, reader) = Foundation::lay(&args.node).await?;
+    let (engine, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
+    let deriver = Deriver::new(base.chain.clone(), args.sequencer_rpc.is_none());
+    let engine_thread = Engine::new(deriver, None, mailbox);
+    let mut tasks = Tasks::default();
+    let sink = match args.sequencer_rpc {
+        Some(url) => {
+            let sync = UnsafeSync::new(base.chain.clone(), &url, engine.clone())?;
+            tasks.spawn("unsafe_sync", sync.run());
+            TxSink::Forward { url }
+        }
+        None => TxSink::ReadOnly,
+    };
+    let parts = Parts { engine: engine_thread, mailbox: engine, reader, sink };
+    run(base, args.node, parts, tasks).await
+}
+
+/// What differs between the kinds, ready to start.
+struct Parts {
+    engine: Engine,
+    mailbox: mpsc::SyncSender<EngineMessage>,
+    reader: InboxReader,
+    sink: TxSink,
+}
+
+/// Starts what both kinds have and waits for the end.
+async fn run(
+    base: Foundation,
+    args: NodeArgs,
+    parts: Parts,
+    mut tasks: Tasks,
+) -> anyhow::Result<()> {
+    let Parts { engine, mailbox, reader, sink } = parts;
+    let store = base.chain.store.clone();
+    let (ended, engine_end) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
+        // The receiver is gone only when the node is stopping anyway.
+        let _stopping = ended.send(engine.run());
+    })?;
+    tasks.spawn("engine", async move { engine_end.await.context("the engine panicked")? });
+    let context = RpcContext {
+        chain: Arc::new(base.chain.clone()),
+        sink,
+        status: base.status.clone(),
+        limits: RpcLimits::default(),
+    };
+    let (address, server) = rpc::serve(context, args.listen).await?;
+    tracing::info!(%address, head = store.head().number, "JSON-RPC is listening");
+    let watcher = base.watcher(&args, mailbox, reader);
+    tasks.spawn("l1_watcher", watcher.run());
+    let result = tasks.run().await;
+    // Nobody holds the mailbox any more: the engine finishes its block and ends.
+    server.stop().await;
+    let _joined = tokio::task::spawn_blocking(move || thread.join()).await;
+    store.flush()?;
+    tracing::info!(head = store.head().number, "stopped");
+    result
+}
+
+async fn proposer(args: &SequenceArgs, base: &Foundation) -> anyhow::Result<Option<Proposer>> {
+    let source = key("GAINSAY_PROPOSER", args.proposer_keystore.as_deref());
+    if args.proposer_keystore.is_none() && std::env::var_os("GAINSAY_PROPOSER_KEY").is_none() {
+        tracing::warn!("no proposer key: this node posts batches but makes no claims on L1");
+        return Ok(None);
+    }
+    let sender =
+        TxSender::new(base.client.clone(), source.load()?, TxSenderConfig::default()).await?;
+    Ok(Some(Proposer::new(
+        base.chain.clone(),
+        base.client.clone(),
+        base.contract.clone(),
+        sender,
+        base.assertions.clone(),
+    )))
+}
+
+/// A key from `<name>_KEY`, or from a keystore with its password in `<name>_PASSWORD`.
+fn key(name: &str, keystore: Option<&Path>) -> KeySource {
+    match keystore {
+        None => KeySource::Env { variable: format!("{name}_KEY") },
+        Some(path) => KeySource::Keystore {
+            path: path.to_owned(),
+            password: PasswordSource::Env { variable: format!("{name}_PASSWORD") },
+        },
+    }
+}
+
+async fn genesis_assertion(contract: &AssertionChain) -> anyhow::Result<LoggedAssertion> {
+    let id: B256 = contract.genesis_id().await?;
+    let genesis = contract.assertion(id).await?;
+    Ok(LoggedAssertion {
+        id,
+        parent: genesis.parent,
+        output_root: genesis.output_root,
+        cursor: genesis.cursor,
+        batch_limit: genesis.batch_limit,
+        l1_block: 0,
+        confirmed: true,
+        confirmed_in: 0,
+    })
+}
+
+fn open_store(data: &Path, rollup: &RollupConfig, args: &NodeArgs) -> anyhow::Result<Store> {
+    let genesis = gainsay_transition::genesis(
+        &rollup.chain,
+        rollup.genesis.timestamp,
+        &rollup.genesis.alloc,
+    )?;
+    anyhow::ensure!(
+        genesis.hash == rollup.genesis_hash,
+        "rollup.json says genesis hash {}, its accounts make {}",
+        rollup.genesis_hash,
+        genesis.hash
+    );
+    let options = StoreOptions {
+        history_blocks: args.history_blocks,
+        cache_bytes: args.cache_mib << 20,
+        genesis_hash: Some(genesis.hash),
+        ..Default::default()
+    };
+    let store = Store::open(data, &options)?;
+    if store.is_empty() {
+        store.init_genesis(&genesis)?;
+    }
+    Ok(store)
+}

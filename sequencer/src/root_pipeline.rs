@@ -1,0 +1,149 @@
+//! Seals and commits executed blocks behind the builder's back.
+//!
+//! In: executed blocks in order, each with a cell for its hash. Out: sealed blocks in the store, in
+//! the same order, and a call for each. The builder executes block n+1 while block n is here; the
+//! queue between them holds one block, so that it never runs further ahead than that.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
+};
+
+use alloy_primitives::B256;
+use gainsay_store::Store;
+use gainsay_transition::{ExecutedBlock, SealedBlock, seal};
+
+/// The hash of a block that may still be in the making.
+#[derive(Clone, Debug, Default)]
+pub struct HashCell(Arc<(Mutex<CellState>, Condvar)>);
+
+#[derive(Clone, Copy, Debug, Default)]
+enum CellState {
+    #[default]
+    Pending,
+    Ready(B256),
+    /// The pipeline ended without it; whoever waits builds a block that nobody will commit.
+    Abandoned,
+}
+
+impl HashCell {
+    /// A cell of a block that is already sealed.
+    pub fn ready(hash: B256) -> Self {
+        Self(Arc::new((Mutex::new(CellState::Ready(hash)), Condvar::new())))
+    }
+
+    /// Waits for the hash; zero when the pipeline failed.
+    pub fn wait(&self) -> B256 {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match *state {
+                CellState::Ready(hash) => return hash,
+                CellState::Abandoned => return B256::ZERO,
+                CellState::Pending => {
+                    state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    fn set_if_pending(&self, new: CellState) {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, CellState::Pending) {
+            *state = new;
+        }
+        changed.notify_all();
+    }
+}
+
+struct Job {
+    executed: ExecutedBlock,
+    cell: FillOrAbandon,
+}
+
+/// Marks the cell as abandoned when it is dropped unfilled.
+struct FillOrAbandon(HashCell);
+
+impl Drop for FillOrAbandon {
+    fn drop(&mut self) {
+        self.0.set_if_pending(CellState::Abandoned);
+    }
+}
+
+/// The sealing thread and the way to it.
+#[derive(Debug)]
+pub struct RootPipeline {
+    jobs: Option<mpsc::SyncSender<Job>>,
+    thread: Option<JoinHandle<anyhow::Result<()>>>,
+    last: HashCell,
+}
+
+impl RootPipeline {
+    /// Starts the thread. `on_sealed` runs on it after each commit.
+    pub fn start(
+        store: Store,
+        on_sealed: impl Fn(Arc<SealedBlock>) -> anyhow::Result<()> + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        let (jobs, queue) = mpsc::sync_channel::<Job>(1);
+        let last = HashCell::ready(store.head().hash);
+        let thread = std::thread::Builder::new().name("root_pipeline".into()).spawn(move || {
+            for Job { executed, cell } in queue {
+                let sealed = seal_next(&store, executed)?;
+                store.commit_block(&sealed, false)?;
+                cell.0.set_if_pending(CellState::Ready(sealed.hash));
+                on_sealed(Arc::new(sealed))?;
+            }
+            Ok(())
+        })?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), last })
+    }
+
+    /// Hands over the next block; waits while one is in the queue. Returns the cell of its hash.
+    pub fn push(&mut self, executed: ExecutedBlock) -> anyhow::Result<HashCell> {
+        let cell = HashCell::default();
+        let job = Job { executed, cell: FillOrAbandon(cell.clone()) };
+        let jobs = self.jobs.as_ref().ok_or_else(|| anyhow::anyhow!("root pipeline has ended"))?;
+        if jobs.send(job).is_err() {
+            return Err(self.failure());
+        }
+        self.last = cell.clone();
+        Ok(cell)
+    }
+
+    /// Waits until everything handed over is committed.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        if self.last.wait().is_zero() { Err(self.failure()) } else { Ok(()) }
+    }
+
+    /// Goes on from the store's head, which something else has moved. Nothing may be in the queue.
+    pub fn reset(&mut self, store: &Store) {
+        self.last = HashCell::ready(store.head().hash);
+    }
+
+    /// Why the thread ended.
+    fn failure(&mut self) -> anyhow::Error {
+        self.jobs = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(Err(error))) => error.context("root pipeline"),
+            Some(Err(_)) => anyhow::anyhow!("root pipeline panicked"),
+            Some(Ok(Ok(()))) | None => anyhow::anyhow!("root pipeline has ended"),
+        }
+    }
+}
+
+impl Drop for RootPipeline {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn seal_next(store: &Store, executed: ExecutedBlock) -> anyhow::Result<SealedBlock> {
+    let parent = store.head_header()?;
+    let (number, head) = (executed.context.number, parent.header.number);
+    anyhow::ensure!(number == head + 1, "executed block {number} does not follow the head {head}");
+    Ok(seal(executed, parent.hash, &parent.header, &store.state())?)
+}

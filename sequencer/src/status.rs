@@ -1,0 +1,76 @@
+//! What `rollup_status` shows: how far L1 has taken up what the sequencer made.
+
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+use gainsay_derivation::Cursor;
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+
+/// A block, of L1 or L2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockRef {
+    /// Height.
+    pub number: u64,
+    /// Hash.
+    pub hash: B256,
+    /// Seconds since the epoch.
+    pub timestamp: u64,
+}
+
+/// An assertion on L1 about an L2 block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssertionStatus {
+    /// Its id on L1.
+    pub id: B256,
+    /// Its claimed output root.
+    pub output_root: B256,
+    /// Where its claim stands in the inbox.
+    pub cursor: Cursor,
+    /// The L2 block that it is about, when this node has derived it and agrees.
+    pub block_number: Option<u64>,
+    /// Seconds until it may be confirmed, 0 when it may be now; `None` for confirmed ones.
+    pub seconds_left: Option<u64>,
+}
+
+/// The chain as seen from L1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RollupStatus {
+    /// `sequence` or `follow`.
+    pub sequencing: bool,
+    /// Head of L1 that this node has processed.
+    pub l1_head: BlockRef,
+    /// L1's finalized block.
+    pub l1_finalized: BlockRef,
+    /// Batches on L1.
+    pub batches_posted: u64,
+    /// Batches that this node has derived.
+    pub batches_derived: u64,
+    /// Deposits in the inbox.
+    pub deposits_enqueued: u64,
+    /// Deposits that batches on L1 have read.
+    pub deposits_read: u64,
+    /// The newest assertion that is pending.
+    pub proposed: Option<AssertionStatus>,
+    /// The newest assertion that is confirmed.
+    pub confirmed: Option<AssertionStatus>,
+}
+
+/// Shared, always current.
+#[derive(Clone, Debug, Default)]
+pub struct StatusHandle(Arc<RwLock<RollupStatus>>);
+
+impl StatusHandle {
+    /// A copy of what is known now.
+    pub fn get(&self) -> RollupStatus {
+        *self.0.read()
+    }
+
+    /// Changes some of it.
+    pub fn update(&self, change: impl FnOnce(&mut RollupStatus)) {
+        change(&mut self.0.write());
+    }
+}
