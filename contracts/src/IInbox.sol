@@ -103,6 +103,7 @@ interface IInbox {
     function FORCE_DELAY() external view returns (uint64);
     /// @notice Most L2 gas of the deposits that one batch reads.
     function MAX_BATCH_DEPOSIT_GAS() external view returns (uint64);
-    /// @notice Most L2 gas of the deposits that one L1 block enqueues, fee reports aside.
+    /// @notice Most L2 gas of the deposits that one L1 block enqueues, fee reports aside. At most
+    ///         `MAX_BATCH_DEPOSIT_GAS` less the gas of a fee report.
     function MAX_DEPOSIT_GAS_PER_BLOCK() external view returns (uint64);
 }

@@ -102,14 +102,17 @@ contract Inbox is IInbox {
             parameters.forceDelay <= type(uint32).max,
             InboxInvalidParameter("forceDelay", parameters.forceDelay)
         );
+        // INVARIANT: every deposit alone fits one batch beside a fee report. So no deposit blocks
+        // those behind it; and a batch that leaves one out for want of gas has read more gas than
+        // its own fee report adds, so that the sequencer can always catch up.
         require(
-            parameters.maxBatchDepositGas >= FEE_REPORT_GAS,
+            parameters.maxBatchDepositGas >= 2 * FEE_REPORT_GAS,
             InboxInvalidParameter("maxBatchDepositGas", parameters.maxBatchDepositGas)
         );
-        // INVARIANT: every deposit alone fits one batch, so no deposit can block those behind it.
         require(
             parameters.maxDepositGasPerBlock >= RECEIVE_GAS
-                && parameters.maxDepositGasPerBlock <= parameters.maxBatchDepositGas,
+                && parameters.maxDepositGasPerBlock
+                    <= parameters.maxBatchDepositGas - FEE_REPORT_GAS,
             InboxInvalidParameter("maxDepositGasPerBlock", parameters.maxDepositGasPerBlock)
         );
         SEQUENCER = parameters.sequencer;
@@ -119,9 +122,11 @@ contract Inbox is IInbox {
         market = GasMarket(uint64(block.number), 0, MIN_PRICE);
     }
 
-    /// @notice Deposits the ether to the sender's own address on L2.
+    /// @notice Deposits the ether to the sender's own address on L2: for a contract the aliased
+    ///         one. OP's portal sends it to the address without alias, which the contract may not
+    ///         control there.
     receive() external payable {
-        deposit(msg.sender, msg.value, RECEIVE_GAS, false, "");
+        deposit(l2Sender(), msg.value, RECEIVE_GAS, false, "");
     }
 
     /// @inheritdoc IInbox
@@ -169,13 +174,10 @@ contract Inbox is IInbox {
     ///      with a fee of the caller's choosing. Without it every call uses up a deposit that
     ///      somebody paid for, and fees on L2 stay as the sequencer last reported them.
     function forceInclude(uint64 newDepositsRead) external {
-        uint64 read = depositsRead;
-        require(
-            newDepositsRead > read && read < depositCount,
-            InboxNothingToForce(read, newDepositsRead)
-        );
+        (uint64 read, uint64 count) = (depositsRead, depositCount);
+        require(newDepositsRead > read && read < count, InboxNothingToForce(read, newDepositsRead));
         require(isOverdue(read), InboxNotOverdue(read, dueTime(read), uint64(block.timestamp)));
-        checkDepositRange(newDepositsRead);
+        checkDepositRange(read, newDepositsRead, count);
         appendBatch(BATCH_FORCED, newDepositsRead, bytes32(0));
     }
 
@@ -322,17 +324,18 @@ contract Inbox is IInbox {
 
     /// @dev Whether a batch of the sequencer may end at this deposit.
     function checkDeposits(uint64 newDepositsRead, bytes32 expectedDepositAcc) private view {
-        checkDepositRange(newDepositsRead);
+        (uint64 read, uint64 count) = (depositsRead, depositCount);
+        checkDepositRange(read, newDepositsRead, count);
         // A reorg of L1 may have changed the deposits that the batch was built on.
         bytes32 acc = depositAccs[newDepositsRead];
         require(
             acc == expectedDepositAcc,
             InboxDepositAccMismatch(newDepositsRead, expectedDepositAcc, acc)
         );
-        if (newDepositsRead == depositCount || !isOverdue(newDepositsRead)) return;
+        if (newDepositsRead == count || !isOverdue(newDepositsRead)) return;
         // INVARIANT: the sequencer leaves out an overdue deposit only when the batch is full.
         require(
-            gasBetween(depositsRead, newDepositsRead + 1) > MAX_BATCH_DEPOSIT_GAS,
+            gasBetween(read, newDepositsRead + 1) > MAX_BATCH_DEPOSIT_GAS,
             InboxDepositOverdue(newDepositsRead, dueTime(newDepositsRead), uint64(block.timestamp))
         );
     }
@@ -348,17 +351,11 @@ contract Inbox is IInbox {
         return depositRecords[index].l1Time + FORCE_DELAY;
     }
 
-    function checkDepositRange(uint64 newDepositsRead) private view {
-        require(
-            newDepositsRead >= depositsRead,
-            InboxDepositsReadBackwards(newDepositsRead, depositsRead)
-        );
-        require(
-            newDepositsRead <= depositCount,
-            InboxDepositsReadBeyondEnd(newDepositsRead, depositCount)
-        );
+    function checkDepositRange(uint64 read, uint64 newDepositsRead, uint64 count) private view {
+        require(newDepositsRead >= read, InboxDepositsReadBackwards(newDepositsRead, read));
+        require(newDepositsRead <= count, InboxDepositsReadBeyondEnd(newDepositsRead, count));
         // INVARIANT: the deposits of one batch fit one L2 block.
-        uint256 gas = gasBetween(depositsRead, newDepositsRead);
+        uint256 gas = gasBetween(read, newDepositsRead);
         require(
             gas <= MAX_BATCH_DEPOSIT_GAS, InboxBatchDepositGasExceeded(gas, MAX_BATCH_DEPOSIT_GAS)
         );
@@ -366,9 +363,9 @@ contract Inbox is IInbox {
 
     /// @dev L2 gas of the deposits [from, to).
     function gasBetween(uint64 from, uint64 to) private view returns (uint256) {
+        if (from == to) return 0;
         uint256 start = from == 0 ? 0 : depositRecords[from - 1].gasEnd;
-        uint256 end = to == 0 ? 0 : depositRecords[to - 1].gasEnd;
-        return end - start;
+        return depositRecords[to - 1].gasEnd - start;
     }
 
     function appendBatch(uint8 kind, uint64 newDepositsRead, bytes32 dataHash) private {

@@ -88,6 +88,14 @@ contract InboxDepositsTest is L1Test {
         equal(inbox.depositAcc(1), nextDepositAcc(0, 0, ALICE, 0, payload));
     }
 
+    function test_receive_fromAContract_depositsToItsAlias() public {
+        vm.prank(ALICE, SEQUENCER);
+        (bool sent,) = address(inbox).call{value: 1}("");
+        isTrue(sent);
+        bytes memory payload = payloadOf(aliased(ALICE), 1, 1, 100_000, false, "");
+        equal(inbox.depositAcc(1), nextDepositAcc(0, 0, aliased(ALICE), 0, payload));
+    }
+
     function test_creation_isRecorded() public {
         vm.prank(ALICE, ALICE);
         inbox.depositTransaction(address(0), 0, 100_000, true, hex"00");
