@@ -110,19 +110,7 @@ contract AssertionChain is IAssertionChain {
         checkCommitment(outputRoot, cursor, root, lastLeafProof);
         bool rivaled = checkTime(parent, above);
         uint64 limit = limitAfter(cursor);
-        assertions[id] = Assertion({
-            parent: parent,
-            root: root,
-            outputRoot: outputRoot,
-            firstChild: 0,
-            cursor: cursor,
-            proposer: msg.sender,
-            createdAt: uint64(block.timestamp),
-            status: Status.Pending,
-            batchLimit: limit,
-            rivaledAt: rivaled ? uint64(block.timestamp) : 0,
-            batchLimitAcc: 0
-        });
+        record(assertions[id], parent, root, outputRoot, cursor, limit, rivaled);
         emit AssertionProposed(
             id, parent, msg.sender, root, outputRoot, cursor, limit, accIfPosted(limit)
         );
@@ -232,6 +220,27 @@ contract AssertionChain is IAssertionChain {
             AssertionRivalTooLate(first, due, uint64(block.timestamp))
         );
         return true;
+    }
+
+    /// @dev Field by field: `firstChild` and `batchLimitAcc` stay zero and untouched.
+    function record(
+        Assertion storage made,
+        bytes32 parent,
+        bytes32 root,
+        bytes32 outputRoot,
+        Cursor calldata cursor,
+        uint64 limit,
+        bool rivaled
+    ) private {
+        made.parent = parent;
+        made.root = root;
+        made.outputRoot = outputRoot;
+        made.cursor = cursor;
+        made.proposer = msg.sender;
+        made.createdAt = uint64(block.timestamp);
+        made.status = Status.Pending;
+        made.batchLimit = limit;
+        made.rivaledAt = rivaled ? uint64(block.timestamp) : 0;
     }
 
     /// @dev Stops the first child's clock if this is its first rival.
