@@ -22,9 +22,11 @@ interface Vm {
     function expectRevert(bytes calldata data) external;
     function fee(uint256 baseFee) external;
     function getRecordedLogs() external returns (Log[] memory);
+    function pauseGasMetering() external;
     function prank(address sender) external;
     function prank(address sender, address origin) external;
     function recordLogs() external;
+    function resumeGasMetering() external;
     function roll(uint256 blockNumber) external;
     function warp(uint256 timestamp) external;
 }
