@@ -2,7 +2,7 @@
 //!
 //! In: an [`RpcContext`] and an address. Out: the address in use and a handle that stops the server.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use jsonrpsee::{
     RpcModule,
@@ -12,17 +12,31 @@ use jsonrpsee::{
 };
 use tower_http::cors::{Any, CorsLayer};
 
-pub use jsonrpsee::server::ServerHandle;
-
 use super::{
     RpcContext, RpcLimits, block_methods, call_methods, fee_methods, filters, log_methods,
     node::{Methods, RpcNode},
     node_methods, state_methods, submit, subscriptions,
 };
 
+/// Time that a stopping server gives to requests in work.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A running server. Dropping it stops the server, too, without waiting.
+#[derive(Debug)]
+pub struct ServerHandle(jsonrpsee::server::ServerHandle);
+
+impl ServerHandle {
+    /// Stops the server, and waits a while for the requests in work.
+    pub async fn stop(self) {
+        if self.0.stop().is_ok() {
+            let _slow = tokio::time::timeout(STOP_TIMEOUT, self.0.stopped()).await;
+        }
+    }
+}
+
 /// Starts to serve on `listen` (port 0: any free one).
 ///
-/// Dropping the handle, or [`ServerHandle::stop`], ends the server. Must run within a tokio runtime.
+/// Must run within a tokio runtime.
 pub async fn serve(
     context: RpcContext,
     listen: SocketAddr,
@@ -38,7 +52,7 @@ pub async fn serve(
     let address = server.local_addr()?;
     let mut methods = Methods(RpcModule::new(RpcNode::new(context)?));
     register(&mut methods);
-    Ok((address, server.start(methods.0)))
+    Ok((address, ServerHandle(server.start(methods.0))))
 }
 
 fn config(limits: &RpcLimits) -> ServerConfig {

@@ -1,0 +1,13 @@
+//! The JSON-RPC of a node, asked by real clients over HTTP and WebSocket.
+//!
+//! The chain under it is made by the real transition in a real store; nothing is mocked. Shapes are
+//! compared with the execution-apis vectors when they are at hand.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bounds;
+mod calls;
+mod polling_and_push;
+mod reads;
+mod submission;
+mod vectors;
+mod world;
