@@ -9,14 +9,14 @@ import {AssertionTest} from "./AssertionTest.sol";
 /// @notice What may be proposed: limits, cursors, commitments, stakes, times.
 contract AssertionChainTest is AssertionTest {
     function test_genesis_isConfirmed() public view {
-        IAssertionChain.Assertion memory found = at(genesis);
+        IAssertionChain.Assertion memory found = assertionOf(genesis);
         isTrue(found.status == IAssertionChain.Status.Confirmed);
         equal(found.outputRoot, GENESIS_OUTPUT);
         equal(found.cursor.batch, 0);
         equal(found.batchLimit, 1);
         equal(found.batchLimitAcc, 0);
         equal(chain.latestConfirmed(), genesis);
-        isTrue(at(keccak256("none")).status == IAssertionChain.Status.None);
+        isTrue(assertionOf(keccak256("none")).status == IAssertionChain.Status.None);
     }
 
     function test_immutables() public view {
@@ -35,7 +35,7 @@ contract AssertionChainTest is AssertionTest {
         start();
         Proposal memory made = childOf(genesis, 1);
         bytes32 id = propose(ALICE, made);
-        IAssertionChain.Assertion memory found = at(id);
+        IAssertionChain.Assertion memory found = assertionOf(id);
         equal(found.parent, genesis);
         equal(found.root, made.root);
         equal(found.outputRoot, made.outputRoot);
@@ -47,7 +47,7 @@ contract AssertionChainTest is AssertionTest {
         equal(found.rivaledAt, 0);
         equal(found.firstChild, 0);
         isTrue(found.status == IAssertionChain.Status.Pending);
-        equal(at(genesis).firstChild, id);
+        equal(assertionOf(genesis).firstChild, id);
         equal(address(chain).balance, STAKE);
     }
 
@@ -73,13 +73,13 @@ contract AssertionChainTest is AssertionTest {
         bytes32 id = propose(ALICE, childOf(genesis, 1));
         // The child read one batch: at least the second is next.
         uint64 limit = before > 2 ? before : 2;
-        equal(at(id).batchLimit, limit);
+        equal(assertionOf(id).batchLimit, limit);
         for (uint256 i = 0; i < later % 8; ++i) {
             postAll();
         }
-        equal(at(id).batchLimit, limit);
+        equal(assertionOf(id).batchLimit, limit);
         bool posted = inbox.batchCount() >= limit;
-        equal(at(id).batchLimitAcc, posted ? inbox.batchAcc(limit) : bytes32(0));
+        equal(assertionOf(id).batchLimitAcc, posted ? inbox.batchAcc(limit) : bytes32(0));
     }
 
     function test_limitNotPosted_reverts() public {
@@ -128,7 +128,7 @@ contract AssertionChainTest is AssertionTest {
         waitInterval();
         // It stops within batch 0, as after 2^HEIGHT blocks.
         bytes32 id = propose(ALICE, proposal(genesis, IAssertionChain.Cursor(0, 8, 1), 1));
-        equal(at(id).batchLimit, 3);
+        equal(assertionOf(id).batchLimit, 3);
         waitInterval();
         behind(id, IAssertionChain.Cursor(0, 0, 1));
         behind(id, IAssertionChain.Cursor(0, 7, 1));
@@ -146,7 +146,7 @@ contract AssertionChainTest is AssertionTest {
         refuses(
             proposal(parent, cursor, 2),
             abi.encodeWithSelector(
-                IAssertionChain.AssertionBehindParent.selector, at(parent).cursor, cursor
+                IAssertionChain.AssertionBehindParent.selector, assertionOf(parent).cursor, cursor
             )
         );
     }
@@ -228,8 +228,8 @@ contract AssertionChainTest is AssertionTest {
         vm.recordLogs();
         equal(propose(BOB, made), id);
         equal(vm.getRecordedLogs().length, 1); // CreditAdded alone
-        equal(at(id).proposer, ALICE);
-        equal(at(id).rivaledAt, 0);
+        equal(assertionOf(id).proposer, ALICE);
+        equal(assertionOf(id).rivaledAt, 0);
         equal(chain.credit(BOB), STAKE);
         uint256 before = BOB.balance;
         vm.prank(BOB);

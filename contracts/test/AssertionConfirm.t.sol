@@ -18,14 +18,14 @@ contract AssertionConfirmTest is AssertionTest {
         );
         chain.confirm(id);
         vm.warp(due);
-        IAssertionChain.Assertion memory found = at(id);
+        IAssertionChain.Assertion memory found = assertionOf(id);
         vm.expectEmit(address(chain));
         emit IAssertionChain.AssertionConfirmed(id, found.outputRoot, found.cursor);
         vm.expectEmit(address(chain));
         emit IAssertionChain.CreditAdded(ALICE, STAKE);
         vm.prank(BOB);
         chain.confirm(id);
-        isTrue(at(id).status == IAssertionChain.Status.Confirmed);
+        isTrue(assertionOf(id).status == IAssertionChain.Status.Confirmed);
         equal(chain.latestConfirmed(), id);
         equal(chain.credit(ALICE), STAKE);
     }
@@ -72,9 +72,9 @@ contract AssertionConfirmTest is AssertionTest {
         Proposal memory made = childOf(genesis, 2);
         bytes32 rival = propose(BOB, made);
         uint64 rivaledAt = uint64(block.timestamp);
-        equal(at(first).rivaledAt, rivaledAt);
-        equal(at(rival).rivaledAt, rivaledAt);
-        equal(at(genesis).firstChild, first);
+        equal(assertionOf(first).rivaledAt, rivaledAt);
+        equal(assertionOf(rival).rivaledAt, rivaledAt);
+        equal(assertionOf(genesis).firstChild, first);
 
         vm.warp(block.timestamp + 2 * PERIOD);
         vm.recordLogs();
@@ -83,8 +83,8 @@ contract AssertionConfirmTest is AssertionTest {
         equal(rivalry.topics[0], IAssertionChain.AssertionRivaled.selector);
         equal(rivalry.topics[1], genesis);
         equal(keccak256(rivalry.data), keccak256(bytes.concat(first, third)));
-        equal(at(first).rivaledAt, rivaledAt);
-        equal(at(third).rivaledAt, block.timestamp);
+        equal(assertionOf(first).rivaledAt, rivaledAt);
+        equal(assertionOf(third).rivaledAt, block.timestamp);
 
         vm.warp(block.timestamp + 2 * PERIOD);
         refusesRivaled(first, rivaledAt);

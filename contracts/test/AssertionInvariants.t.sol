@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {AssertionChain} from "../src/AssertionChain.sol";
 import {IAssertionChain} from "../src/IAssertionChain.sol";
 import {AssertionTest} from "./AssertionTest.sol";
+import {FuzzSelector} from "./L1Test.sol";
 
 /// @title  AssertionHandler
 /// @notice Proposes, contradicts, repeats, confirms and withdraws at any time, and keeps a model of
@@ -20,6 +21,7 @@ contract AssertionHandler is AssertionTest {
     bytes32[] public ids;
     mapping(bytes32 id => Model) public models;
     mapping(address account => uint256) public credits;
+    uint256 public forced;
     uint256 internal time;
 
     function setUp() public override {
@@ -39,19 +41,25 @@ contract AssertionHandler is AssertionTest {
         time += secondsPassed % PERIOD;
     }
 
-    function postBatches(uint256 count) external present {
-        for (uint256 i = 0; i <= count % 3; ++i) {
+    function postBatches(uint256 batches) external present {
+        for (uint256 i = 0; i <= batches % 3; ++i) {
             postAll();
         }
     }
 
     /// Few different seeds, so that duplicates and rivals are frequent.
-    function proposeChild(uint256 parentSeed, uint256 seed, bool bob) external present {
+    function proposeChild(uint256 parentSeed, uint256 seed, bool early, bool bob) external present {
         bytes32 parent = pick(parentSeed);
-        while (inbox.batchCount() < at(parent).batchLimit) {
+        while (inbox.batchCount() < assertionOf(parent).batchLimit) {
             postAll();
         }
         Proposal memory made = childOf(parent, seed % 3);
+        if (early) {
+            // It stops within the batch, as after 2^HEIGHT blocks.
+            IAssertionChain.Cursor memory cursor = assertionOf(parent).cursor;
+            cursor.block += 8;
+            made = proposal(parent, cursor, seed % 3);
+        }
         address proposer = bob ? BOB : ALICE;
         vm.deal(proposer, STAKE);
         vm.prank(proposer, proposer);
@@ -78,7 +86,7 @@ contract AssertionHandler is AssertionTest {
             || (models[model.parent].confirmed
                 && model.rivaledAt == 0
                 && time >= model.createdAt + PERIOD);
-        address proposer = at(id).proposer;
+        address proposer = assertionOf(id).proposer;
         try chain.confirm(id) {
             isTrue(allowed);
             if (!model.confirmed) credits[proposer] += STAKE;
@@ -95,6 +103,12 @@ contract AssertionHandler is AssertionTest {
         equal(chain.withdrawCredit(), credits[account]);
         equal(account.balance - before, credits[account]);
         credits[account] = 0;
+    }
+
+    /// As by selfdestruct, or as the coinbase's reward.
+    function forceEther(uint96 amount) external {
+        forced += amount;
+        vm.deal(address(chain), address(chain).balance + amount);
     }
 
     function count() external view returns (uint256) {
@@ -136,11 +150,6 @@ contract AssertionHandler is AssertionTest {
 /// @notice Whatever is done: no ether is lost or made, and confirmed assertions are one line that
 ///         nobody contradicted.
 contract AssertionInvariantsTest is AssertionTest {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
     AssertionHandler internal handler;
 
     function setUp() public override {
@@ -151,7 +160,7 @@ contract AssertionInvariantsTest is AssertionTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](7);
+        bytes4[] memory selectors = new bytes4[](8);
         selectors[0] = AssertionHandler.wait.selector;
         selectors[1] = AssertionHandler.wait.selector;
         selectors[2] = AssertionHandler.proposeChild.selector;
@@ -159,6 +168,7 @@ contract AssertionInvariantsTest is AssertionTest {
         selectors[4] = AssertionHandler.confirmOne.selector;
         selectors[5] = AssertionHandler.withdraw.selector;
         selectors[6] = AssertionHandler.postBatches.selector;
+        selectors[7] = AssertionHandler.forceEther.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), selectors);
     }
@@ -171,27 +181,49 @@ contract AssertionInvariantsTest is AssertionTest {
     function invariant_balance_isOpenStakesAndCredits() public view {
         uint256 open = 0;
         for (uint256 i = 0; i < handler.count(); ++i) {
-            if (at(handler.ids(i)).status == IAssertionChain.Status.Pending) open += STAKE;
+            if (assertionOf(handler.ids(i)).status == IAssertionChain.Status.Pending) {
+                open += STAKE;
+            }
         }
         equal(chain.credit(ALICE), handler.credits(ALICE));
         equal(chain.credit(BOB), handler.credits(BOB));
-        equal(address(chain).balance, open + chain.credit(ALICE) + chain.credit(BOB));
+        uint256 credits = chain.credit(ALICE) + chain.credit(BOB);
+        equal(address(chain).balance, open + credits + handler.forced());
     }
 
     function invariant_confirmed_areOneLineWithoutRivals() public view {
         uint256 confirmed = 0;
         for (uint256 i = 0; i < handler.count(); ++i) {
-            IAssertionChain.Assertion memory found = at(handler.ids(i));
+            IAssertionChain.Assertion memory found = assertionOf(handler.ids(i));
             if (found.status != IAssertionChain.Status.Confirmed) continue;
             equal(found.rivaledAt, 0);
             ++confirmed;
         }
         bytes32 id = chain.latestConfirmed();
         for (uint256 i = 1; i < confirmed; ++i) {
-            isTrue(at(id).status == IAssertionChain.Status.Confirmed);
-            id = at(id).parent;
+            IAssertionChain.Assertion memory found = assertionOf(id);
+            isTrue(found.status == IAssertionChain.Status.Confirmed);
+            id = found.parent;
+            IAssertionChain.Assertion memory above = assertionOf(id);
+            isTrue(isAhead(found.cursor, above.cursor));
+            isTrue(found.cursor.batch <= above.batchLimit);
         }
         equal(id, genesis);
+    }
+
+    /// The limit of an assertion lies ahead of it, and its children never pass it.
+    function invariant_limits_areKept() public view {
+        for (uint256 i = 1; i < handler.count(); ++i) {
+            IAssertionChain.Assertion memory found = assertionOf(handler.ids(i));
+            IAssertionChain.Assertion memory above = assertionOf(found.parent);
+            isTrue(found.batchLimit > found.cursor.batch);
+            isTrue(found.batchLimit >= above.batchLimit);
+            isTrue(isAhead(found.cursor, above.cursor));
+            isTrue(
+                found.cursor.batch < above.batchLimit
+                    || (found.cursor.batch == above.batchLimit && found.cursor.block == 0)
+            );
+        }
     }
 
     function invariant_clocks_areTheModels() public view {
@@ -204,12 +236,20 @@ contract AssertionInvariantsTest is AssertionTest {
                 uint256 rivaledAt,
                 bool confirmed
             ) = handler.models(id);
-            IAssertionChain.Assertion memory found = at(id);
+            IAssertionChain.Assertion memory found = assertionOf(id);
             equal(found.parent, parent);
             equal(found.firstChild, firstChild);
             equal(found.createdAt, createdAt);
             equal(found.rivaledAt, rivaledAt);
             isTrue((found.status == IAssertionChain.Status.Confirmed) == confirmed);
         }
+    }
+
+    function isAhead(IAssertionChain.Cursor memory end, IAssertionChain.Cursor memory start)
+        internal
+        pure
+        returns (bool)
+    {
+        return end.batch > start.batch || (end.batch == start.batch && end.block > start.block);
     }
 }

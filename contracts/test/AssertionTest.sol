@@ -108,7 +108,7 @@ abstract contract AssertionTest is L1Test {
         waitInterval();
     }
 
-    function at(bytes32 id) internal view returns (IAssertionChain.Assertion memory) {
+    function assertionOf(bytes32 id) internal view returns (IAssertionChain.Assertion memory) {
         return chain.assertion(id);
     }
 }
