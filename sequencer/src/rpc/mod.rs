@@ -30,6 +30,7 @@ mod gas_estimate;
 mod log_methods;
 mod node;
 mod node_methods;
+mod raw_methods;
 mod revert;
 mod sequencer_client;
 mod server;

@@ -15,7 +15,7 @@ use tower_http::cors::{Any, CorsLayer};
 use super::{
     RpcContext, RpcLimits, block_methods, call_methods, fee_methods, filters, log_methods,
     node::{Methods, RpcNode},
-    node_methods, state_methods, submit, subscriptions,
+    node_methods, raw_methods, state_methods, submit, subscriptions,
 };
 
 /// Time that a stopping server gives to requests in work.
@@ -74,6 +74,7 @@ fn register(methods: &mut Methods) {
     filters::register(methods);
     log_methods::register(methods);
     node_methods::register(methods);
+    raw_methods::register(methods);
     state_methods::register(methods);
     submit::register(methods);
     subscriptions::register(methods);
