@@ -19,6 +19,22 @@ contract AssertionChainTest is AssertionTest {
         isTrue(assertionOf(keccak256("none")).status == IAssertionChain.Status.None);
     }
 
+    /// Deployed on an Inbox in use: the first child reads all that is there.
+    function test_genesis_afterBatches_isLimitedByThem() public {
+        for (uint256 i = 0; i < 3; ++i) {
+            postAll();
+        }
+        chain = new AssertionChain(parameters());
+        genesis = chain.genesisId();
+        equal(assertionOf(genesis).batchLimit, 3);
+        equal(assertionOf(genesis).batchLimitAcc, inbox.batchAcc(3));
+        waitInterval();
+        postAll();
+        equal(childOf(genesis, 1).cursor.batch, 3);
+        bytes32 id = propose(ALICE, childOf(genesis, 1));
+        equal(assertionOf(id).batchLimit, 4);
+    }
+
     function test_immutables() public view {
         equal(chain.INBOX(), address(inbox));
         equal(chain.PROGRAM_HASH(), keccak256("program"));
