@@ -8,11 +8,8 @@
 //! follows from `/eth/v1/beacon/genesis` and `/eth/v1/config/spec`. Anvil serves the first of these
 //! endpoints without slots, by block number, and has no spec: its absence tells the two apart.
 
-use std::slice;
-
 use alloy::{
-    consensus::Transaction,
-    eips::eip4844::{BYTES_PER_BLOB, Blob, blobs_as_ckzg, kzg_to_versioned_hash},
+    eips::eip4844::{AsCkzg, BYTES_PER_BLOB, Blob, kzg_to_versioned_hash},
     providers::Provider,
     sol_types::SolCall,
 };
@@ -86,18 +83,19 @@ impl L1Client {
 
     async fn fetch_calldata(&self, batch: &PostedBatch) -> Result<Bytes, L1Error> {
         let hash = batch.origin.transaction;
-        let transaction = self
+        let transaction: Option<TransactionInput> = self
             .provider()
-            .get_transaction_by_hash(hash)
+            .raw_request("eth_getTransactionByHash".into(), (hash,))
             .await
-            .map_err(L1Error::transport("eth_getTransactionByHash"))?
-            .ok_or_else(|| L1Error::Missing { what: format!("transaction {hash}") })?;
-        let call =
-            postBatchCall::abi_decode(transaction.input()).map_err(|error| L1Error::BadEvent {
-                l1_block: batch.origin.block_number,
-                transaction: hash,
-                reason: format!("expected a postBatch call: {error}"),
-            })?;
+            .map_err(L1Error::transport("eth_getTransactionByHash"))?;
+        let input = transaction
+            .ok_or_else(|| L1Error::Missing { what: format!("transaction {hash}") })?
+            .input;
+        let call = postBatchCall::abi_decode(&input).map_err(|error| L1Error::BadEvent {
+            l1_block: batch.origin.block_number,
+            transaction: hash,
+            reason: format!("expected a postBatch call: {error}"),
+        })?;
         let found = data_hash_of_calldata(&call.data);
         if found != batch.header.data_hash {
             let (index, expected) = (batch.header.index, batch.header.data_hash);
@@ -209,14 +207,19 @@ fn select_blob(served: Vec<Bytes>, wanted: B256) -> Option<Bytes> {
 /// The versioned hash of a blob, `None` when the bytes are not a blob.
 fn versioned_hash_of(bytes: &[u8]) -> Option<B256> {
     let blob: &Blob = bytes.try_into().ok()?;
-    let [blob] = blobs_as_ckzg(slice::from_ref(blob)) else { return None };
-    let commitment = kzg_settings().blob_to_kzg_commitment(blob).ok()?;
+    let commitment = kzg_settings().blob_to_kzg_commitment(blob.as_ckzg()).ok()?;
     Some(kzg_to_versioned_hash(commitment.to_bytes().as_ref()))
 }
 
 /// Scheme, host and path: a query is long and user info is secret.
 fn endpoint_of(url: &Url) -> String {
     format!("{}{}", url.host_str().unwrap_or_default(), url.path())
+}
+
+/// The part of a transaction that holds a calldata batch.
+#[derive(Debug, Deserialize)]
+struct TransactionInput {
+    input: Bytes,
 }
 
 #[derive(Debug, Deserialize)]

@@ -19,7 +19,7 @@ const FLOOR_TOKEN_GAS: u64 = 10;
 /// Tokens in a data byte that is not zero.
 const NONZERO_BYTE_TOKENS: u64 = 4;
 /// Gas that the Inbox itself burns to append a batch, for either kind; measured on anvil.
-const POST_BATCH_EXECUTION_GAS: u64 = 160_000;
+const POST_BATCH_EXECUTION_GAS: u64 = 94_000;
 
 const GWEI: u128 = 1_000_000_000;
 
@@ -206,6 +206,9 @@ mod tests {
     fn calldata_pays_the_floor_of_eip_7623() {
         let unit = L1Fees { base_fee: 1, blob_base_fee: 1, priority_fee: 0 };
         assert_eq!(unit.calldata_cost(&[1; 100_000]), 21_000 + 40 * 100_000);
-        assert_eq!(unit.calldata_cost(&[0; 100]), 21_000 + u128::from(160_000 + 4 * 100u64));
+        assert_eq!(
+            unit.calldata_cost(&[0; 100]),
+            21_000 + u128::from(POST_BATCH_EXECUTION_GAS + 4 * 100)
+        );
     }
 }

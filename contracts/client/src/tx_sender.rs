@@ -20,6 +20,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use alloy_primitives::{Address, B256, U256};
+use serde::de::IgnoredAny;
 use tokio::sync::Mutex;
 use tracing::{debug, info, warn};
 
@@ -357,8 +358,13 @@ impl TxSender {
         if self.transaction_count(BlockId::latest()).await? > flight.nonce {
             return Ok(Observation::NonceTaken);
         }
-        let known = self.client.provider().get_transaction_by_hash(flight.last_hash()).await;
-        let known = known.map_err(L1Error::transport("eth_getTransactionByHash"))?;
+        // The answer may hold blobs, and only its existence matters.
+        let known: Option<IgnoredAny> = self
+            .client
+            .provider()
+            .raw_request("eth_getTransactionByHash".into(), (flight.last_hash(),))
+            .await
+            .map_err(L1Error::transport("eth_getTransactionByHash"))?;
         Ok(if known.is_some() { Observation::Pending } else { Observation::Dropped })
     }
 

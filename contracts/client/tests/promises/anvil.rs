@@ -92,6 +92,7 @@ pub(crate) fn fast(bump_after: Duration) -> TxSenderConfig {
         bump_after,
         bump_after_blocks: u64::MAX,
         time_limit: Duration::from_secs(30),
+        replaced_after: Duration::from_millis(200),
         pending: PendingNonce::Replace,
         ..TxSenderConfig::default()
     }

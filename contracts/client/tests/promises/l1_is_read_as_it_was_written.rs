@@ -8,7 +8,8 @@ use alloy::{eips::eip4844::Blob, providers::Provider};
 use alloy_primitives::{B256, Bytes};
 use gainsay_derivation::{BatchKind, DepositKind};
 use gainsay_l1::{
-    Action, BatchData, DataLocation, InboxReader, L1Error, L1Update, ReaderConfig, ReaderState,
+    Action, BatchData, DataLocation, InboxReader, L1Call, L1Client, L1Error, L1Update, PostedBatch,
+    ReaderConfig, ReaderState, TxSender,
 };
 use serde_json::json;
 
@@ -184,4 +185,19 @@ async fn heads_are_in_order() {
     assert!(finalized.number < safe.number && safe.number < heads.latest.number);
     let number = chain.anvil.client.provider().get_block_number().await.unwrap();
     assert_eq!(heads.latest.number, number);
+}
+
+/// Callers spawn these; a future that is not `Send` would only fail there.
+#[test]
+fn futures_may_move_between_threads() {
+    fn reads(reader: &mut InboxReader) -> impl Send + '_ {
+        reader.poll()
+    }
+    fn fetches<'a>(client: &'a L1Client, batch: &'a PostedBatch) -> impl Send + 'a {
+        client.fetch_batch_data(batch)
+    }
+    fn sends(sender: &TxSender, call: L1Call) -> impl Send + '_ {
+        sender.send(call)
+    }
+    let _ = (reads, fetches, sends);
 }

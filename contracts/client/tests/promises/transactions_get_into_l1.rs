@@ -4,13 +4,10 @@
 use std::time::Duration;
 
 use crate::anvil::{Anvil, fast};
-use alloy::{
-    consensus::Transaction,
-    eips::{BlockId, eip4844::Blob},
-    providers::Provider,
-};
+use alloy::{eips::eip4844::Blob, providers::Provider};
 use alloy_primitives::{Address, U256, address, bytes};
 use gainsay_l1::{Action, FeeLimits, L1Call, L1Error, PendingNonce, TxSenderConfig};
+use serde_json::json;
 
 const SOMEBODY: Address = address!("00000000000000000000000000000000005045e0");
 const NEVER: Duration = Duration::from_secs(3_600);
@@ -46,7 +43,7 @@ async fn blobs_go_with_cell_proofs() {
 async fn a_stuck_transaction_is_outbid() {
     let anvil = Anvil::start(&["--no-mining"]);
     for blobs in [Vec::new(), vec![Blob::ZERO]] {
-        let sender = anvil.sender(0, fast(Duration::from_millis(200))).await;
+        let sender = anvil.sender(0, fast(Duration::from_secs(1))).await;
         let percent = if blobs.is_empty() { 110 } else { 200 };
         let call = transfer(1).with_blobs(blobs);
         let task = tokio::spawn(async move { sender.send(call).await });
@@ -62,11 +59,12 @@ async fn a_stuck_transaction_is_outbid() {
 /// The fee of the only pending transaction once it satisfies the condition.
 async fn pending_fee(anvil: &Anvil, wanted: impl Fn(u128) -> bool) -> u128 {
     for _ in 0..500 {
-        let block = anvil.client.provider().get_block(BlockId::pending()).full().await.unwrap();
-        if let Some(tx) = block.and_then(|block| block.into_transactions_vec().pop())
-            && wanted(tx.max_fee_per_gas())
-        {
-            return tx.max_fee_per_gas();
+        let block = anvil.control("eth_getBlockByNumber", json!(["pending", true])).await;
+        if let Some(fee) = block["transactions"][0]["maxFeePerGas"].as_str() {
+            let fee = u128::from_str_radix(fee.trim_start_matches("0x"), 16).unwrap();
+            if wanted(fee) {
+                return fee;
+            }
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
