@@ -112,7 +112,7 @@ pub enum L1Error {
         /// The mined transaction, `None` when only the dry run reverted.
         hash: Option<B256>,
         /// The decoded reason.
-        reason: ContractRevert,
+        reason: Box<ContractRevert>,
     },
     /// Another transaction of the same key took the nonce.
     #[error("nonce {nonce} of {from} was used by another transaction than {hash}")]
@@ -257,7 +257,9 @@ impl L1Error {
     /// A failed dry run: the contract's reason, or else the failure of the request.
     pub(crate) fn revert_or(request: &'static str, what: &str, source: TransportError) -> Self {
         match error_payload(&source).and_then(ContractRevert::from_payload) {
-            Some(reason) => Self::Reverted { what: what.to_owned(), hash: None, reason },
+            Some(reason) => {
+                Self::Reverted { what: what.to_owned(), hash: None, reason: Box::new(reason) }
+            }
             None => Self::Transport { what: request, source },
         }
     }

@@ -66,7 +66,7 @@ impl Scribe {
         };
         let deposit_acc = match deposits_read {
             0 => B256::ZERO,
-            read => self.deposit_accs[read as usize - 1],
+            read => self.deposit_accs[usize::try_from(read).unwrap() - 1],
         };
         self.batch_acc = extend_batch_acc(self.batch_acc, &header, deposit_acc);
         self.batches += 1;

@@ -463,7 +463,7 @@ impl TxSender {
         L1Error::Reverted {
             what: flight.call.target(),
             hash: Some(receipt.transaction_hash),
-            reason: reason.unwrap_or(ContractRevert::Unknown(Default::default())),
+            reason: Box::new(reason.unwrap_or(ContractRevert::Unknown(Default::default()))),
         }
     }
 }

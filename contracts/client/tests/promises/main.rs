@@ -1,5 +1,7 @@
 //! The promises of the L1 client, one file each, kept against a real anvil with the real contracts.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod anvil;
 mod chain;
 mod contracts_are_called;
