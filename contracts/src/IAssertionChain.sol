@@ -90,7 +90,7 @@ interface IAssertionChain {
         bytes32 expectedBatchAcc
     ) external payable returns (bytes32 id);
 
-    /// @notice Confirms an assertion that was unrivaled for CHALLENGE_PERIOD. Anyone; twice is once.
+    /// @notice Confirms what was unrivaled for CHALLENGE_PERIOD. Anyone; twice is once.
     function confirm(bytes32 id) external;
 
     /// @notice Pays out the caller's credit; nothing happens when there is none.

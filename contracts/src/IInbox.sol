@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title  IInbox
-/// @notice The one door between L1 and L2: deposits, batches and forced inclusion. What stands here,
-///         in this order, is what L2 executes. Layouts: all packed encodings are big endian.
+/// @notice The one door between L1 and L2: deposits, batches and forced inclusion. What stands
+///         here, in this order, is what L2 executes. Layouts: all packed encodings are big endian.
 interface IInbox {
     error InboxNotSequencer(address caller, address sequencer);
     /// @notice Batches are posted by an account without code that signs the transaction itself.

@@ -234,7 +234,7 @@ contract Inbox is IInbox {
         }
     }
 
-    /// @dev Uses L1 gas until `amount` of it is gone since `gasBefore`. Out of gas if there is less.
+    /// @dev Uses L1 gas until `amount` of it is gone since `gasBefore`; out of gas if it is less.
     function burn(uint256 amount, uint256 gasBefore) private view {
         while (gasBefore - gasleft() < amount) {}
     }
