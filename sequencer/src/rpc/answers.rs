@@ -121,7 +121,6 @@ pub(super) fn included_transaction(
         block_number: Some(place.number),
         base_fee: Some(place.base_fee),
         block_timestamp: Some(place.timestamp),
-        ..Default::default()
     };
     let deposit_meta = match deposit_receipt.filter(|_| tx.is_deposit()) {
         Some(receipt) => OpDepositInfo {

@@ -14,6 +14,9 @@ use super::{error::RpcError, node::RpcNode};
 /// Times that a read is tried again when a rewind came in between.
 const ATTEMPTS_MAX: usize = 4;
 
+/// A block's transactions and receipts, as many of the one as of the other.
+pub(super) type Body = (Vec<RecoveredTx>, Vec<Receipt>);
+
 impl RpcNode {
     /// Blocks and state.
     pub(super) fn store(&self) -> &Store {
@@ -86,10 +89,7 @@ impl RpcNode {
     }
 
     /// A block's transactions and receipts.
-    pub(super) fn body(
-        &self,
-        header: &StoredHeader,
-    ) -> Result<Option<(Vec<RecoveredTx>, Vec<Receipt>)>, RpcError> {
+    pub(super) fn body(&self, header: &StoredHeader) -> Result<Option<Body>, RpcError> {
         self.of_block(header, |store, number| {
             Ok(store.transactions(number)?.zip(store.receipts(number)?))
         })
