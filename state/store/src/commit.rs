@@ -29,6 +29,14 @@ const PRUNED_PER_COMMIT_MAX: u64 = 64;
 /// Room in a write batch for what is not state.
 const BATCH_BYTES: usize = 1 << 20;
 
+/// A block that is ready to be written.
+struct Prepared {
+    batch: WriteBatch,
+    changes: StateChanges,
+    undo: Arc<BlockUndo>,
+    next: Tip,
+}
+
 /// New values by key, `None` deletes. Ascending, no key twice.
 type StateChanges = Vec<(StateKey, Option<Bytes>)>;
 
@@ -96,8 +104,22 @@ impl Store {
         sync: bool,
     ) -> Result<(), StoreError> {
         self.check_writable()?;
+        let _writer = self.inner.writer.lock();
+        let mut prepared = self.prepare(block, update)?;
+        // The order of these three is what `latest.rs` relies on.
+        self.announce(&prepared);
+        let written = self.write(std::mem::take(&mut prepared.batch), sync);
+        self.settle(prepared, written.is_ok());
+        written
+    }
+
+    /// Everything that can be done before anybody sees it.
+    fn prepare(
+        &self,
+        block: &SealedBlock,
+        update: Option<&L1Update>,
+    ) -> Result<Prepared, StoreError> {
         let inner = &*self.inner;
-        let _writer = inner.writer.lock();
         let tip = self.check_next(block)?;
         check_parts(block)?;
         let number = block.header.number;
@@ -116,31 +138,38 @@ impl Store {
         for (key, blob) in undo.pieces() {
             batch.put_cf(inner.tables.cf(Table::Undo), key, blob);
         }
-        let header = stored_header(block);
-        let mut next = Tip { header: Some(Arc::clone(&header)), ..tip };
+        let mut next = Tip { header: Some(stored_header(block)), ..tip };
         next.heads.latest = Head { number, hash: block.hash };
         next.oldest_state = self.prune_undo(&mut batch, next.oldest_state, number)?;
         if let Some(update) = update {
             self.put_l1_update(&mut batch, update, &mut next)?;
         }
         batch.put_cf(inner.tables.cf(Table::Meta), META_HEADS, next.heads.encode());
+        Ok(Prepared { batch, changes, undo, next })
+    }
 
-        // The order of what follows is what `latest.rs` relies on.
-        inner.undo.announce(undo);
-        inner.announced.store(number, Ordering::SeqCst);
-        let written = self.write(batch, sync);
-        if written.is_ok() {
-            for (key, value) in changes {
-                inner.hot.insert(key, value);
-            }
-        } else {
+    /// From here on readers expect to see values of the block.
+    fn announce(&self, prepared: &Prepared) {
+        self.inner.undo.announce(Arc::clone(&prepared.undo));
+        let number = prepared.next.heads.latest.number;
+        self.inner.announced.store(number, Ordering::SeqCst);
+    }
+
+    /// Makes the block the head, or takes the announcement back.
+    fn settle(&self, prepared: Prepared, is_written: bool) {
+        let inner = &*self.inner;
+        let number = prepared.next.heads.latest.number;
+        if !is_written {
             inner.announced.store(number.saturating_sub(1), Ordering::SeqCst);
+            inner.undo.settle(false);
+            return;
         }
-        inner.undo.settle(written.is_ok());
-        written?;
+        for (key, value) in prepared.changes {
+            inner.hot.insert(key, value);
+        }
+        inner.undo.settle(true);
         inner.committed.store(number, Ordering::SeqCst);
-        *inner.tip.write() = next;
-        Ok(())
+        *inner.tip.write() = prepared.next;
     }
 
     fn check_next(&self, block: &SealedBlock) -> Result<Tip, StoreError> {
@@ -272,4 +301,127 @@ fn state_changes(block: &SealedBlock) -> Result<StateChanges, StoreError> {
         return Err(malformed(block, "it changes an account, a slot or a node twice"));
     }
     Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{StateView, StoreOptions};
+    use alloy_consensus::Header;
+    use alloy_primitives::{Address, B256, U256};
+    use gainsay_transition::{
+        L1FeeParams, StateDiff, StateReader,
+        trie::{Account, AccountChange, NodeSet},
+    };
+
+    /// A block that sets the balance of account 0 to its number, and slot 1 of it as well.
+    fn block(number: u64, parent_hash: B256) -> SealedBlock {
+        let header = Header { number, parent_hash, ..Default::default() };
+        let account = Account { balance: U256::from(number), ..Default::default() };
+        let change = AccountChange {
+            address: Address::ZERO,
+            account: Some(account),
+            storage: vec![(U256::from(1), U256::from(number))],
+        };
+        SealedBlock {
+            hash: header.hash_slow(),
+            header,
+            transactions: Vec::new(),
+            receipts: Vec::new(),
+            diff: StateDiff { accounts: vec![change], codes: Vec::new() },
+            nodes: NodeSet::default(),
+            output_root: B256::ZERO,
+            l1_fee_params: L1FeeParams::default(),
+        }
+    }
+
+    fn assert_reads(view: &StateView, number: u64, when: &str) {
+        let account = view.account(Address::ZERO).unwrap().unwrap();
+        assert_eq!(account.balance, U256::from(number), "{when}");
+        let slot = view.storage(Address::ZERO, U256::from(1)).unwrap();
+        assert_eq!(slot, U256::from(number), "{when}");
+    }
+
+    /// A commit step by step, with reads in between that no race of threads would hit reliably.
+    #[test]
+    fn views_are_right_at_every_step_of_a_commit() {
+        // With a cache, where reads stop at it, and without, where they go to RocksDB.
+        for cache_bytes in [0, 1 << 20] {
+            let folder = tempfile::tempdir().unwrap();
+            let options = StoreOptions { history_blocks: 4, cache_bytes, genesis_hash: None };
+            let store = Store::open(folder.path(), &options).unwrap();
+            let mut parent = block(0, B256::ZERO);
+            store.init_genesis(&parent).unwrap();
+            let mut views = vec![store.state()];
+            for number in 1..10 {
+                let next = block(number, parent.hash);
+                let check = |when: &str| {
+                    assert_eq!(store.head().number, number - 1);
+                    assert_reads(&store.state(), number - 1, when);
+                    for view in views.iter().filter(|it| it.number() >= store.oldest_state()) {
+                        assert_reads(view, view.number(), when);
+                    }
+                };
+                let mut prepared = store.prepare(&next, None).unwrap();
+                check("prepared");
+                store.announce(&prepared);
+                check("announced");
+                if number % 3 == 0 {
+                    // The write fails, and is tried again.
+                    store.settle(prepared, false);
+                    check("taken back");
+                    prepared = store.prepare(&next, None).unwrap();
+                    store.announce(&prepared);
+                }
+                store.write(std::mem::take(&mut prepared.batch), false).unwrap();
+                // Reads may not fill the cache with the new value, nor the old one.
+                check_after_write(&store, &views);
+                store.settle(prepared, true);
+                assert_eq!(store.head().number, number);
+                views.push(store.state());
+                for view in views.iter().filter(|it| it.number() >= store.oldest_state()) {
+                    assert_reads(view, view.number(), "settled");
+                }
+                parent = next;
+            }
+            // Pruned records that are still in memory may answer, and then rightly.
+            match views[0].account(Address::ZERO) {
+                Ok(account) => assert!(cache_bytes > 0 && account.unwrap().balance.is_zero()),
+                Err(error) => assert!(
+                    matches!(error, StoreError::HistoryPruned { number: 0, oldest: 5, head: 9 }),
+                    "{error}"
+                ),
+            }
+        }
+    }
+
+    /// A reader that is slower than a commit does not bring the old value back.
+    #[test]
+    fn slow_readers_do_not_fill_the_cache_with_old_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
+        let genesis = block(0, B256::ZERO);
+        store.init_genesis(&genesis).unwrap();
+        let key = StateKey::account(Address::ZERO);
+        let read_before = store.inner.read_cold(&key).unwrap();
+        let first = block(1, genesis.hash);
+        let mut prepared = store.prepare(&first, None).unwrap();
+        store.announce(&prepared);
+        let read_announced = store.inner.read_cold(&key).unwrap();
+        store.inner.fill_hot(&key, &read_before);
+        assert_reads(&store.state(), 0, "announced");
+        store.write(std::mem::take(&mut prepared.batch), false).unwrap();
+        store.settle(prepared, true);
+        for cold in [read_before, read_announced] {
+            store.inner.fill_hot(&key, &cold);
+            assert_reads(&store.state(), 1, "settled");
+        }
+    }
+
+    /// The block is in RocksDB, and its pruned record gone, but it is not the head yet.
+    fn check_after_write(store: &Store, views: &[StateView]) {
+        for view in views.iter().filter(|it| it.number() > store.oldest_state()) {
+            assert_reads(view, view.number(), "written");
+        }
+    }
 }

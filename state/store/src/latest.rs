@@ -34,24 +34,39 @@ use crate::{
     undo::{Previous, UndoIndex, UndoPart, piece_key},
 };
 
+/// A value from RocksDB.
+pub(crate) struct Cold {
+    value: Option<Bytes>,
+    /// The head when it was read, if no block was on its way then.
+    quiet_at: Option<u64>,
+}
+
 impl Inner {
     /// The latest value under `key`. The caller shares `rewinding` or holds `writer`.
     pub(crate) fn latest(&self, key: &StateKey) -> Result<Option<Bytes>, StoreError> {
         if let Some(value) = self.hot.get(key) {
             return Ok(value);
         }
+        let cold = self.read_cold(key)?;
+        self.fill_hot(key, &cold);
+        Ok(cold.value)
+    }
+
+    pub(crate) fn read_cold(&self, key: &StateKey) -> Result<Cold, StoreError> {
         let announced = self.announced.load(Ordering::SeqCst);
-        let quiet = self.committed.load(Ordering::SeqCst) == announced;
+        let is_quiet = self.committed.load(Ordering::SeqCst) == announced;
         let (table, bytes) = key.split();
         let value = self.tables.get(table, bytes)?;
         let value = value.map(|value| Bytes::copy_from_slice(&value));
-        if quiet {
-            let mut shard = self.hot.shard(key);
-            if self.announced.load(Ordering::SeqCst) == announced {
-                shard.insert(*key, value.clone());
-            }
+        Ok(Cold { value, quiet_at: is_quiet.then_some(announced) })
+    }
+
+    /// Keeps a value unless a block was announced since before it was read.
+    pub(crate) fn fill_hot(&self, key: &StateKey, cold: &Cold) {
+        let mut shard = self.hot.shard(key);
+        if cold.quiet_at == Some(self.announced.load(Ordering::SeqCst)) {
+            shard.insert(*key, cold.value.clone());
         }
-        Ok(value)
     }
 
     /// The latest values under sorted keys, for the writer.
