@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {AssertionChain} from "../src/AssertionChain.sol";
 import {IAssertionChain} from "../src/IAssertionChain.sol";
 import {AssertionTest} from "./AssertionTest.sol";
+import {ClaimTree} from "./ClaimTree.sol";
 
 /// @title  AssertionChainTest
 /// @notice What may be proposed: limits, cursors, commitments, stakes, times.
@@ -65,6 +66,47 @@ contract AssertionChainTest is AssertionTest {
         isTrue(found.status == IAssertionChain.Status.Pending);
         equal(assertionOf(genesis).firstChild, id);
         equal(address(chain).balance, STAKE);
+    }
+
+    /// A dispute is about all of this, so a change of any of it is another assertion.
+    function test_id_namesAllThatADisputeRestsOn() public {
+        start();
+        Proposal memory made = childOf(genesis, 1);
+        bytes32 expected = keccak256(
+            abi.encode(
+                "gainsay.assertion",
+                address(chain),
+                keccak256("program"),
+                1,
+                HEIGHT,
+                16,
+                20,
+                genesis,
+                made.outputRoot,
+                made.cursor,
+                made.root,
+                inbox.batchAcc(1)
+            )
+        );
+        equal(propose(ALICE, made), expected);
+    }
+
+    /// The same end by another tree is another assertion, hence a rival.
+    function test_otherTree_isARival() public {
+        start();
+        Proposal memory made = childOf(genesis, 1);
+        Proposal memory other = childOf(genesis, 2);
+        other.outputRoot = made.outputRoot;
+        bytes32[] memory claims = new bytes32[](2 ** HEIGHT);
+        claims[claims.length - 1] =
+            keccak256(bytes.concat(made.outputRoot, bytes8(uint64(1)), bytes16(uint128(1))));
+        other.root = ClaimTree.root(claims);
+        other.proof = ClaimTree.proof(claims, claims.length - 1);
+        bytes32 first = propose(ALICE, made);
+        bytes32 rival = propose(BOB, other);
+        isTrue(first != rival);
+        equal(assertionOf(rival).rivaledAt, block.timestamp);
+        equal(chain.credit(BOB), 0);
     }
 
     function test_proposal_isAnnounced() public {
