@@ -1,1 +1,38 @@
-//! Not yet written.
+//! A devnet in a box: a real L1, a real sequencer and real followers for one test.
+//!
+//! In: what a test wants of its chain ([`DevnetOptions`]). Out: child processes that talk JSON-RPC,
+//! and ways to disturb them: kill, stop, pause, reorg, time travel. Everything is real: anvil, the
+//! compiled contracts, the binary `gainsay`. What was started ends with the test, and the logs are
+//! printed when the test fails. The promises themselves are in `tests/`, one file each.
+//!
+//! This crate serves tests only: what cannot be done panics, with what was found and expected.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod wait;
+pub use wait::{PATIENCE, wait_until};
+mod places;
+pub use places::{artifacts, cast_binary, node_modules, room};
+mod process;
+pub use process::Process;
+mod rpc;
+pub use rpc::{Rpc, number};
+mod l1;
+pub use l1::L1;
+mod node;
+pub use node::Node;
+mod devnet;
+pub use devnet::{Devnet, DevnetOptions};
+mod keys;
+pub use keys::{Role, signer};
+mod wallet;
+pub use wallet::{Call, Kind, Wallet};
+mod contract;
+pub use contract::{CREATE_NOTEBOOK, CREATE_REFUSER, note_call};
+mod activity;
+pub use activity::{Activity, use_chain, wait_for_receipt};
+mod agreement;
+pub use agreement::{assert_same_chain, wait_for_safe};
+mod random;
+pub use random::{rounds, seeded};
+mod client_script;
+pub use client_script::{run_cast, run_script};

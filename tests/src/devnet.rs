@@ -1,0 +1,228 @@
+//! L1, contracts, a sequencer, and followers on demand, in a temporary folder.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use alloy::primitives::{B256, U256};
+use gainsay_l1::RollupConfig;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{
+    L1, Node, Role, Wallet,
+    keys::{USERS, key},
+    places,
+    process::free_port,
+    signer,
+};
+
+/// What a test wants of its chain.
+#[derive(Clone, Debug)]
+pub struct DevnetOptions {
+    /// `blob`, `calldata` or `auto`.
+    pub da: &'static str,
+    /// Milliseconds between L2 blocks when there is work.
+    pub block_time_ms: u64,
+    /// L1's finalized block is two epochs behind: a reorg must not reach it.
+    pub l1_slots_in_epoch: u64,
+    /// Seconds until a deposit may be forced.
+    pub force_delay_secs: u64,
+    /// Seconds until a claim is confirmed.
+    pub challenge_period_secs: u64,
+    /// Seconds between claims.
+    pub min_interval_secs: u64,
+    /// Whether the sequencer makes claims.
+    pub proposes: bool,
+}
+
+impl Default for DevnetOptions {
+    fn default() -> Self {
+        Self {
+            da: "auto",
+            block_time_ms: 250,
+            l1_slots_in_epoch: 4,
+            force_delay_secs: 600,
+            challenge_period_secs: 600,
+            min_interval_secs: 5,
+            proposes: false,
+        }
+    }
+}
+
+/// A running devnet. All that it started ends when it is dropped.
+#[derive(Debug)]
+pub struct Devnet {
+    // Dropped in this order: the nodes before the L1 that they stand on, the folder last.
+    /// The sequencer.
+    pub sequencer: Node,
+    /// L1.
+    pub l1: L1,
+    /// What `rollup.json` says.
+    pub rollup: RollupConfig,
+    folder: TempDir,
+}
+
+impl Devnet {
+    /// Starts L1, deploys, starts the sequencer.
+    pub async fn start(options: DevnetOptions) -> Self {
+        let folder = tempfile::Builder::new().prefix("gainsay-test-").tempdir().unwrap();
+        let path = folder.path();
+        let l1 = L1::start(path, options.l1_slots_in_epoch).await;
+        deploy(path, l1.rpc.url(), &options);
+        let rollup = RollupConfig::load(&path.join("rollup.json")).unwrap();
+        let mut sequencer = sequencer(path, l1.rpc.url(), &options);
+        sequencer.start().await;
+        Self { sequencer, l1, rollup, folder }
+    }
+
+    /// A follower with an empty folder, started, that knows L1 and `rollup.json` only.
+    pub async fn follower(&self, name: &str) -> Node {
+        self.start_follower(name, None).await
+    }
+
+    /// A follower that asks the sequencer, too.
+    pub async fn follower_of_sequencer(&self, name: &str) -> Node {
+        self.start_follower(name, Some(self.sequencer.rpc.url())).await
+    }
+
+    async fn start_follower(&self, name: &str, sequencer: Option<&str>) -> Node {
+        let path = self.folder.path();
+        let data = path.join(name);
+        assert!(!data.exists(), "there is a follower {name} already");
+        let (port, mut arguments) = node_arguments("follow", path, &data, self.l1.rpc.url());
+        if let Some(url) = sequencer {
+            arguments.extend(["--sequencer-rpc".to_owned(), url.to_owned()]);
+        }
+        let mut node =
+            Node::new(name, port, arguments, Vec::new(), path.join(format!("{name}.log")));
+        node.start().await;
+        node
+    }
+
+    /// A user's wallet on L2.
+    pub fn wallet(&self, user: usize) -> Wallet {
+        Wallet::new(signer(Role::User(user)), self.rollup.chain.chain_id)
+    }
+
+    /// Where the devnet keeps its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Deposits with `gainsay deposit` as an L1 user; the hash that it has on L2.
+    pub async fn deposit(&self, user: usize, arguments: &[&str]) -> B256 {
+        let output = self.user_command("deposit", user, arguments).await;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "gainsay deposit: {}", report(&output));
+        let hash = text.lines().find_map(|line| line.strip_prefix("L2 transaction "));
+        hash.and_then(|hash| hash.trim().parse().ok())
+            .unwrap_or_else(|| panic!("gainsay deposit named no L2 transaction: {text}"))
+    }
+
+    /// Runs `gainsay force-include` as an L1 user.
+    pub async fn force_include(&self, user: usize) -> Result<String, String> {
+        let output = self.user_command("force-include", user, &[]).await;
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err(report(&output)),
+        }
+    }
+
+    /// Runs a command of a user, whose key is in the environment.
+    async fn user_command(&self, command: &str, user: usize, arguments: &[&str]) -> Output {
+        let mut program = tokio::process::Command::new(places::gainsay_binary());
+        program
+            .arg(command)
+            .args(["--l1-rpc", self.l1.rpc.url(), "--rollup"])
+            .arg(self.folder().join("rollup.json"))
+            .args(arguments)
+            .env("GAINSAY_KEY", key(Role::User(user)).to_string())
+            .kill_on_drop(true);
+        program.output().await.unwrap()
+    }
+
+    /// Writes the `endpoints.json` that `scripts/devnet` writes, for client scripts.
+    pub fn write_endpoints(&self, follower: &Node) -> PathBuf {
+        let account = |user| {
+            let role = Role::User(user);
+            json!({ "address": signer(role).address(), "private_key": key(role) })
+        };
+        let endpoints = json!({
+            "l1_rpc": self.l1.rpc.url(),
+            "l2_rpc": self.sequencer.rpc.url(),
+            "follower_rpc": follower.rpc.url(),
+            "rollup_config": self.folder().join("rollup.json"),
+            "accounts": (0..USERS).map(account).collect::<Vec<_>>(),
+        });
+        let path = self.folder().join("endpoints.json");
+        fs::write(&path, serde_json::to_vec_pretty(&endpoints).unwrap()).unwrap();
+        path
+    }
+}
+
+fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
+    let mut command = Command::new(places::gainsay_binary());
+    command
+        .args(["deploy", "--l1-rpc", l1_rpc, "--artifacts"])
+        .arg(places::artifacts())
+        .arg("--genesis-manifest")
+        .arg(places::room("contracts/genesis"))
+        .arg("--out")
+        .arg(folder.join("rollup.json"))
+        .args(["--sequencer-address", &signer(Role::Poster).address().to_string()])
+        .args(["--force-delay-secs", &options.force_delay_secs.to_string()])
+        .args(["--challenge-period-secs", &options.challenge_period_secs.to_string()])
+        .args(["--min-interval-secs", &options.min_interval_secs.to_string()])
+        .args(["--blocks-height", "12"])
+        .env("GAINSAY_DEPLOYER_KEY", key(Role::Deployer).to_string());
+    let wei = U256::from(10_000) * U256::from(10).pow(U256::from(18));
+    for user in 0..USERS {
+        command.arg("--fund").arg(format!("{}={wei}", signer(Role::User(user)).address()));
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "gainsay deploy: {}", report(&output));
+}
+
+fn sequencer(folder: &Path, l1_rpc: &str, options: &DevnetOptions) -> Node {
+    let data = folder.join("sequencer");
+    let (port, mut arguments) = node_arguments("sequence", folder, &data, l1_rpc);
+    let block_time = options.block_time_ms.to_string();
+    let more = ["--da", options.da, "--block-time-ms", &block_time];
+    // Batches soon, so that tests wait for little.
+    let soon = ["--batch-age-ms", "500", "--batch-idle-age-ms", "4000"];
+    arguments.extend(more.iter().chain(&soon).map(|text| (*text).to_owned()));
+    let mut keys = vec![("GAINSAY_POSTER_KEY".to_owned(), key(Role::Poster).to_string())];
+    if options.proposes {
+        keys.push(("GAINSAY_PROPOSER_KEY".to_owned(), key(Role::Proposer).to_string()));
+    }
+    Node::new("sequencer", port, arguments, keys, folder.join("sequencer.log"))
+}
+
+/// What both kinds of nodes are told, and the port they listen on.
+fn node_arguments(kind: &str, folder: &Path, data: &Path, l1_rpc: &str) -> (u16, Vec<String>) {
+    let port = free_port();
+    let rollup = folder.join("rollup.json").display().to_string();
+    let arguments = [
+        (kind, ""),
+        ("--rollup", &rollup),
+        ("--data", &data.display().to_string()),
+        ("--l1-rpc", l1_rpc),
+        ("--listen", &format!("127.0.0.1:{port}")),
+        ("--l1-poll-ms", "200"),
+        ("--cache-mib", "32"),
+    ];
+    let words = arguments.iter().flat_map(|(name, value)| [*name, *value]);
+    (port, words.filter(|word| !word.is_empty()).map(str::to_owned).collect())
+}
+
+fn report(output: &Output) -> String {
+    format!(
+        "{}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

@@ -1,0 +1,97 @@
+//! L1: an anvil at the Osaka rules that makes a block every second.
+//!
+//! Beside its JSON-RPC it offers what tests do to an L1: pause, time travel, reorg.
+
+use std::{path::Path, process::Command};
+
+use alloy::{primitives::U256, providers::Provider};
+use gainsay_l1::{Inbox, L1Client, RollupConfig, TxSender, TxSenderConfig};
+use serde_json::json;
+
+use crate::{Process, Role, Rpc, number, places, process::free_port, signer, wait_until};
+
+/// A running anvil. Ends when dropped.
+#[derive(Debug)]
+pub struct L1 {
+    process: Process,
+    /// Its JSON-RPC.
+    pub rpc: Rpc,
+}
+
+impl L1 {
+    pub(crate) async fn start(folder: &Path, slots_in_epoch: u64) -> Self {
+        let port = free_port();
+        let mut command = Command::new(places::anvil_binary());
+        command
+            .args(["--hardfork", "osaka", "--enable-tx-gas-limit", "--silent"])
+            .args(["--block-time", "1", "--port", &port.to_string()])
+            .args(["--slots-in-an-epoch", &slots_in_epoch.to_string()]);
+        let process = Process::start("L1 (anvil)", &mut command, &folder.join("l1.log"));
+        let rpc = Rpc::new(&format!("http://127.0.0.1:{port}"));
+        wait_until("anvil to answer", || rpc.try_call("eth_blockNumber", json!([]))).await;
+        Self { process, rpc }
+    }
+
+    /// L1 answers nobody and makes no blocks, until [`Self::resume`].
+    pub fn pause(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// L1 goes on.
+    pub fn resume(&self) {
+        self.process.signal("CONT");
+    }
+
+    /// Replaces the last `depth` blocks by empty ones; their transactions are gone.
+    pub async fn reorg(&self, depth: u64) {
+        self.rpc.call("anvil_reorg", json!([depth, []])).await;
+    }
+
+    /// Replaces everything from block `first` on.
+    pub async fn reorg_from(&self, first: u64) {
+        let head = self.rpc.block_number().await;
+        assert!(head >= first, "cannot reorg from L1 block {first}: the head is {head}");
+        self.reorg(head - first + 1).await;
+    }
+
+    /// Lets time pass on L1.
+    pub async fn travel(&self, secs: u64) {
+        self.rpc.call("evm_increaseTime", json!([secs])).await;
+        self.rpc.call("evm_mine", json!([])).await;
+    }
+
+    /// Timestamp of the head, seconds.
+    pub async fn time(&self) -> u64 {
+        number(&self.rpc.block("latest").await["timestamp"])
+    }
+
+    /// Waits until L1 has made `blocks` more blocks.
+    pub async fn wait_blocks(&self, blocks: u64) {
+        let until = self.rpc.block_number().await + blocks;
+        wait_until("L1 to make blocks", || async {
+            let head = self.rpc.block_number().await;
+            if head >= until { Ok(()) } else { Err(format!("block {head}, expected {until}")) }
+        })
+        .await;
+    }
+
+    /// A client of L1 as the node has one.
+    pub fn client(&self) -> L1Client {
+        L1Client::connect(self.rpc.url(), None).unwrap()
+    }
+
+    /// A sender of L1 transactions.
+    pub async fn sender(&self, role: Role) -> TxSender {
+        TxSender::new(self.client(), signer(role), TxSenderConfig::default()).await.unwrap()
+    }
+
+    /// The chain's Inbox.
+    pub fn inbox(&self, rollup: &RollupConfig) -> Inbox {
+        Inbox::new(&self.client(), rollup.inbox)
+    }
+
+    /// The balance on L1.
+    pub async fn balance(&self, role: Role) -> U256 {
+        self.client().provider().get_balance(signer(role).address()).await.unwrap()
+    }
+}
