@@ -34,7 +34,8 @@ pub async fn run_script(name: &str, endpoints: &Path) -> String {
 /// When it fails.
 pub async fn run_cast(url: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(cast_binary());
-    command.args(arguments).args(["--rpc-url", url]).kill_on_drop(true);
+    // By environment: after `--create` cast takes no options any more.
+    command.args(arguments).env("ETH_RPC_URL", url).kill_on_drop(true);
     let what = format!("cast {}", arguments.join(" "));
     let output = output(command, &what).await;
     assert!(output.status.success(), "{what} failed ({}):\n{}", output.status, text(&output));
