@@ -6,6 +6,7 @@
 
 use std::{sync::mpsc, time::Duration};
 
+use alloy_primitives::B256;
 use anyhow::Context;
 use gainsay_derivation::blob_data;
 use gainsay_l1::{
@@ -25,6 +26,8 @@ use crate::{
 
 /// The store's note that holds the watcher's position.
 const POSITION_NOTE: &str = "l1_watcher";
+/// Checkpoints of the store that are kept.
+const CHECKPOINTS_KEPT: usize = 4;
 /// Pause when L1 is out of reach.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,8 @@ pub struct L1Watcher {
     pub poll_interval: Duration,
     /// Challenge period of the chain's assertions, seconds.
     pub challenge_period_secs: u64,
+    /// The assertion at which the last checkpoint was made.
+    pub checkpointed: Option<B256>,
 }
 
 impl L1Watcher {
@@ -111,6 +116,7 @@ impl L1Watcher {
             };
             self.settle()?;
             position.save(&self.store)?;
+            self.checkpoint_at_assertion().await?;
             self.refresh_status().await?;
         }
         Ok(any)
@@ -161,6 +167,27 @@ impl L1Watcher {
         let (done, wait) = mpsc::sync_channel(1);
         self.tell(EngineMessage::Settle(done))?;
         tokio::task::block_in_place(|| wait.recv()).context("the engine has ended")
+    }
+
+    /// Keeps a checkpoint of the store when an assertion that this node agrees with is new: what a
+    /// dispute about its children starts from.
+    async fn checkpoint_at_assertion(&mut self) -> anyhow::Result<()> {
+        let Some(pending) = self.assertions.latest_pending() else { return Ok(()) };
+        if self.checkpointed == Some(pending.id)
+            || self.describe(&pending, None)?.block_number.is_none()
+        {
+            return Ok(());
+        }
+        self.checkpointed = Some(pending.id);
+        let store = self.store.clone();
+        let path = tokio::task::spawn_blocking(move || {
+            let path = store.checkpoint()?;
+            store.prune_checkpoints(CHECKPOINTS_KEPT)?;
+            anyhow::Ok(path)
+        })
+        .await??;
+        tracing::debug!(assertion = %pending.id, path = %path.display(), "checkpoint");
+        Ok(())
     }
 
     async fn refresh_status(&self) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! `gainsay`: the sequencer, the follower and the commands of their operators and users.
 
+use std::io::IsTerminal;
+
 use clap::{Parser, Subcommand};
 use gainsay::{cli, node};
 use tracing_subscriber::EnvFilter;
@@ -32,7 +34,12 @@ enum Command {
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,jsonrpsee=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
     match Arguments::parse().command {
         Command::Sequence(args) => node::sequence(*args).await,
         Command::Follow(args) => node::follow(*args).await,

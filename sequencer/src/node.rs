@@ -14,8 +14,8 @@ use std::{
 use alloy_primitives::B256;
 use anyhow::Context;
 use gainsay_l1::{
-    AssertionChain, Inbox, InboxReader, KeySource, L1Client, PasswordSource, ReaderConfig,
-    ReaderState, RollupConfig, TxSender, TxSenderConfig,
+    AssertionChain, Inbox, InboxReader, KeySource, L1Client, PasswordSource, PendingNonce,
+    ReaderConfig, ReaderState, RollupConfig, TxSender, TxSenderConfig,
 };
 use gainsay_store::{Store, StoreOptions};
 use tokio::task::JoinSet;
@@ -189,6 +189,7 @@ impl Foundation {
             status: self.status.clone(),
             poll_interval: Duration::from_millis(args.l1_poll_ms),
             challenge_period_secs: self.chain.rollup.assertions.challenge_period_secs,
+            checkpointed: None,
         }
     }
 }
@@ -227,8 +228,7 @@ pub async fn sequence(args: SequenceArgs) -> anyhow::Result<()> {
         Engine::new(Deriver::new(base.chain.clone(), false), Some(building), mailbox);
 
     let mut tasks = Tasks::default();
-    let poster_sender =
-        TxSender::new(base.client.clone(), signer, TxSenderConfig::default()).await?;
+    let poster_sender = TxSender::new(base.client.clone(), signer, own_key()).await?;
     let inbox = Inbox::new(&base.client, base.chain.rollup.inbox);
     let poster = BatchPoster::new(
         base.chain.clone(),
@@ -318,8 +318,7 @@ async fn proposer(args: &SequenceArgs, base: &Foundation) -> anyhow::Result<Opti
         tracing::warn!("no proposer key: this node posts batches but makes no claims on L1");
         return Ok(None);
     }
-    let sender =
-        TxSender::new(base.client.clone(), source.load()?, TxSenderConfig::default()).await?;
+    let sender = TxSender::new(base.client.clone(), source.load()?, own_key()).await?;
     Ok(Some(Proposer::new(
         base.chain.clone(),
         base.client.clone(),
@@ -327,6 +326,11 @@ async fn proposer(args: &SequenceArgs, base: &Foundation) -> anyhow::Result<Opti
         sender,
         base.assertions.clone(),
     )))
+}
+
+/// How a key that only this node uses is sent with: a restart outbids its own stale transaction.
+fn own_key() -> TxSenderConfig {
+    TxSenderConfig { pending: PendingNonce::Replace, ..Default::default() }
 }
 
 /// A key from `<name>_KEY`, or from a keystore with its password in `<name>_PASSWORD`.

@@ -69,6 +69,16 @@ impl Proposer {
             let receipt = self.contract.confirm(&self.sender, assertion.id).await?;
             tracing::info!(id = %assertion.id, l1_block = receipt.block_number, "confirmed assertion");
         }
+        if self.contract.credit(self.sender.address()).await?
+            >= self.chain.rollup.assertions.stake_wei
+            && !self.chain.rollup.assertions.stake_wei.is_zero()
+        {
+            let receipt = self.contract.withdraw_credit(&self.sender).await?;
+            tracing::info!(
+                l1_block = receipt.block_number,
+                "withdrew stakes of confirmed assertions"
+            );
+        }
         let tip = chain.last().context("the genesis assertion is always there")?;
         self.propose(tip, now).await
     }

@@ -1,0 +1,7 @@
+//! What the transition promises, checked from outside: it agrees with plain revm, its rules for
+//! deposits and invalid transactions hold, and its result does not depend on where state is read.
+
+mod chain;
+mod deposits;
+mod plain_revm;
+mod random_blocks;
