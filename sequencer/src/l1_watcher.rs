@@ -159,7 +159,9 @@ impl L1Watcher {
     }
 
     fn tell(&self, message: EngineMessage) -> anyhow::Result<()> {
-        tokio::task::block_in_place(|| self.engine.send(message)).context("the engine has ended")
+        let told = tokio::task::block_in_place(|| self.engine.send(message).is_ok());
+        anyhow::ensure!(told, "the engine has ended");
+        Ok(())
     }
 
     /// Waits until the engine has taken in everything that it was told.

@@ -375,7 +375,6 @@ fn open_store(data: &Path, rollup: &RollupConfig, args: &NodeArgs) -> anyhow::Re
         history_blocks: args.history_blocks,
         cache_bytes: args.cache_mib << 20,
         genesis_hash: Some(genesis.hash),
-        ..Default::default()
     };
     let store = Store::open(data, &options)?;
     if store.is_empty() {

@@ -96,7 +96,8 @@ mod tests {
     fn agrees_with_the_padded_tree_and_proves_its_last_leaf() {
         for height in 0..7_u32 {
             for count in 1..=1_u64 << height {
-                let claims: Vec<B256> = (1..=count).map(|i| B256::from([i as u8; 32])).collect();
+                let claims: Vec<B256> =
+                    (1..=count).map(|i| B256::left_padding_from(&i.to_be_bytes())).collect();
                 let tree = ClaimTree::new(&claims, height).unwrap();
                 assert_eq!(tree.root, naive_root(&claims, height), "{count} claims of 2^{height}");
                 let last = (1 << height) - 1;
