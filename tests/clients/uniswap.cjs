@@ -3,7 +3,9 @@
 const ethers = require('ethers');
 const { assert, endpoints, check, bounded, main, artifact } = require('./checks.cjs');
 
-const provider = new ethers.JsonRpcProvider(endpoints.l2_rpc, undefined, { pollingInterval: 100 });
+// ethers keeps answers for 250 ms, which is longer than a block here: it would use a nonce twice.
+const options = { pollingInterval: 100, cacheTimeout: -1 };
+const provider = new ethers.JsonRpcProvider(endpoints.l2_rpc, undefined, options);
 const wallet = new ethers.Wallet(endpoints.accounts[2].private_key, provider);
 const core = (name) => artifact(`@uniswap/v2-core/build/${name}.json`);
 const periphery = (name) => artifact(`@uniswap/v2-periphery/build/${name}.json`);
