@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use alloy_consensus::Transaction;
+use alloy_eips::Decodable2718;
 use alloy_primitives::{B256, Bytes};
 use anyhow::Context;
 use gainsay_derivation::{
@@ -13,6 +15,7 @@ use gainsay_derivation::{
     to_blobs,
 };
 use gainsay_l1::{Action, BatchPosition, Inbox, L1Client, L1Error, L1Fees, TxSender};
+use op_alloy_consensus::OpTxEnvelope;
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, timeout},
@@ -63,6 +66,8 @@ pub struct PosterConfig {
 const RAW_BYTES_MAX: usize = 4 << 20;
 /// How often to look when no block comes.
 const IDLE_POLL: Duration = Duration::from_millis(500);
+/// The waiting blocks are read no more often than this.
+const LOOK_INTERVAL: Duration = Duration::from_millis(400);
 /// Pause after L1 refused or was out of reach.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
@@ -74,8 +79,10 @@ pub struct BatchPoster {
     inbox: Inbox,
     sender: TxSender,
     config: PosterConfig,
-    /// Since when blocks have been waiting: (any, with user transactions).
+    /// Since when blocks have been waiting.
     waiting_since: Option<Instant>,
+    /// When the waiting blocks were last read.
+    looked_at: Instant,
 }
 
 /// A batch ready to be posted.
@@ -100,14 +107,15 @@ struct Waiting {
 
 impl BatchPoster {
     /// A poster that signs with the sender's key, which the Inbox must know as its sequencer.
-    pub const fn new(
+    pub fn new(
         chain: Chain,
         client: L1Client,
         inbox: Inbox,
         sender: TxSender,
         config: PosterConfig,
     ) -> Self {
-        Self { chain, client, inbox, sender, config, waiting_since: None }
+        let looked_at = Instant::now();
+        Self { chain, client, inbox, sender, config, waiting_since: None, looked_at }
     }
 
     /// Runs for ever; ends only on errors that no retry can mend.
@@ -140,6 +148,10 @@ impl BatchPoster {
             return Ok(());
         }
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        if self.looked_at.elapsed() < LOOK_INTERVAL {
+            return Ok(());
+        }
+        self.looked_at = Instant::now();
         let chain = self.chain.clone();
         let full_bytes = self.config.full_bytes;
         let waiting = tokio::task::spawn_blocking(move || collect(&chain, full_bytes))
@@ -168,13 +180,20 @@ impl BatchPoster {
         cursor: gainsay_derivation::Cursor,
     ) -> anyhow::Result<Draft> {
         let chain_id = self.chain.rollup.chain.chain_id;
-        let bytes_max = match self.config.da {
-            DataAvailability::Calldata => MAX_CALLDATA_BYTES,
-            DataAvailability::Blob | DataAvailability::Auto => blob_capacity(MAX_BLOBS),
-        };
+        let calldata_only = self.config.da == DataAvailability::Calldata;
         let first_block = self.chain.store.heads().safe.number + 1;
         let (blocks, data) = tokio::task::spawn_blocking(move || {
-            encode_fitting(waiting.blocks, chain_id, bytes_max)
+            let mut blocks = waiting.blocks;
+            let by_blobs = || encode_prefix(&blocks, chain_id, blob_capacity(MAX_BLOBS));
+            let (count, data) = match calldata_only {
+                // A block from times of blobs may be too large for calldata: then blobs it is.
+                true => {
+                    encode_prefix(&blocks, chain_id, MAX_CALLDATA_BYTES).or_else(|_| by_blobs())
+                }
+                false => by_blobs(),
+            }?;
+            blocks.truncate(count);
+            anyhow::Ok((blocks, data))
         })
         .await
         .context("encode")??;
@@ -204,7 +223,7 @@ impl BatchPoster {
         let bytes = data.len();
         let by_blobs = match self.config.da {
             DataAvailability::Blob => true,
-            DataAvailability::Calldata => false,
+            DataAvailability::Calldata => bytes > MAX_CALLDATA_BYTES,
             DataAvailability::Auto => cheaper_by_blobs(&self.client.fees().await?, &data),
         };
         let receipt = if by_blobs {
@@ -255,14 +274,14 @@ fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Waiting> {
     let mut deposit_gas_left = chain.rollup.max_batch_deposit_gas;
     for number in heads.safe.number + 1..=heads.latest.number {
         let Some(header) = chain.store.header(number)? else { break };
-        let transactions = chain.store.transactions(number)?.context("a body is missing")?;
-        let deposit_gas: u64 = transactions
-            .iter()
-            .filter(|tx| tx.is_deposit())
-            .map(|tx| alloy_consensus::Transaction::gas_limit(&tx.envelope))
-            .sum();
-        let signed: Vec<Bytes> =
-            transactions.iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.raw.clone()).collect();
+        let transactions = chain.store.raw_transactions(number)?.context("a body is missing")?;
+        let (deposits, signed): (Vec<Bytes>, Vec<Bytes>) =
+            transactions.into_iter().map(|tx| tx.raw).partition(|raw| raw.first() == Some(&0x7e));
+        let mut deposit_gas = 0;
+        for raw in &deposits {
+            let deposit = OpTxEnvelope::decode_2718_exact(raw).context("a stored deposit")?;
+            deposit_gas += deposit.gas_limit();
+        }
         let raw_bytes: usize = signed.iter().map(|raw| raw.len()).sum();
         let first = waiting.blocks.is_empty();
         let fits = deposit_gas <= deposit_gas_left
@@ -273,7 +292,7 @@ fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Waiting> {
             break;
         }
         deposit_gas_left = deposit_gas_left.saturating_sub(deposit_gas);
-        let deposit_count = (transactions.len() - signed.len()) as u64;
+        let deposit_count = deposits.len() as u64;
         waiting.deposits += deposit_count;
         waiting.transactions += signed.len();
         waiting.raw_bytes += raw_bytes;
@@ -285,26 +304,4 @@ fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Waiting> {
     }
     waiting.full |= waiting.raw_bytes >= full_bytes;
     Ok(waiting)
-}
-
-/// Encodes the longest run of blocks, from the first, whose batch has at most `bytes_max` bytes.
-fn encode_fitting(
-    mut blocks: Vec<BatchBlock>,
-    chain_id: u64,
-    bytes_max: usize,
-) -> anyhow::Result<(Vec<BatchBlock>, Vec<u8>)> {
-    loop {
-        let data = encode_batch(&blocks, chain_id)?;
-        if data.len() <= bytes_max {
-            return Ok((blocks, data));
-        }
-        anyhow::ensure!(
-            blocks.len() > 1,
-            "one block alone makes a batch of {} bytes, at most {bytes_max} fit",
-            data.len()
-        );
-        // Shrink in proportion, with a margin, and by one at least.
-        let keep = blocks.len() * bytes_max / data.len() * 15 / 16;
-        blocks.truncate(keep.clamp(1, blocks.len() - 1));
-    }
 }

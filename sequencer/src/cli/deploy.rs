@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
-use gainsay_derivation::ChainConfig;
+use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
     AssertionParams, DeployParams, Genesis, InboxParams, L1BlockRef, L1Client, RollupConfig, deploy,
 };
@@ -223,14 +223,16 @@ fn inbox_params(args: &DeployArgs, sequencer: Address) -> anyhow::Result<InboxPa
     let limit = args.block_gas_limit;
     let max_batch_deposit_gas = args.max_batch_deposit_gas.unwrap_or(limit / 3 * 2);
     let max_deposit_gas_per_block =
-        args.max_deposit_gas_per_block.unwrap_or((limit / 3).min(max_batch_deposit_gas));
+        args.max_deposit_gas_per_block.unwrap_or((limit / 3).min(max_batch_deposit_gas / 2));
     if max_batch_deposit_gas > limit {
         bail!("--max-batch-deposit-gas {max_batch_deposit_gas} is above --block-gas-limit {limit}");
     }
-    if max_deposit_gas_per_block > max_batch_deposit_gas {
+    // As the Inbox demands: a batch has room for a block's deposits beside its own fee report.
+    let per_block_max = max_batch_deposit_gas.saturating_sub(FEE_REPORT_GAS);
+    if max_deposit_gas_per_block > per_block_max {
         bail!(
-            "--max-deposit-gas-per-block {max_deposit_gas_per_block} is above \
-             --max-batch-deposit-gas {max_batch_deposit_gas}"
+            "--max-deposit-gas-per-block is {max_deposit_gas_per_block}, expected at most \
+             {per_block_max}: --max-batch-deposit-gas {max_batch_deposit_gas} less {FEE_REPORT_GAS}"
         );
     }
     Ok(InboxParams {
