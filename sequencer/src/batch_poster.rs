@@ -11,7 +11,7 @@ use alloy_eips::Decodable2718;
 use alloy_primitives::{B256, Bytes};
 use anyhow::Context;
 use gainsay_derivation::{
-    BatchBlock, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, encode_batch,
+    BatchBlock, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, encode_prefix,
     to_blobs,
 };
 use gainsay_l1::{Action, BatchPosition, Inbox, L1Client, L1Error, L1Fees, TxSender};
