@@ -78,6 +78,19 @@ main(async () => {
     assert.equal((await provider.getTransactionReceipt(failed.hash)).status, 0);
   });
 
+  await check('an estimate suffices in the next second, too', async () => {
+    // storage[0] = timestamp: cheap when nothing changes, as in a second call within one second.
+    const { contractAddress: to } = await mined(await wallet.sendTransaction({ data: '0x60048060095f395ff3425f5500' }));
+    const first = await mined(await wallet.sendTransaction({ to, gasLimit: 100_000n }));
+    const gasLimit = await wallet.estimateGas({ to });
+    const time = async (tag) => (await provider.getBlock(tag)).timestamp;
+    const start = await time(first.blockNumber);
+    await until('the next second', async () => Math.floor(Date.now() / 1000) > start + 1);
+    const sent = await wallet.sendTransaction({ to, gasLimit });
+    const { status, gasUsed } = await until('the receipt', () => provider.getTransactionReceipt(sent.hash));
+    assert.equal(status, 1, `used ${gasUsed} gas, ${gasLimit} were estimated a moment before`);
+  });
+
   await check('fees', async () => {
     const fees = await provider.getFeeData();
     assert.ok(fees.gasPrice > 0n && fees.maxFeePerGas > fees.maxPriorityFeePerGas, JSON.stringify(fees));

@@ -6,7 +6,7 @@
 //! printed when the test fails. The promises themselves are in `tests/`, one file each.
 //!
 //! This crate serves tests only: what cannot be done panics, with what was found and expected.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod wait;
 pub use wait::{PATIENCE, wait_until};

@@ -56,11 +56,6 @@ impl Node {
         self.take().kill();
     }
 
-    /// Whether its process was started and not stopped.
-    pub const fn is_started(&self) -> bool {
-        self.process.is_some()
-    }
-
     /// How it ended, when it was started and ended by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.process.as_mut().and_then(Process::ended)

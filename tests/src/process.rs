@@ -5,7 +5,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -101,14 +101,14 @@ fn open_log(path: &Path) -> File {
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections.
 pub(crate) fn free_port() -> u16 {
-    const FIRST: u16 = 10_000;
-    const COUNT: u16 = 20_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     // Test executables that run at the same time start at different places.
-    let start = std::process::id() as u16;
+    let start = std::process::id().wrapping_mul(61);
     for _ in 0..COUNT {
-        let offset = start.wrapping_mul(61).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = FIRST + offset % COUNT;
+        let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = u16::try_from(FIRST + offset).expect("30,000 at most");
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }

@@ -77,11 +77,6 @@ impl Wallet {
         Self { signer, chain_id }
     }
 
-    /// A wallet with a key that nobody used before.
-    pub fn random(chain_id: u64) -> Self {
-        Self::new(PrivateKeySigner::random(), chain_id)
-    }
-
     /// Its address.
     pub const fn address(&self) -> Address {
         self.signer.address()
