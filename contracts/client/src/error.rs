@@ -74,6 +74,16 @@ pub enum L1Error {
         /// How long the sender waited.
         waited_secs: u64,
     },
+    /// Transactions with lower nonces are gone, as after an L1 reorg: make the call anew.
+    #[error(
+        "nonce {nonce} cannot be included: L1 expects {next}, the transactions between are gone"
+    )]
+    NonceGap {
+        /// Nonce of the transaction that was given up.
+        nonce: u64,
+        /// Nonce that L1 expects.
+        next: u64,
+    },
     /// The L1 node refused the transaction for a reason that is not a revert.
     #[error("L1 node refused transaction with nonce {nonce}: {reason}")]
     Refused {
@@ -225,6 +235,7 @@ impl L1Error {
             | Self::ChangedWhileReading { .. }
             | Self::BlobsUnavailable { .. }
             | Self::NotIncluded { .. }
+            | Self::NonceGap { .. }
             | Self::Refused { .. } => Action::Retry,
             Self::ReorgTooDeep { .. } | Self::IndexGap { .. } => Action::Reset,
             Self::Reverted { .. }

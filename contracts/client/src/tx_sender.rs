@@ -129,6 +129,10 @@ enum Observation {
     NonceTaken,
     Pending,
     Dropped,
+    /// Transactions with lower nonces are gone, as after a reorg: this one can never be included.
+    Gap {
+        next: u64,
+    },
 }
 
 /// How a node answered a broadcast.
@@ -167,7 +171,8 @@ impl TxSender {
     /// # Errors
     /// [`L1Error::Reverted`] with the decoded reason when the dry run or the mined transaction
     /// reverts; [`L1Error::Replaced`], [`L1Error::InsufficientFunds`], [`L1Error::GasAboveCap`];
-    /// [`L1Error::NotIncluded`] after the time limit; transport errors while the first broadcast
+    /// [`L1Error::NotIncluded`] after the time limit; [`L1Error::NonceGap`] when a reorg dropped
+    /// transactions before it; transport errors while the first broadcast
     /// has not been made. After `NotIncluded` the next call takes the same nonce and outbids it.
     pub async fn send(&self, call: L1Call) -> Result<TransactionReceipt, L1Error> {
         let call = prepare(call).await?;
@@ -266,6 +271,7 @@ impl TxSender {
     async fn follow(&self, flight: &mut InFlight) -> Result<TransactionReceipt, L1Error> {
         let started = Instant::now();
         let mut foreign_since: Option<Instant> = None;
+        let mut gap_since: Option<Instant> = None;
         loop {
             let observed = match self.client.latest().await {
                 Ok(head) => self.observe(flight).await.map(|seen| (head, seen)),
@@ -276,6 +282,7 @@ impl TxSender {
                 Ok((head, Observation::Included(receipt))) => {
                     included = true;
                     foreign_since = None;
+                    gap_since = None;
                     if self.is_confirmed(&receipt, &head).await.unwrap_or(false) {
                         return Ok(*receipt);
                     }
@@ -290,8 +297,15 @@ impl TxSender {
                         });
                     }
                 }
+                Ok((_, Observation::Gap { next })) => {
+                    let since = *gap_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.config.replaced_after {
+                        return Err(L1Error::NonceGap { nonce: flight.nonce, next });
+                    }
+                }
                 Ok((head, seen)) => {
                     foreign_since = None;
+                    gap_since = None;
                     self.keep_alive(flight, &head, &seen).await;
                 }
                 Err(error) => warn!(%error, "cannot look after L1 transaction, trying again"),
@@ -357,6 +371,10 @@ impl TxSender {
         }
         if self.transaction_count(BlockId::latest()).await? > flight.nonce {
             return Ok(Observation::NonceTaken);
+        }
+        let next = self.transaction_count(BlockId::pending()).await?;
+        if next < flight.nonce {
+            return Ok(Observation::Gap { next });
         }
         // The answer may hold blobs, and only its existence matters.
         let known: Option<IgnoredAny> = self
