@@ -80,7 +80,8 @@ pub struct RootPipeline {
 }
 
 impl RootPipeline {
-    /// Starts the thread. `on_sealed` runs on it after each commit.
+    /// Starts the thread. `on_sealed` runs on it after each commit, and has ended for every block
+    /// that a [`Self::flush`] waited for.
     pub fn start(
         store: Store,
         on_sealed: impl Fn(Arc<SealedBlock>) -> anyhow::Result<()> + Send + 'static,
@@ -90,9 +91,12 @@ impl RootPipeline {
         let thread = std::thread::Builder::new().name("root_pipeline".into()).spawn(move || {
             for Job { executed, cell } in queue {
                 let sealed = seal_next(&store, executed)?;
+                let hash = sealed.hash;
                 store.commit_block(&sealed, false)?;
-                cell.0.set_if_pending(CellState::Ready(sealed.hash));
+                // Before the cell is filled: whoever flushes may take the block back next, and
+                // nobody must hear of the block after that.
                 on_sealed(Arc::new(sealed))?;
+                cell.0.set_if_pending(CellState::Ready(hash));
             }
             Ok(())
         })?;
