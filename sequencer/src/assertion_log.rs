@@ -32,11 +32,13 @@ pub struct LoggedAssertion {
     pub confirmed_in: u64,
 }
 
-/// Assertions by id; those below the newest confirmed one are forgotten in time.
+/// Assertions by id; those below the newest confirmed one are forgotten when no reorg of L1 can take
+/// its confirmation back any more.
 #[derive(Clone, Debug, Default)]
 pub struct AssertionLog(Arc<RwLock<BTreeMap<B256, LoggedAssertion>>>);
 
-/// L1 blocks for which a confirmed assertion's ancestors are kept, in case of a reorg.
+/// L1 blocks for which a newly confirmed assertion's ancestors are kept, in case of a reorg. More
+/// than the L1 reader's window of blocks, so that it can follow no reorg that is deeper.
 const KEEP_L1_BLOCKS: u64 = 512;
 
 impl AssertionLog {
@@ -84,11 +86,11 @@ impl AssertionLog {
                     assertion.confirmed = true;
                     assertion.confirmed_in = l1_block;
                 }
-                let newest = log.values().filter(|it| it.confirmed).map(|it| it.cursor).max();
-                log.retain(|_, it| {
-                    l1_block.saturating_sub(it.l1_block) < KEEP_L1_BLOCKS
-                        || newest.is_none_or(|newest| it.cursor >= newest)
-                });
+                let settled_by = l1_block.saturating_sub(KEEP_L1_BLOCKS);
+                let settled =
+                    log.values().filter(|it| it.confirmed && it.confirmed_in <= settled_by);
+                let settled = settled.map(|it| it.cursor).max();
+                log.retain(|_, it| settled.is_none_or(|settled| it.cursor >= settled));
             }
             _ => {}
         }
