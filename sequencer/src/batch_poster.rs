@@ -11,10 +11,11 @@ use alloy_eips::Decodable2718;
 use alloy_primitives::{B256, Bytes};
 use anyhow::Context;
 use gainsay_derivation::{
-    BatchBlock, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, encode_prefix,
-    to_blobs,
+    BatchBlock, Cursor, EncodeError, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES,
+    blob_capacity, encode_prefix, to_blobs,
 };
 use gainsay_l1::{Action, BatchPosition, Inbox, L1Client, L1Error, L1Fees, TxSender};
+use gainsay_store::DepositRecord;
 use op_alloy_consensus::OpTxEnvelope;
 use tokio::{
     sync::broadcast::error::RecvError,
@@ -95,12 +96,16 @@ struct Draft {
 }
 
 /// Blocks that one batch could take, before they are encoded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Waiting {
+    /// Where the chain stands in the inbox before the first of the blocks.
+    cursor: Cursor,
+    first_block: u64,
     blocks: Vec<BatchBlock>,
+    /// Hash of the last of the blocks, which commits to all of them.
+    last_hash: B256,
     raw_bytes: usize,
     transactions: usize,
-    deposits: u64,
     /// More blocks wait than one batch may take.
     full: bool,
 }
@@ -157,6 +162,7 @@ impl BatchPoster {
         let waiting = tokio::task::spawn_blocking(move || collect(&chain, full_bytes))
             .await
             .context("collect")??;
+        let Some(waiting) = waiting else { return Ok(()) };
         let patience = match waiting.transactions {
             0 => self.config.max_idle_age,
             _ => self.config.max_age,
@@ -164,58 +170,23 @@ impl BatchPoster {
         if !waiting.full && since.elapsed() < patience {
             return Ok(());
         }
-        let cursor = l1_index::safe_cursor(&self.chain.store)?;
-        if self.inbox.batch_count().await? != cursor.batch {
-            // L1 holds a batch that this node has not derived yet; it may be our own.
+        if self.inbox.batch_count().await? != waiting.cursor.batch {
+            // L1 holds a batch that was not derived when the blocks were read; it may be our own.
             return Ok(());
         }
-        let draft = self.draft(waiting, cursor).await?;
-        self.post(draft).await
+        match self.draft(waiting).await? {
+            Some(draft) => self.post(draft).await,
+            None => Ok(()),
+        }
     }
 
-    /// Encodes as many of the waiting blocks as fit.
-    async fn draft(
-        &self,
-        waiting: Waiting,
-        cursor: gainsay_derivation::Cursor,
-    ) -> anyhow::Result<Draft> {
-        let chain_id = self.chain.rollup.chain.chain_id;
+    /// Encodes as many of the waiting blocks as fit; nothing if they were taken back meanwhile.
+    async fn draft(&self, waiting: Waiting) -> anyhow::Result<Option<Draft>> {
+        let l1_time = self.client.latest().await?.timestamp;
         let calldata_only = self.config.da == DataAvailability::Calldata;
-        let first_block = self.chain.store.heads().safe.number + 1;
-        let (blocks, data) = tokio::task::spawn_blocking(move || {
-            let mut blocks = waiting.blocks;
-            let by_blobs = || encode_prefix(&blocks, chain_id, blob_capacity(MAX_BLOBS));
-            let (count, data) = match calldata_only {
-                // A block from times of blobs may be too large for calldata: then blobs it is.
-                true => {
-                    encode_prefix(&blocks, chain_id, MAX_CALLDATA_BYTES).or_else(|_| by_blobs())
-                }
-                false => by_blobs(),
-            }?;
-            blocks.truncate(count);
-            anyhow::Ok((blocks, data))
-        })
-        .await
-        .context("encode")??;
-        let deposits_read =
-            cursor.deposits_read + blocks.iter().map(|block| block.deposit_count).sum::<u64>();
-        let position = BatchPosition {
-            index: cursor.batch,
-            deposits_read,
-            deposit_acc: self.deposit_acc(deposits_read)?,
-        };
-        Ok(Draft {
-            position,
-            last_block: first_block + blocks.len() as u64 - 1,
-            transactions: blocks.iter().map(|block| block.transactions.len()).sum(),
-            data,
-        })
-    }
-
-    fn deposit_acc(&self, count: u64) -> anyhow::Result<B256> {
-        let Some(index) = count.checked_sub(1) else { return Ok(B256::ZERO) };
-        let record = self.chain.store.deposit(index)?;
-        Ok(record.with_context(|| format!("deposit {index} is missing"))?.acc)
+        let chain = self.chain.clone();
+        let draft = move || draft_batch(&chain, waiting, l1_time, calldata_only);
+        tokio::task::spawn_blocking(draft).await.context("encode")?
     }
 
     async fn post(&mut self, draft: Draft) -> anyhow::Result<()> {
@@ -267,14 +238,135 @@ fn cheaper_by_blobs(fees: &L1Fees, data: &[u8]) -> bool {
         || fees.blob_cost(data.len().div_ceil(blob_capacity(1)).max(1)) < fees.calldata_cost(data)
 }
 
-/// Collects blocks above the safe head, up to what one batch may hold.
-fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Waiting> {
+/// Makes a batch of blocks that wait, at an L1 clock of `l1_time` seconds.
+fn draft_batch(
+    chain: &Chain,
+    waiting: Waiting,
+    l1_time: u64,
+    calldata_only: bool,
+) -> anyhow::Result<Option<Draft>> {
+    let store = &chain.store;
+    let Waiting { cursor, first_block, blocks, last_hash, .. } = waiting;
+    let last_collected = first_block + blocks.len() as u64 - 1;
+    let encode = |blocks: &[BatchBlock]| encode(blocks, chain.rollup.chain.chain_id, calldata_only);
+    let (mut blocks, mut data) = encode_prefix_of(blocks, &encode)?;
+    let mut deposits_read = cursor.deposits_read + deposit_count(&blocks);
+    let due = deposits_due(chain, cursor.deposits_read, deposits_read, l1_time)?;
+    if due > deposits_read {
+        tracing::warn!(deposits_read, due, "overdue deposits: the batch gets a block for them");
+        (blocks, data) = append_deposits(blocks, due - cursor.deposits_read, l1_time, &encode)?;
+        deposits_read = due;
+    }
+    let acc = match deposits_read.checked_sub(1) {
+        None => Some(B256::ZERO),
+        Some(last) => store.deposit(last)?.map(|record| record.acc),
+    };
+    // A reorg of L1 takes deposits back, then the blocks that read them, then brings new ones: the
+    // accumulator belongs to the blocks if they still stand after it was read.
+    let stands = store.heads().safe.number + 1 == first_block
+        && store.block_hash(last_collected)? == Some(last_hash);
+    let Some(deposit_acc) = acc.filter(|_| stands) else { return Ok(None) };
+    Ok(Some(Draft {
+        position: BatchPosition { index: cursor.batch, deposits_read, deposit_acc },
+        last_block: first_block + blocks.len() as u64 - 1,
+        transactions: blocks.iter().map(|block| block.transactions.len()).sum(),
+        data,
+    }))
+}
+
+/// The longest run of blocks, from the first, that one batch can hold, by its length and data.
+fn encode(
+    blocks: &[BatchBlock],
+    chain_id: u64,
+    calldata_only: bool,
+) -> Result<(usize, Vec<u8>), EncodeError> {
+    let by_blobs = || encode_prefix(blocks, chain_id, blob_capacity(MAX_BLOBS));
+    match calldata_only {
+        // A block from times of blobs may be too large for calldata: then blobs it is.
+        true => encode_prefix(blocks, chain_id, MAX_CALLDATA_BYTES).or_else(|_| by_blobs()),
+        false => by_blobs(),
+    }
+}
+
+fn encode_prefix_of(
+    mut blocks: Vec<BatchBlock>,
+    encode: impl Fn(&[BatchBlock]) -> Result<(usize, Vec<u8>), EncodeError>,
+) -> anyhow::Result<(Vec<BatchBlock>, Vec<u8>)> {
+    let (count, data) = encode(&blocks)?;
+    blocks.truncate(count);
+    Ok((blocks, data))
+}
+
+/// Adds a block of deposits alone, so that the batch reads `deposits` of them. Blocks at the end
+/// give way when there is no room for it.
+fn append_deposits(
+    mut blocks: Vec<BatchBlock>,
+    deposits: u64,
+    l1_time: u64,
+    encode: impl Fn(&[BatchBlock]) -> Result<(usize, Vec<u8>), EncodeError>,
+) -> anyhow::Result<(Vec<BatchBlock>, Vec<u8>)> {
+    blocks.truncate(MAX_BATCH_BLOCKS - 1);
+    loop {
+        let mut longer = blocks.clone();
+        longer.push(BatchBlock {
+            timestamp: blocks.last().map_or(l1_time, |block| block.timestamp),
+            deposit_count: deposits.saturating_sub(deposit_count(&blocks)),
+            transactions: Vec::new(),
+        });
+        let (count, data) = encode(&longer)?;
+        if count == longer.len() {
+            return Ok((longer, data));
+        }
+        blocks.truncate(count - 1);
+    }
+}
+
+fn deposit_count(blocks: &[BatchBlock]) -> u64 {
+    blocks.iter().map(|block| block.deposit_count).sum()
+}
+
+/// How many deposits a batch must have read in the end that starts after `from` of them and whose
+/// blocks read up to `read`.
+///
+/// The Inbox refuses a batch that leaves out an overdue deposit for which it has gas. After L1 was
+/// away for long, that deposit may be in a block too late for the batch, or in none: a sequencer
+/// that did not take it early would be stuck until somebody forces it.
+fn deposits_due(chain: &Chain, from: u64, mut read: u64, l1_time: u64) -> anyhow::Result<u64> {
+    let gas_of = |record: &DepositRecord| record.deposit.to_transaction().gas_limit;
+    let store = &chain.store;
+    let mut gas: u64 = store.deposits(from, read)?.iter().map(gas_of).sum();
+    while let Some(record) = store.deposit(read)? {
+        gas = gas.saturating_add(gas_of(&record));
+        let due_time = record.deposit.l1_time.saturating_add(chain.rollup.force_delay_secs);
+        if l1_time <= due_time || gas > chain.rollup.max_batch_deposit_gas {
+            break;
+        }
+        read += 1;
+    }
+    Ok(read)
+}
+
+/// Collects blocks above the safe head, up to what one batch may hold. The engine may change the
+/// chain meanwhile: only blocks that follow one another are taken.
+fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Option<Waiting>> {
     let heads = chain.store.heads();
-    let mut waiting = Waiting::default();
+    let Some(safe) = chain.store.cursor(heads.safe.number)? else { return Ok(None) };
+    let mut waiting = Waiting {
+        cursor: safe.cursor,
+        first_block: heads.safe.number + 1,
+        blocks: Vec::new(),
+        last_hash: heads.safe.hash,
+        raw_bytes: 0,
+        transactions: 0,
+        full: false,
+    };
     let mut deposit_gas_left = chain.rollup.max_batch_deposit_gas;
     for number in heads.safe.number + 1..=heads.latest.number {
         let Some(header) = chain.store.header(number)? else { break };
-        let transactions = chain.store.raw_transactions(number)?.context("a body is missing")?;
+        let Some(transactions) = chain.store.raw_transactions(number)? else { break };
+        if header.header.parent_hash != waiting.last_hash {
+            break;
+        }
         let (deposits, signed): (Vec<Bytes>, Vec<Bytes>) =
             transactions.into_iter().map(|tx| tx.raw).partition(|raw| raw.first() == Some(&0x7e));
         let mut deposit_gas = 0;
@@ -293,9 +385,9 @@ fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Waiting> {
         }
         deposit_gas_left = deposit_gas_left.saturating_sub(deposit_gas);
         let deposit_count = deposits.len() as u64;
-        waiting.deposits += deposit_count;
         waiting.transactions += signed.len();
         waiting.raw_bytes += raw_bytes;
+        waiting.last_hash = header.hash;
         waiting.blocks.push(BatchBlock {
             timestamp: header.header.timestamp,
             deposit_count,
@@ -303,5 +395,5 @@ fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Waiting> {
         });
     }
     waiting.full |= waiting.raw_bytes >= full_bytes;
-    Ok(waiting)
+    Ok((!waiting.blocks.is_empty()).then_some(waiting))
 }
