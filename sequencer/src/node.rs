@@ -57,7 +57,7 @@ pub struct NodeArgs {
     #[arg(long, default_value_t = 500)]
     pub l1_poll_ms: u64,
     /// Blocks whose state stays readable, and to which the node can rewind.
-    #[arg(long, default_value_t = 8192)]
+    #[arg(long, default_value_t = 8192, value_parser = clap::value_parser!(u64).range(64..))]
     pub history_blocks: u64,
     /// Mebibytes of memory for caches.
     #[arg(long, default_value_t = 512)]
@@ -260,7 +260,8 @@ pub async fn follow(args: FollowArgs) -> anyhow::Result<()> {
     let mut tasks = Tasks::default();
     let sink = match args.sequencer_rpc {
         Some(url) => {
-            let sync = UnsafeSync::new(base.chain.clone(), &url, engine.clone())?;
+            let ahead_max = args.node.history_blocks / 2;
+            let sync = UnsafeSync::new(base.chain.clone(), &url, engine.clone(), ahead_max)?;
             tasks.spawn("unsafe_sync", sync.run());
             TxSink::Forward { url }
         }

@@ -34,21 +34,23 @@ pub struct UnsafeSync {
     chain: Chain,
     client: HttpClient,
     engine: mpsc::SyncSender<EngineMessage>,
+    unsafe_blocks_max: u64,
 }
 
 impl UnsafeSync {
-    /// Follows the sequencer at `url`.
+    /// Follows the sequencer at `url`, at most `unsafe_blocks_max` blocks ahead of L1.
     pub fn new(
         chain: Chain,
         url: &str,
         engine: mpsc::SyncSender<EngineMessage>,
+        unsafe_blocks_max: u64,
     ) -> anyhow::Result<Self> {
         let client = HttpClientBuilder::default()
             .request_timeout(REQUEST_TIMEOUT)
             .max_response_size(64 << 20)
             .build(url)
             .with_context(|| format!("sequencer URL {url}"))?;
-        Ok(Self { chain, client, engine })
+        Ok(Self { chain, client, engine, unsafe_blocks_max })
     }
 
     /// Runs for ever. A sequencer that is away or wrong is no error: L1 is enough.
@@ -67,14 +69,19 @@ impl UnsafeSync {
 
     /// Takes the next block; whether there was one.
     async fn step(&self) -> anyhow::Result<bool> {
-        let head = self.chain.store.head();
+        let heads = self.chain.store.heads();
+        let head = heads.latest;
+        if head.number - heads.safe.number >= self.unsafe_blocks_max {
+            // More could not be taken back any more when L1 says otherwise.
+            return Ok(false);
+        }
         let number = format!("{:#x}", head.number + 1);
         let raw: Option<Bytes> =
             self.client.request("debug_getRawBlock", rpc_params![number]).await?;
         let Some(raw) = raw else { return Ok(false) };
         let block = Block::<OpTxEnvelope>::decode(&mut raw.as_ref()).context("block")?;
         if block.header.parent_hash != head.hash {
-            if head.number > self.chain.store.heads().safe.number {
+            if head.number > heads.safe.number {
                 tracing::info!(head = head.number, "the sequencer took blocks back");
                 self.tell(EngineMessage::DropUnsafe)?;
             }
@@ -111,9 +118,14 @@ fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> anyhow::Result<SealedBl
         Box::new(move || parent_hash),
     );
     let mut signed = Vec::new();
+    let mut deposit_gas_left = chain.rollup.max_batch_deposit_gas;
     for envelope in block.body.transactions {
         match envelope {
             OpTxEnvelope::Deposit(deposit) => {
+                // Nothing else bounds what a deposit may run: the Inbox did not see these yet.
+                deposit_gas_left = deposit_gas_left
+                    .checked_sub(deposit.gas_limit)
+                    .context("the deposits have more gas than a batch may read")?;
                 executor.execute_deposit_tx(RecoveredTx::from_deposit(deposit.into_inner()))?;
             }
             other => signed.push(Bytes::from(other.encoded_2718())),
