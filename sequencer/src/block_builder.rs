@@ -210,10 +210,13 @@ impl BlockBuilder {
         Ok(executor.finish()?)
     }
 
-    /// Seconds since the epoch; L1's clock when that is ahead (as when tests travel in time).
+    /// Seconds since the epoch; L1's clock when that is ahead (as when tests travel in time). Never
+    /// so far ahead of L1 that derivation would give the block another timestamp.
     fn now(&self) -> u64 {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        wall.max(self.l1_head.1)
+        let (_, l1_time) = self.l1_head;
+        let drift = self.chain.rollup.chain.sequencer_drift_secs;
+        wall.clamp(l1_time, l1_time.saturating_add(drift))
     }
 
     /// Deposits to put in the next block: deep enough in L1, and no more than one block may take.

@@ -37,6 +37,12 @@ pub enum EngineMessage {
         /// The last L1 block that still stands.
         to: L1BlockRef,
     },
+    /// L1's head is reached for the first time since the start: a sequencer builds from here on.
+    /// Blocks that it built before could stand where batches on L1 already say otherwise.
+    CaughtUp {
+        /// The newest L1 block read.
+        l1_block: L1BlockRef,
+    },
     /// Answer when everything before this is done.
     Settle(mpsc::SyncSender<()>),
     /// A block that the sequencer showed.
@@ -62,6 +68,7 @@ pub struct Engine {
     deriver: Deriver,
     building: Option<Building>,
     messages: mpsc::Receiver<EngineMessage>,
+    caught_up: bool,
 }
 
 impl Engine {
@@ -71,7 +78,7 @@ impl Engine {
         building: Option<Building>,
         messages: mpsc::Receiver<EngineMessage>,
     ) -> Self {
-        Self { deriver, building, messages }
+        Self { deriver, building, messages, caught_up: false }
     }
 
     /// Runs until the mailbox closes (which is how a node stops) or something fails.
@@ -79,8 +86,8 @@ impl Engine {
         let mut next_build = Instant::now();
         loop {
             let wait = match &self.building {
-                Some(_) => next_build.saturating_duration_since(Instant::now()),
-                None => Duration::from_secs(3600),
+                Some(_) if self.caught_up => next_build.saturating_duration_since(Instant::now()),
+                _ => Duration::from_secs(3600),
             };
             match self.messages.recv_timeout(wait) {
                 Ok(message) => self.handle(message)?,
@@ -88,6 +95,7 @@ impl Engine {
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
             if let Some(building) = &mut self.building
+                && self.caught_up
                 && Instant::now() >= next_build
             {
                 next_build = (next_build + building.block_time).max(Instant::now());
@@ -122,6 +130,13 @@ impl Engine {
                     building.builder.set_l1_head(to.number, to.timestamp);
                 }
                 self.after(derived)
+            }
+            EngineMessage::CaughtUp { l1_block } => {
+                self.caught_up = true;
+                if let Some(building) = &mut self.building {
+                    building.builder.set_l1_head(l1_block.number, l1_block.timestamp);
+                }
+                Ok(())
             }
             EngineMessage::Settle(done) => {
                 // Nobody waits any more when the node stops.

@@ -27,6 +27,19 @@ pub fn block_at_cursor(store: &Store, cursor: &Cursor) -> anyhow::Result<Option<
     Ok(record.filter(|record| record.cursor == *cursor).map(|_| number))
 }
 
+/// The L1 block of the newest deposit or batch on record, 0 when there is none.
+pub fn newest_l1_block(store: &Store) -> Result<u64, StoreError> {
+    let deposit = match store.deposit_count().checked_sub(1) {
+        Some(last) => store.deposit(last)?.map(|record| record.deposit.l1_block),
+        None => None,
+    };
+    let batch = match store.batch_count().checked_sub(1) {
+        Some(last) => store.batch(last)?.map(|record| record.header.l1_block),
+        None => None,
+    };
+    Ok(deposit.max(batch).unwrap_or_default())
+}
+
 /// Forgets what L1 blocks above `l1_block` recorded, and moves the safe head back accordingly.
 pub fn truncate_above(store: &Store, l1_block: u64) -> anyhow::Result<()> {
     let deposits = first_above(store.deposit_count(), |index| {

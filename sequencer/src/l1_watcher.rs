@@ -2,7 +2,8 @@
 //!
 //! In: the reorg-safe event reader and the data of batches. Out: messages to the engine, the
 //! assertion log, the status. Where it stands is kept in the store after the engine has taken each
-//! step; a crash in between repeats a step, which changes nothing.
+//! step; a crash in between repeats a step. What the store has of that step goes first, because L1
+//! may have changed before the start.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -11,7 +12,7 @@ use anyhow::Context;
 use gainsay_derivation::blob_data;
 use gainsay_l1::{
     Action, AssertionChain, BatchData, InboxReader, L1Advance, L1Client, L1Error, L1Update,
-    PostedBatch, ReaderState,
+    PostedBatch, ReaderConfig, ReaderState,
 };
 use gainsay_store::Store;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,10 @@ pub struct L1Watcher {
     pub client: L1Client,
     /// Reads events.
     pub reader: InboxReader,
+    /// The reader's settings.
+    pub reader_config: ReaderConfig,
+    /// Whether L1's head was reached since the start.
+    pub caught_up: bool,
     /// Where messages go.
     pub engine: mpsc::SyncSender<EngineMessage>,
     /// Where the position is kept.
@@ -80,13 +85,16 @@ pub struct L1Watcher {
 impl L1Watcher {
     /// Runs for ever; ends only on errors that no retry can mend.
     pub async fn run(mut self) -> anyhow::Result<()> {
+        let tip = self.reader.tip().block;
+        if l1_index::newest_l1_block(&self.store)? > tip.number {
+            self.tell(EngineMessage::Reorged { to: tip })?;
+        }
         loop {
             match self.step().await {
                 Ok(true) => {}
                 Ok(false) => tokio::time::sleep(self.poll_interval).await,
                 Err(error) => {
-                    let action = error.downcast_ref::<L1Error>().map(L1Error::action);
-                    if !matches!(action, Some(Action::Retry)) {
+                    if !error.downcast_ref::<L1Error>().is_some_and(may_pass) {
                         return Err(error.context("following L1"));
                     }
                     tracing::warn!(error = %format!("{error:#}"), "L1 is out of reach, trying again");
@@ -98,11 +106,22 @@ impl L1Watcher {
 
     /// One look at L1; whether there was anything new.
     async fn step(&mut self) -> anyhow::Result<bool> {
+        let before = self.reader.state().clone();
         let updates = self.reader.poll().await?;
         let any = !updates.is_empty();
+        if !any && !self.caught_up {
+            self.caught_up = true;
+            self.tell(EngineMessage::CaughtUp { l1_block: before.tip().block })?;
+            self.refresh_status().await?;
+        }
         for update in updates {
             match update {
-                L1Update::Advanced(advance) => self.advance(advance).await?,
+                L1Update::Advanced(advance) => {
+                    if !self.advance(advance).await? {
+                        self.go_back(before)?;
+                        return Ok(false);
+                    }
+                }
                 L1Update::Reorged { to } => {
                     self.assertions.rewind(to.number);
                     self.tell(EngineMessage::Reorged { to })?;
@@ -122,36 +141,53 @@ impl L1Watcher {
         Ok(any)
     }
 
-    async fn advance(&mut self, advance: L1Advance) -> anyhow::Result<()> {
-        let mut batches = Vec::with_capacity(advance.batches.len());
-        for posted in advance.batches {
-            batches.push(self.fetch(posted).await?);
+    /// Tells the engine of one stretch of L1, a batch at a time, which bounds what the mailbox holds.
+    /// False when L1 took the stretch back meanwhile.
+    async fn advance(&mut self, advance: L1Advance) -> anyhow::Result<bool> {
+        let L1Advance { l1_block, mut deposits, batches, assertions } = advance;
+        for posted in batches {
+            let Some(batch) = self.fetch(posted).await? else { return Ok(false) };
+            let deposits = std::mem::take(&mut deposits);
+            self.tell(EngineMessage::Advanced { l1_block, deposits, batches: vec![batch] })?;
         }
-        for event in &advance.assertions {
+        self.tell(EngineMessage::Advanced { l1_block, deposits, batches: Vec::new() })?;
+        for event in &assertions {
             self.assertions.apply(event);
         }
-        self.tell(EngineMessage::Advanced {
-            l1_block: advance.l1_block,
-            deposits: advance.deposits,
-            batches,
-        })
+        Ok(true)
     }
 
-    /// Fetches a batch's data; insists for ever, since the chain cannot go on without it.
-    async fn fetch(&self, posted: PostedBatch) -> anyhow::Result<FetchedBatch> {
+    /// Reads on from an earlier state; the engine forgets what it was told since.
+    fn go_back(&mut self, state: ReaderState) -> anyhow::Result<()> {
+        let to = state.tip().block;
+        self.reader = InboxReader::new(self.client.clone(), self.reader_config.clone(), state)?;
+        self.assertions.rewind(to.number);
+        self.tell(EngineMessage::Reorged { to })
+    }
+
+    /// Fetches a batch's data; insists for ever, since the chain cannot go on without it, unless
+    /// L1 took the batch back: then nobody serves its data any more.
+    async fn fetch(&self, posted: PostedBatch) -> anyhow::Result<Option<FetchedBatch>> {
         loop {
             match self.client.fetch_batch_data(&posted).await {
                 Ok(BatchData::Calldata(data)) => {
-                    return Ok(FetchedBatch { posted, data: data.to_vec() });
+                    return Ok(Some(FetchedBatch { posted, data: data.to_vec() }));
                 }
                 Ok(BatchData::Blobs(blobs)) => {
                     let blobs: Vec<&[u8]> = blobs.iter().map(|blob| blob.as_slice()).collect();
-                    return Ok(FetchedBatch { posted, data: blob_data(&blobs) });
+                    return Ok(Some(FetchedBatch { posted, data: blob_data(&blobs) }));
                 }
-                Ok(BatchData::Forced) => return Ok(FetchedBatch { posted, data: Vec::new() }),
+                Ok(BatchData::Forced) => {
+                    return Ok(Some(FetchedBatch { posted, data: Vec::new() }));
+                }
                 Err(error) if error.action() == Action::Retry => {
                     tracing::warn!(batch = posted.header.index, %error, "no batch data yet");
                     tokio::time::sleep(RETRY_PAUSE).await;
+                    let origin = &posted.origin;
+                    let canonical = self.client.block_by_number(origin.block_number).await;
+                    if matches!(canonical, Ok(Some(block)) if block.hash != origin.block_hash) {
+                        return Ok(None);
+                    }
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -255,4 +291,10 @@ impl L1Watcher {
             seconds_left,
         })
     }
+}
+
+/// Whether asking again can help. A gap too: a node that lags behind its own head serves incomplete
+/// logs, and the reader stays where it was.
+const fn may_pass(error: &L1Error) -> bool {
+    matches!(error, L1Error::IndexGap { .. }) || matches!(error.action(), Action::Retry)
 }

@@ -182,6 +182,11 @@ impl Foundation {
         L1Watcher {
             client: self.client.clone(),
             reader,
+            reader_config: ReaderConfig::new(
+                self.chain.rollup.inbox,
+                self.chain.rollup.assertion_chain,
+            ),
+            caught_up: false,
             engine,
             store: self.chain.store.clone(),
             assertions: self.assertions.clone(),
