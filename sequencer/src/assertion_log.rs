@@ -18,6 +18,8 @@ pub struct LoggedAssertion {
     pub id: B256,
     /// The id of the assertion that it extends.
     pub parent: B256,
+    /// The root of the tree over its claims.
+    pub root: B256,
     /// The output root of its end claim.
     pub output_root: B256,
     /// The cursor of its end claim.
@@ -68,6 +70,7 @@ impl AssertionLog {
                     LoggedAssertion {
                         id: it.id,
                         parent: it.parent,
+                        root: it.root,
                         output_root: it.outputRoot,
                         cursor: Cursor {
                             batch: it.cursor.batch,

@@ -356,6 +356,7 @@ async fn genesis_assertion(contract: &AssertionChain) -> anyhow::Result<LoggedAs
     Ok(LoggedAssertion {
         id,
         parent: genesis.parent,
+        root: genesis.root,
         output_root: genesis.output_root,
         cursor: genesis.cursor,
         batch_limit: genesis.batch_limit,

@@ -4,10 +4,12 @@
 //! only what this node derived itself, with the batch accumulator that it derived it from, so that
 //! an L1 reorg makes the call revert instead of costing a stake.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use alloy_primitives::B256;
-use anyhow::Context;
 use gainsay_derivation::{ClaimTree, Cursor};
 use gainsay_l1::{Action, AssertionChain, L1Client, L1Error, Proposal, TxSender};
 
@@ -19,6 +21,10 @@ use crate::{
 
 /// How often to look for something to do.
 const POLL: Duration = Duration::from_secs(2);
+/// Time in which the L1 watcher should have seen an assertion that L1 holds.
+const LOGGED_WITHIN: Duration = Duration::from_secs(60);
+/// Time for which log and store may disagree: a reorg of L1 reaches one after the other.
+const CONTRADICTED_MAX: Duration = Duration::from_secs(60);
 
 /// The proposer.
 #[derive(Debug)]
@@ -28,6 +34,10 @@ pub struct Proposer {
     contract: AssertionChain,
     sender: TxSender,
     log: AssertionLog,
+    /// Pending assertions whose claims were compared with the chain's, each one.
+    verified: BTreeSet<B256>,
+    /// Since when the confirmed assertion is not what this node derived.
+    contradicted_since: Option<Instant>,
 }
 
 impl Proposer {
@@ -39,11 +49,12 @@ impl Proposer {
         sender: TxSender,
         log: AssertionLog,
     ) -> Self {
-        Self { chain, client, contract, sender, log }
+        let verified = BTreeSet::new();
+        Self { chain, client, contract, sender, log, verified, contradicted_since: None }
     }
 
     /// Runs for ever; ends only on errors that no retry can mend.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(mut self) -> anyhow::Result<()> {
         loop {
             tokio::time::sleep(POLL).await;
             if let Err(error) = self.advance().await {
@@ -57,13 +68,18 @@ impl Proposer {
     }
 
     /// Confirms what is due, then proposes the next assertion when there is enough to say.
-    async fn advance(&self) -> anyhow::Result<()> {
-        let chain = self.honest_chain()?;
+    async fn advance(&mut self) -> anyhow::Result<()> {
+        let chain = tokio::task::block_in_place(|| self.honest_chain())?;
+        let Some(tip) = chain.last() else { return Ok(()) };
         let now = self.client.latest().await?.timestamp;
         let period = self.chain.rollup.assertions.challenge_period_secs;
         for assertion in chain.iter().filter(|it| !it.confirmed) {
             let on_l1 = self.contract.assertion(assertion.id).await?;
-            if on_l1.rivaled_at != 0 || on_l1.created_at + period > now {
+            if on_l1.confirmed {
+                continue;
+            }
+            let due = on_l1.created_at.saturating_add(period);
+            if on_l1.created_at == 0 || on_l1.rivaled_at != 0 || due > now {
                 break;
             }
             let receipt = self.contract.confirm(&self.sender, assertion.id).await?;
@@ -79,72 +95,81 @@ impl Proposer {
                 "withdrew stakes of confirmed assertions"
             );
         }
-        let tip = chain.last().context("the genesis assertion is always there")?;
         self.propose(tip, now).await
     }
 
-    /// The assertions that this node agrees with, from the newest confirmed one on.
+    /// The assertions that this node agrees with, from the newest confirmed one on. None while it
+    /// has not derived the confirmed one's blocks.
     ///
     /// A confirmed assertion that this node contradicts would mean that safety is lost: fatal.
-    fn honest_chain(&self) -> anyhow::Result<Vec<LoggedAssertion>> {
+    fn honest_chain(&mut self) -> anyhow::Result<Vec<LoggedAssertion>> {
         let mut tip = self.log.latest_confirmed();
+        let Some(claimed) = self.output_root_at(&tip.cursor)? else { return Ok(Vec::new()) };
+        if claimed != tip.output_root {
+            let since = *self.contradicted_since.get_or_insert_with(Instant::now);
+            anyhow::ensure!(
+                since.elapsed() < CONTRADICTED_MAX,
+                "assertion {} is confirmed with output root {}, this node derived {claimed}",
+                tip.id,
+                tip.output_root
+            );
+            return Ok(Vec::new());
+        }
+        self.contradicted_since = None;
         let mut chain = vec![tip];
         loop {
             let mut next = None;
             for child in self.log.children(tip.id) {
-                if self.agrees(&child)? {
+                if self.agrees(&tip, &child)? {
                     next = Some(child);
                 }
             }
-            match next {
-                Some(child) => {
-                    chain.push(child);
-                    tip = child;
-                }
-                None => return Ok(chain),
-            }
+            let Some(child) = next else { break };
+            chain.push(child);
+            tip = child;
         }
+        let ids: BTreeSet<B256> = chain.iter().map(|it| it.id).collect();
+        self.verified.retain(|id| ids.contains(id));
+        Ok(chain)
     }
 
-    /// Whether this node derived the same end claim.
-    fn agrees(&self, assertion: &LoggedAssertion) -> anyhow::Result<bool> {
-        let block = l1_index::block_at_cursor(&self.chain.store, &assertion.cursor)?;
-        let Some(number) = block else { return Ok(false) };
-        let record = self.chain.store.cursor(number)?;
-        Ok(record.is_some_and(|record| record.output_root == assertion.output_root))
+    fn output_root_at(&self, cursor: &Cursor) -> anyhow::Result<Option<B256>> {
+        let store = &self.chain.store;
+        let Some(number) = l1_index::block_at_cursor(store, cursor)? else { return Ok(None) };
+        Ok(store.cursor(number)?.map(|record| record.output_root))
+    }
+
+    /// Whether `child` is the one right child of `parent`: the same end and the same claims on the
+    /// way. An end that is right too early, or with another tree, is a rival's.
+    fn agrees(
+        &mut self,
+        parent: &LoggedAssertion,
+        child: &LoggedAssertion,
+    ) -> anyhow::Result<bool> {
+        if self.output_root_at(&child.cursor)? != Some(child.output_root) {
+            return Ok(false);
+        }
+        if self.verified.contains(&child.id) {
+            return Ok(true);
+        }
+        let expected = next_claims(&self.chain, parent)?;
+        let agrees =
+            expected.is_some_and(|it| (it.cursor, it.tree.root) == (child.cursor, child.root));
+        if agrees {
+            self.verified.insert(child.id);
+        }
+        Ok(agrees)
     }
 
     async fn propose(&self, parent: &LoggedAssertion, now: u64) -> anyhow::Result<()> {
-        let store = &self.chain.store;
-        let limit = parent.batch_limit;
-        let safe = l1_index::safe_cursor(store)?;
-        if safe.batch < limit {
-            return Ok(());
-        }
-        let on_l1 = self.contract.assertion(parent.id).await?;
         let params = &self.chain.rollup.assertions;
-        if now < on_l1.created_at + params.min_interval_secs {
+        let on_l1 = self.contract.assertion(parent.id).await?;
+        if now < on_l1.created_at.saturating_add(params.min_interval_secs) {
             return Ok(());
         }
-        let height = u32::from(params.blocks_height);
-        let first = match l1_index::block_at_cursor(store, &parent.cursor)? {
-            Some(number) => number + 1,
-            None => anyhow::bail!("no block stands at the parent's cursor {:?}", parent.cursor),
-        };
-        let mut claims: Vec<B256> = Vec::new();
-        let mut end: Option<(u64, Cursor, B256)> = None;
-        for number in first..=store.heads().safe.number {
-            let record = store.cursor(number)?.with_context(|| format!("no cursor of {number}"))?;
-            claims.push(record.claim());
-            end = Some((number, record.cursor, record.output_root));
-            if record.cursor.batch >= limit || claims.len() as u64 >= 1 << height {
-                break;
-            }
-        }
-        let Some((last_block, cursor, output_root)) = end else { return Ok(()) };
-        let tree = ClaimTree::new(&claims, height)?;
-        let batch_acc =
-            store.batch(limit - 1)?.with_context(|| format!("batch {} is missing", limit - 1))?.acc;
+        let claims = tokio::task::block_in_place(|| next_claims(&self.chain, parent))?;
+        let Some(claims) = claims else { return Ok(()) };
+        let NextClaims { last_block, cursor, output_root, tree, batch_acc } = claims;
         let proposal = Proposal {
             parent: parent.id,
             output_root,
@@ -163,6 +188,57 @@ impl Proposer {
             l1_block = receipt.block_number,
             "proposed assertion"
         );
+        self.wait_until_logged(parent.id, tree.root).await;
         Ok(())
     }
+
+    /// Waits until this node has seen its proposal, so that it does not pay for it again.
+    async fn wait_until_logged(&self, parent: B256, root: B256) {
+        let started = Instant::now();
+        while !self.log.children(parent).iter().any(|child| child.root == root)
+            && started.elapsed() < LOGGED_WITHIN
+        {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// What the one right child of an assertion says.
+struct NextClaims {
+    last_block: u64,
+    cursor: Cursor,
+    output_root: B256,
+    tree: ClaimTree,
+    /// The accumulator at the parent's batch limit.
+    batch_acc: B256,
+}
+
+/// The claims that follow `parent`, up to its batch limit or as many as a tree holds. None while
+/// they are not all derived, or when a reorg of L1 just took them back.
+fn next_claims(chain: &Chain, parent: &LoggedAssertion) -> anyhow::Result<Option<NextClaims>> {
+    let store = &chain.store;
+    let limit = parent.batch_limit;
+    if l1_index::safe_cursor(store)?.batch < limit {
+        return Ok(None);
+    }
+    let Some(parent_block) = l1_index::block_at_cursor(store, &parent.cursor)? else {
+        return Ok(None);
+    };
+    let Some(last_batch) = store.batch(limit.saturating_sub(1))? else { return Ok(None) };
+    let height = u32::from(chain.rollup.assertions.blocks_height);
+    let mut claims: Vec<B256> = Vec::new();
+    for number in parent_block + 1..=store.heads().safe.number {
+        let Some(record) = store.cursor(number)? else { return Ok(None) };
+        claims.push(record.claim());
+        if record.cursor.batch >= limit || claims.len() as u64 >= 1 << height {
+            return Ok(Some(NextClaims {
+                last_block: number,
+                cursor: record.cursor,
+                output_root: record.output_root,
+                tree: ClaimTree::new(&claims, height)?,
+                batch_acc: last_batch.acc,
+            }));
+        }
+    }
+    Ok(None)
 }
