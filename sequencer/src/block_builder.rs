@@ -1,4 +1,4 @@
-//! Builds blocks: deposits that are due, then the pool's best transactions.
+//! Builds blocks: deposits that are due, transactions of blocks that had to go, then the pool's best.
 //!
 //! In: the head (which may still be in the root pipeline), the pool, the deposits that L1 holds.
 //! Out: executed blocks, handed to the [`RootPipeline`]. It never looks at L1 itself.
@@ -9,12 +9,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use alloy_consensus::Header;
+use alloy_consensus::{Header, Transaction};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::Deposit;
 use gainsay_store::{StateView, Store, StoreError};
 use gainsay_transition::{
-    BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, StateDiff, StateReader, trie::Account,
+    BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, RecoveredTx, StateDiff, StateReader,
+    trie::Account,
 };
 
 use crate::{
@@ -53,6 +54,8 @@ pub struct BlockBuilder {
     parent: Header,
     parent_hash: HashCell,
     layers: VecDeque<Arc<StateDiff>>,
+    /// Transactions of blocks that were taken back, in their order.
+    displaced: VecDeque<RecoveredTx>,
     deposits_read: u64,
     l1_head: (u64, u64),
     last_built: Instant,
@@ -71,6 +74,7 @@ impl BlockBuilder {
             parent: Header::default(),
             parent_hash: HashCell::default(),
             layers: VecDeque::new(),
+            displaced: VecDeque::new(),
             deposits_read: 0,
             l1_head: (0, 0),
             last_built: Instant::now(),
@@ -95,6 +99,25 @@ impl BlockBuilder {
         Ok(())
     }
 
+    /// Takes in the transactions of blocks that were taken back. They were promised once: they go
+    /// into the next blocks before any other, and no bound of the pool can lose them.
+    pub fn restore(&mut self, displaced: Vec<RecoveredTx>) {
+        // What is left of an earlier time stood later in the chain.
+        for tx in displaced.into_iter().rev() {
+            self.displaced.push_front(tx);
+        }
+    }
+
+    /// Builds until every displaced transaction is in a block again, before the node stops.
+    pub fn build_displaced(&mut self) -> anyhow::Result<()> {
+        let mut left = usize::MAX;
+        while (1..left).contains(&self.displaced.len()) {
+            left = self.displaced.len();
+            self.build()?;
+        }
+        self.flush()
+    }
+
     /// Waits until every block that was built is in the store.
     pub fn flush(&mut self) -> anyhow::Result<()> {
         self.pipeline.flush()
@@ -115,7 +138,8 @@ impl BlockBuilder {
         }
         let deposits = self.due_deposits()?;
         let idle = self.last_built.elapsed() < self.config.idle_block_time;
-        if deposits.is_empty() && self.pool.executable_is_empty() && idle {
+        let is_workless = self.displaced.is_empty() && self.pool.executable_is_empty();
+        if deposits.is_empty() && is_workless && idle {
             return Ok(());
         }
         let executed = self.execute(&deposits, started + self.config.block_time)?;
@@ -172,8 +196,51 @@ impl BlockBuilder {
         for deposit in deposits {
             executor.execute_deposit(deposit)?;
         }
-        let mut best = self.pool.best(executor.context().base_fee);
         let mut bytes_left = self.config.block_bytes_max;
+        self.execute_displaced(&mut executor, &mut bytes_left, deadline)?;
+        if self.displaced.is_empty() {
+            self.execute_best(&mut executor, bytes_left, deadline)?;
+        }
+        Ok(executor.finish()?)
+    }
+
+    /// As many of the displaced transactions as the block takes. Those that cannot stand in it, as
+    /// when the base fee rose, wait in the pool from now on.
+    fn execute_displaced(
+        &mut self,
+        executor: &mut BlockExecutor<Layered>,
+        bytes_left: &mut usize,
+        deadline: Instant,
+    ) -> anyhow::Result<()> {
+        let mut is_first = true;
+        while let Some(tx) = self.displaced.pop_front() {
+            let (hash, bytes) = (tx.hash, tx.raw.len());
+            let is_late = !is_first && (bytes > *bytes_left || Instant::now() >= deadline);
+            let is_full = tx.envelope.gas_limit() > executor.gas_left();
+            if is_late || is_full && !executor.transactions().is_empty() {
+                self.displaced.push_front(tx);
+                break;
+            }
+            is_first = false;
+            match executor.execute(tx.clone()) {
+                Ok(_) => *bytes_left = bytes_left.saturating_sub(bytes),
+                Err(ExecuteError::Invalid(error)) => {
+                    let kept = self.pool.add(tx).is_ok();
+                    tracing::debug!(%hash, %error, kept, "displaced transaction is not valid now");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn execute_best(
+        &self,
+        executor: &mut BlockExecutor<Layered>,
+        mut bytes_left: usize,
+        deadline: Instant,
+    ) -> anyhow::Result<()> {
+        let mut best = self.pool.best(executor.context().base_fee);
         while let Some(tx) = best.next() {
             let (sender, hash, bytes) = (tx.sender, tx.hash, tx.raw.len());
             if bytes > bytes_left {
@@ -207,7 +274,7 @@ impl BlockBuilder {
                 break;
             }
         }
-        Ok(executor.finish()?)
+        Ok(())
     }
 
     /// Seconds since the epoch; L1's clock when that is ahead (as when tests travel in time). Never

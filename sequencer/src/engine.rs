@@ -56,7 +56,7 @@ pub enum EngineMessage {
 pub struct Building {
     /// Builds the blocks.
     pub builder: BlockBuilder,
-    /// Takes transactions back when blocks go.
+    /// Reads accounts anew when blocks go.
     pub pool: Arc<Pool>,
     /// Time between blocks.
     pub block_time: Duration,
@@ -103,7 +103,7 @@ impl Engine {
             }
         }
         match &mut self.building {
-            Some(building) => building.builder.flush(),
+            Some(building) => building.builder.build_displaced(),
             None => Ok(()),
         }
     }
@@ -157,12 +157,7 @@ impl Engine {
             return Ok(());
         };
         building.builder.reset()?;
-        building.pool.reset()?;
-        for tx in derived.displaced {
-            if let Err(error) = building.pool.add(tx) {
-                tracing::debug!(%error, "displaced transaction is not valid any more");
-            }
-        }
-        Ok(())
+        building.builder.restore(derived.displaced);
+        Ok(building.pool.reset()?)
     }
 }
