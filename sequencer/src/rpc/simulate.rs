@@ -4,15 +4,17 @@
 //! makes of the call at a gas limit, as often as asked. It is the EVM of the chain, with the checks
 //! switched off that only a signed transaction can pass: nonce, sender without code, fees.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip7702};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Address, Signature, TxKind, U256};
+use alloy_primitives::{Address, B256, Signature, TxKind, U256};
 use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest, state::StateOverride};
 use gainsay_derivation::ChainConfig;
 use gainsay_store::{StateView, StoredHeader};
 use gainsay_transition::{
     BlockContext, BlockState, HISTORY_SERVE_WINDOW, HISTORY_STORAGE, L1FeeParams, OpEvmOf,
-    ReadError, build_evm, trie::Account,
+    ReadError, build_evm, next_base_fee, trie::Account,
 };
 use op_revm::{OpHaltReason, OpTransaction, OpTransactionError};
 use revm::{
@@ -34,15 +36,56 @@ pub(super) type SimulationError =
 /// What the EVM says of a call that it ran.
 pub(super) type CallResult = ExecutionResult<OpHaltReason>;
 
+/// The block in which a call runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The block whose state it reads, as `eth_call` has it.
+    Block,
+    /// The block that comes next: what is estimated now will run in another second, and contracts
+    /// that look at the clock (Uniswap's price sums) then need more gas.
+    NextBlock,
+}
+
 /// What a call runs on.
 #[derive(Debug)]
 pub(super) struct SimulationInput<'a> {
     pub(super) config: &'a ChainConfig,
     pub(super) header: &'a StoredHeader,
+    pub(super) place: Place,
     pub(super) view: StateView,
     pub(super) request: TransactionRequest,
     pub(super) state_overrides: Option<StateOverride>,
     pub(super) block_overrides: Option<BlockOverrides>,
+}
+
+impl Place {
+    /// The environment of the block, and the hash of its parent.
+    fn context(self, config: &ChainConfig, header: &StoredHeader) -> (BlockContext, B256) {
+        let StoredHeader { header, hash, .. } = header;
+        let base_fee = header.base_fee_per_gas.unwrap_or_default();
+        match self {
+            Self::Block => {
+                let context = BlockContext {
+                    number: header.number,
+                    timestamp: header.timestamp,
+                    gas_limit: header.gas_limit,
+                    base_fee,
+                };
+                (context, header.parent_hash)
+            }
+            Self::NextBlock => {
+                let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+                let now = wall.map_or(0, |time| time.as_secs());
+                let context = BlockContext {
+                    number: header.number.saturating_add(1),
+                    timestamp: now.max(header.timestamp.saturating_add(1)),
+                    gas_limit: config.block_gas_limit,
+                    base_fee: next_base_fee(config, header.gas_used, header.gas_limit, base_fee),
+                };
+                (context, *hash)
+            }
+        }
+    }
 }
 
 /// A call, ready to be run.
@@ -63,22 +106,16 @@ impl Simulation {
         let mut tx = to_tx_env(request, config.chain_id)?;
         let overrides = input.block_overrides.unwrap_or_default();
         let state = OverriddenState::new(view, input.state_overrides.unwrap_or_default())?;
-        let number = header.header.number;
+        let (context, parent_hash) = input.place.context(config, header);
+        let number = context.number;
         let hashes = overrides.block_hash.clone().unwrap_or_default();
-        let parent_hash =
-            hashes.get(&number.wrapping_sub(1)).copied().unwrap_or(header.header.parent_hash);
+        let parent_hash = hashes.get(&number.wrapping_sub(1)).copied().unwrap_or(parent_hash);
         let mut state = BlockState::new(state, number, Box::new(move || parent_hash));
         for (number, hash) in hashes {
             // Where the EVM finds the hashes of blocks before the parent.
             let slot = U256::from(number % HISTORY_SERVE_WINDOW);
             state.set_storage(HISTORY_STORAGE, slot, hash.into())?;
         }
-        let context = BlockContext {
-            number,
-            timestamp: header.header.timestamp,
-            gas_limit: header.header.gas_limit,
-            base_fee: header.header.base_fee_per_gas.unwrap_or_default(),
-        };
         let caller = state.account(tx.base.caller)?.unwrap_or_default();
         tx.base.nonce = caller.nonce;
         let mut evm = build_evm(config, &context, state);
