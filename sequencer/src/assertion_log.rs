@@ -126,3 +126,93 @@ impl AssertionLog {
         self.0.read().values().filter(|it| it.parent == parent).copied().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gainsay_l1::{L1Origin, bindings::IAssertionChain};
+
+    fn id(n: u64) -> B256 {
+        B256::with_last_byte(u8::try_from(n).unwrap())
+    }
+
+    fn event(block_number: u64, event: IAssertionChainEvents) -> AssertionEvent {
+        let origin = L1Origin {
+            block_number,
+            block_hash: B256::ZERO,
+            transaction: B256::ZERO,
+            log_index: 0,
+        };
+        AssertionEvent { event, origin }
+    }
+
+    /// Assertion n reads n batches and extends n - 1.
+    fn proposed(l1_block: u64, n: u64) -> AssertionEvent {
+        let it = IAssertionChain::AssertionProposed {
+            id: id(n),
+            parent: id(n - 1),
+            proposer: Default::default(),
+            root: id(n),
+            outputRoot: id(n),
+            cursor: IAssertionChain::Cursor { batch: n, block: 0, depositsRead: 0 },
+            batchLimit: n + 1,
+            batchLimitAcc: B256::ZERO,
+        };
+        event(l1_block, IAssertionChainEvents::AssertionProposed(it))
+    }
+
+    fn confirmed(l1_block: u64, n: u64) -> AssertionEvent {
+        let it = IAssertionChain::AssertionConfirmed {
+            id: id(n),
+            outputRoot: id(n),
+            cursor: IAssertionChain::Cursor { batch: n, block: 0, depositsRead: 0 },
+        };
+        event(l1_block, IAssertionChainEvents::AssertionConfirmed(it))
+    }
+
+    fn log() -> AssertionLog {
+        AssertionLog::new(LoggedAssertion {
+            id: id(0),
+            parent: B256::repeat_byte(9),
+            root: B256::ZERO,
+            output_root: id(0),
+            cursor: Cursor::default(),
+            batch_limit: 1,
+            l1_block: 0,
+            confirmed: true,
+            confirmed_in: 0,
+        })
+    }
+
+    #[test]
+    fn a_reorg_brings_back_the_confirmed_parent_however_old() {
+        let log = log();
+        log.apply(&proposed(5, 1));
+        log.apply(&proposed(50_000, 2));
+        log.apply(&confirmed(60_000, 1));
+        log.apply(&confirmed(60_001, 2));
+        assert_eq!(log.latest_confirmed().id, id(2));
+        assert_eq!(log.latest_pending(), None);
+        // As a restarted node goes on.
+        let log = AssertionLog::restore(log.snapshot());
+        log.rewind(60_000);
+        assert_eq!(log.latest_confirmed().id, id(1));
+        assert_eq!(log.latest_pending().unwrap().id, id(2));
+        log.rewind(59_999);
+        assert_eq!(log.latest_confirmed().id, id(0));
+        log.rewind(49_999);
+        assert_eq!(log.children(id(1)), []);
+        assert_eq!(log.children(id(0)).len(), 1);
+    }
+
+    #[test]
+    fn what_no_reorg_can_bring_back_is_forgotten() {
+        let log = log();
+        for n in 1..=50 {
+            log.apply(&proposed(n * 1_000, n));
+            log.apply(&confirmed(n * 1_000 + 400, n));
+        }
+        let kept: Vec<B256> = log.snapshot().iter().map(|it| it.id).collect();
+        assert_eq!(kept, [id(49), id(50)]);
+    }
+}

@@ -397,3 +397,93 @@ fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Option<Waiting>> 
     waiting.full |= waiting.raw_bytes >= full_bytes;
     Ok((!waiting.blocks.is_empty()).then_some(waiting))
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{
+        pool::test_chain::CHAIN_ID,
+        test_l1::{TestL1, TestNode, batch_block, l1_time},
+    };
+    use alloy_primitives::Address;
+    use gainsay_derivation::decode_blocks;
+
+    /// What would be posted now: deposits read, and the data.
+    pub(crate) fn post(chain: &Chain, l1_time: u64, calldata_only: bool) -> (u64, Vec<u8>) {
+        let waiting = collect(chain, 0).unwrap().unwrap();
+        let draft = draft_batch(chain, waiting, l1_time, calldata_only).unwrap().unwrap();
+        (draft.position.deposits_read, draft.data)
+    }
+
+    #[test]
+    fn overdue_deposits_go_with_the_batch_though_no_block_has_them() {
+        let mut l1 = TestL1::default();
+        let node = TestNode::new();
+        let mut builder = node.builder();
+        builder.set_l1_head(10, l1_time(10));
+        for _ in 0..3 {
+            builder.build().unwrap();
+        }
+        builder.flush().unwrap();
+        // Deposits of 100,000 gas; a batch may read 1,000,000.
+        for block in 11..=14 {
+            for _ in 0..4 {
+                l1.deposit(block, Address::ZERO, 1);
+            }
+        }
+        node.deriver.on_deposits(&l1.deposits).unwrap();
+        let due = l1_time(12) + node.chain.rollup.force_delay_secs;
+        assert_eq!(post(&node.chain, l1_time(14), true).0, 0);
+        assert_eq!(post(&node.chain, due, true).0, 4);
+        assert_eq!(post(&node.chain, due + 1, true).0, 8);
+        // All are overdue, ten fit.
+        let (read, data) = post(&node.chain, due + 300, true);
+        assert_eq!(read, 10);
+        let blocks = decode_blocks(&data, CHAIN_ID).unwrap();
+        assert_eq!(blocks.len(), 4);
+        assert_eq!((blocks[3].deposit_count, blocks[3].transactions.len()), (10, 0));
+        // The blocks themselves stay as they were promised.
+        let batch = l1.batch(100, read, &data);
+        let hashes: Vec<_> = (1..=3).map(|number| node.hash(number)).collect();
+        let derived = node.deriver.on_batch(&batch).unwrap();
+        assert!(derived.displaced.is_empty());
+        assert_eq!((1..=3).map(|number| node.hash(number)).collect::<Vec<_>>(), hashes);
+        assert_eq!(node.safe(), (4, Cursor { batch: 1, block: 0, deposits_read: 10 }));
+    }
+
+    #[test]
+    fn a_full_batch_makes_room_for_overdue_deposits() {
+        let blocks = vec![batch_block(5, 1, &[]); MAX_BATCH_BLOCKS];
+        let fit = |blocks: &[BatchBlock]| encode(blocks, CHAIN_ID, true);
+        let (blocks, _) = append_deposits(blocks, 5_000, 9, fit).unwrap();
+        assert_eq!((blocks.len(), deposit_count(&blocks)), (MAX_BATCH_BLOCKS, 5_000));
+        // Room for two blocks alone: the first of the real ones, and the deposits.
+        let fit = |blocks: &[BatchBlock]| Ok((blocks.len().min(2), Vec::new()));
+        let (blocks, _) = append_deposits(vec![batch_block(5, 3, &[]); 7], 30, 9, fit).unwrap();
+        assert_eq!(blocks, [batch_block(5, 3, &[]), batch_block(5, 27, &[])]);
+        let fit = |_: &[BatchBlock]| Ok((1, Vec::new()));
+        let (blocks, _) = append_deposits(vec![batch_block(5, 3, &[]); 7], 30, 9, fit).unwrap();
+        assert_eq!(blocks, [batch_block(9, 30, &[])]);
+    }
+
+    #[test]
+    fn blocks_that_were_taken_back_are_not_posted() {
+        let node = TestNode::new();
+        let mut builder = node.builder();
+        builder.set_l1_head(10, l1_time(10));
+        for _ in 0..3 {
+            builder.build().unwrap();
+        }
+        builder.flush().unwrap();
+        let waiting = collect(&node.chain, 0).unwrap().unwrap();
+        assert_eq!((waiting.first_block, waiting.blocks.len()), (1, 3));
+        node.chain.store.rewind(2).unwrap();
+        assert!(draft_batch(&node.chain, waiting, l1_time(11), true).unwrap().is_none());
+        // Derived in between: the same blocks must not go into a second batch.
+        let waiting = collect(&node.chain, 0).unwrap().unwrap();
+        let (read, data) = post(&node.chain, l1_time(11), true);
+        node.deriver.on_batch(&TestL1::default().batch(11, read, &data)).unwrap();
+        assert!(draft_batch(&node.chain, waiting, l1_time(11), true).unwrap().is_none());
+        assert!(collect(&node.chain, 0).unwrap().is_none());
+    }
+}

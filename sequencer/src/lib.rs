@@ -23,3 +23,8 @@ pub mod root_pipeline;
 pub mod rpc;
 pub mod status;
 pub mod unsafe_sync;
+
+#[cfg(test)]
+mod deriver_tests;
+#[cfg(test)]
+mod test_l1;

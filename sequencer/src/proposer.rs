@@ -242,3 +242,56 @@ fn next_claims(chain: &Chain, parent: &LoggedAssertion) -> anyhow::Result<Option
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_l1::{TestL1, TestNode, batch_block, l1_time};
+
+    fn assertion(cursor: Cursor, batch_limit: u64) -> LoggedAssertion {
+        LoggedAssertion {
+            id: B256::ZERO,
+            parent: B256::ZERO,
+            root: B256::ZERO,
+            output_root: B256::ZERO,
+            cursor,
+            batch_limit,
+            l1_block: 0,
+            confirmed: true,
+            confirmed_in: 0,
+        }
+    }
+
+    /// Batches of three blocks, of two, and of one; a tree holds four claims.
+    #[test]
+    fn claims_end_at_the_batch_limit_or_when_the_tree_is_full() {
+        let mut l1 = TestL1::default();
+        let node = TestNode::new();
+        for (index, blocks) in [3, 2, 1].into_iter().enumerate() {
+            let blocks = vec![batch_block(l1_time(1), 0, &[]); blocks];
+            node.deriver.on_batch(&l1.batch_of(2 + index as u64, 0, &blocks)).unwrap();
+        }
+        let store = &node.chain.store;
+        let claim = |number: u64| store.cursor(number).unwrap().unwrap().claim();
+        let next = |cursor, limit| next_claims(&node.chain, &assertion(cursor, limit)).unwrap();
+        let at = |batch, block| Cursor { batch, block, deposits_read: 0 };
+
+        let one = next(at(0, 0), 1).unwrap();
+        assert_eq!((one.last_block, one.cursor), (3, at(1, 0)));
+        let tree = ClaimTree::new(&[claim(1), claim(2), claim(3)], 2).unwrap();
+        assert_eq!(one.tree.root, tree.root);
+        assert_eq!(one.batch_acc, l1.batches[0].posted.acc);
+        // Three batches have six blocks: four fit, and the next one starts within a batch.
+        let full = next(at(0, 0), 3).unwrap();
+        assert_eq!((full.last_block, full.cursor), (4, at(1, 1)));
+        assert_eq!(full.batch_acc, l1.batches[2].posted.acc);
+        let rest = next(full.cursor, 3).unwrap();
+        assert_eq!((rest.last_block, rest.cursor), (6, at(3, 0)));
+        assert_eq!(rest.output_root, store.header(6).unwrap().unwrap().output_root);
+        assert_eq!(rest.tree.root, ClaimTree::new(&[claim(5), claim(6)], 2).unwrap().root);
+        // Not derived yet, or no place in this chain.
+        assert!(next(at(3, 0), 4).is_none());
+        assert!(next(at(1, 7), 3).is_none());
+        assert!(next(Cursor { deposits_read: 1, ..at(1, 0) }, 3).is_none());
+    }
+}

@@ -151,3 +151,44 @@ fn seal_next(store: &Store, executed: ExecutedBlock) -> anyhow::Result<SealedBlo
     anyhow::ensure!(number == head + 1, "executed block {number} does not follow the head {head}");
     Ok(seal(executed, parent.hash, &parent.header, &store.state())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::test_chain::TestChain;
+    use std::{
+        sync::atomic::{AtomicU64, Ordering},
+        time::Duration,
+    };
+
+    #[test]
+    fn a_flush_waits_until_everybody_has_heard_of_the_block() {
+        let chain = TestChain::new(1, &[]);
+        let heard = Arc::new(AtomicU64::new(0));
+        let listener = heard.clone();
+        let mut pipeline = RootPipeline::start(chain.store.clone(), move |block| {
+            std::thread::sleep(Duration::from_millis(50));
+            listener.store(block.header.number, Ordering::SeqCst);
+            Ok(())
+        })
+        .unwrap();
+        let (executed, _) = chain.execute([], 2_000);
+        let cell = pipeline.push(executed).unwrap();
+        pipeline.flush().unwrap();
+        assert_eq!(heard.load(Ordering::SeqCst), 1);
+        assert_eq!(cell.wait(), chain.store.head().hash);
+    }
+
+    #[test]
+    fn a_failure_reaches_whoever_waits_or_pushes() {
+        let chain = TestChain::new(1, &[]);
+        let mut pipeline =
+            RootPipeline::start(chain.store.clone(), |_| anyhow::bail!("no listener")).unwrap();
+        let (executed, _) = chain.execute([], 2_000);
+        let cell = pipeline.push(executed.clone()).unwrap();
+        assert_eq!(cell.wait(), B256::ZERO);
+        let error = format!("{:#}", pipeline.flush().unwrap_err());
+        assert_eq!(error, "root pipeline: no listener");
+        assert!(pipeline.push(executed).is_err());
+    }
+}

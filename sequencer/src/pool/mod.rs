@@ -32,7 +32,7 @@ mod pool_tests;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]
-mod test_chain;
+pub(crate) mod test_chain;
 
 use std::sync::Arc;
 
