@@ -249,12 +249,12 @@ fn draft_batch(
     let Waiting { cursor, first_block, blocks, last_hash, .. } = waiting;
     let last_collected = first_block + blocks.len() as u64 - 1;
     let encode = |blocks: &[BatchBlock]| encode(blocks, chain.rollup.chain.chain_id, calldata_only);
-    let (mut blocks, mut data) = encode_prefix_of(blocks, &encode)?;
+    let (mut blocks, mut data) = encode_prefix_of(blocks, encode)?;
     let mut deposits_read = cursor.deposits_read + deposit_count(&blocks);
     let due = deposits_due(chain, cursor.deposits_read, deposits_read, l1_time)?;
     if due > deposits_read {
         tracing::warn!(deposits_read, due, "overdue deposits: the batch gets a block for them");
-        (blocks, data) = append_deposits(blocks, due - cursor.deposits_read, l1_time, &encode)?;
+        (blocks, data) = append_deposits(blocks, due - cursor.deposits_read, l1_time, encode)?;
         deposits_read = due;
     }
     let acc = match deposits_read.checked_sub(1) {

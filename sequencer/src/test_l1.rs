@@ -98,10 +98,8 @@ impl TestL1 {
             l1_time: l1_time(block),
             data_hash: data_hash_of_calldata(data),
         };
-        let deposit_acc = match deposits_read {
-            0 => B256::ZERO,
-            read => self.deposits[read as usize - 1].acc,
-        };
+        let last_read = self.deposits.iter().rev().find(|it| it.deposit.index < deposits_read);
+        let deposit_acc = last_read.map_or(B256::ZERO, |record| record.acc);
         let previous = self.batches.last().map_or(B256::ZERO, |batch| batch.posted.acc);
         let location = match kind {
             BatchKind::Forced => DataLocation::Forced,
