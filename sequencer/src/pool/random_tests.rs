@@ -4,7 +4,6 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    time::Instant,
 };
 
 use alloy_primitives::{Address, B256, U256};
@@ -14,7 +13,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::{
     Pool, PoolError, PoolLimits,
     pooled_tx::PooledTx,
-    test_chain::{BASE_FEE, FUNDS, GWEI, TestChain, TxPlan, wallet},
+    test_chain::{FUNDS, GWEI, TestChain, TxPlan, wallet},
 };
 
 const WALLETS: u64 = 6;
@@ -330,41 +329,4 @@ fn a_flood_stays_within_the_bounds_and_drops_the_worse_for_the_better() {
     }
     println!("{evicted} evicted, {full} refused, {:?}", pool.status());
     assert!(evicted > 0 && full > 0, "the walk never filled the pool");
-}
-
-/// `cargo test -p gainsay --lib -- --ignored --nocapture accepted_per_second`
-#[test]
-#[ignore = "a measurement"]
-fn accepted_per_second() {
-    const SENDERS: u64 = 2_000;
-    const EACH: u64 = 10;
-    let chain = TestChain::new(SENDERS, &[]);
-    let pool = chain.pool(PoolLimits::default());
-    let mut raw = Vec::new();
-    for nonce in 0..EACH {
-        for index in 0..SENDERS {
-            raw.push(TxPlan { nonce, ..TxPlan::default() }.sign(&wallet(index)).raw);
-        }
-    }
-    let count = raw.len();
-    for batch in [1, 10, 100, 1_000] {
-        let pool = chain.pool(PoolLimits::default());
-        let start = Instant::now();
-        let part = &raw[..count.min(batch * 2_000)];
-        for chunk in part.chunks(batch) {
-            assert!(pool.add_raw(chunk.to_vec()).iter().all(Result::is_ok));
-        }
-        let rate = part.len() as f64 / start.elapsed().as_secs_f64();
-        println!("batches of {batch}: {rate:.0} accepted a second");
-    }
-    assert!(pool.add_raw(raw).iter().all(Result::is_ok));
-    let start = Instant::now();
-    let best = pool.best(BASE_FEE).count();
-    println!("best: {best} in {:?}", start.elapsed());
-    let chosen: Vec<_> = pool.best(BASE_FEE).take(1_400).collect();
-    let (block, invalid) = chain.execute(chosen, 1_001);
-    assert_eq!(invalid, []);
-    let start = Instant::now();
-    pool.on_block(&block).unwrap();
-    println!("on_block with {} included: {:?}", block.transactions.len(), start.elapsed());
 }
