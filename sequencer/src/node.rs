@@ -211,7 +211,9 @@ pub async fn sequence(args: SequenceArgs) -> anyhow::Result<()> {
         signer.address()
     );
     let store = base.chain.store.clone();
-    let limits = PoolLimits::default();
+    let mut limits = PoolLimits::default();
+    // What no block of this sequencer could hold is refused at the door.
+    limits.tx_bytes_max = limits.tx_bytes_max.min(args.da.block_bytes_max());
     let pool = Arc::new(Pool::new(limits, base.chain.rollup.chain.clone(), store.clone())?);
     base.status.update(|status| status.sequencing = true);
 
