@@ -1,4 +1,5 @@
-//! Randomness that can be replayed: `GAINSAY_SEED` sets the seed, `GAINSAY_ROUNDS` the rounds.
+//! Randomness that can be replayed: `GAINSAY_SEED` sets the seed, `GAINSAY_ROUNDS` the rounds
+//! (`scripts/test --seed N --rounds M`).
 
 use std::env;
 
@@ -6,7 +7,8 @@ use rand::{SeedableRng, rngs::StdRng};
 
 /// A generator whose seed is printed with the test's output.
 pub fn seeded(test: &str) -> StdRng {
-    let seed = variable("GAINSAY_SEED").unwrap_or_else(rand::random);
+    // Short, so that it is easily typed.
+    let seed = variable("GAINSAY_SEED").unwrap_or_else(|| rand::random::<u32>().into());
     println!("{test}: replay with GAINSAY_SEED={seed}");
     StdRng::seed_from_u64(seed)
 }
