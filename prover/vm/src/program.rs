@@ -1,0 +1,97 @@
+//! A program ready to run: its code, the image of memory that it starts with, its entry.
+
+use alloy_primitives::{B256, keccak256};
+
+use crate::{
+    Code, Hart, Memory, State, VmError,
+    elf::{Elf, Segment},
+};
+
+/// A loaded program. Machines share it.
+#[derive(Clone, Debug)]
+pub struct Program {
+    entry: u64,
+    code: Code,
+    segments: Vec<Segment>,
+    memory_root: B256,
+}
+
+impl Program {
+    /// Loads a static RV64IM ELF.
+    ///
+    /// # Errors
+    /// Those of [`VmError`] about files.
+    pub fn from_elf(file: &[u8]) -> Result<Self, VmError> {
+        let Elf { entry, code, segments } = Elf::parse(file)?;
+        Self::new(entry, code, segments)
+    }
+
+    /// A program of bare text, loaded and entered at `address`: for tests and experiments.
+    ///
+    /// # Errors
+    /// When the text is empty, longer than a code tree, or does not fit into memory.
+    pub fn from_text(address: u64, text: &[u8]) -> Result<Self, VmError> {
+        let code = Code::new(address, text)?;
+        Self::new(address, code, vec![Segment { address, bytes: text.to_vec() }])
+    }
+
+    fn new(entry: u64, code: Code, segments: Vec<Segment>) -> Result<Self, VmError> {
+        let mut program = Self { entry, code, segments, memory_root: B256::ZERO };
+        let mut memory = Memory::new();
+        for Segment { address, bytes } in &program.segments {
+            if !memory.write(*address, bytes) {
+                let bytes = bytes.len() as u64;
+                return Err(VmError::SegmentOutOfRange { address: *address, bytes });
+            }
+        }
+        program.memory_root = memory.root();
+        Ok(program)
+    }
+
+    /// The text.
+    #[must_use]
+    pub const fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// Address of the first instruction.
+    #[must_use]
+    pub const fn entry(&self) -> u64 {
+        self.entry
+    }
+
+    /// Root of the memory that the program starts with.
+    #[must_use]
+    pub const fn memory_root(&self) -> B256 {
+        self.memory_root
+    }
+
+    /// The program hash: `keccak256(code root ‖ memory root ‖ entry:u64)`. With it and an input a
+    /// contract builds the first state.
+    #[must_use]
+    pub fn hash(&self) -> B256 {
+        let mut packed = [0; 72];
+        packed[..32].copy_from_slice(self.code.root().as_slice());
+        packed[32..64].copy_from_slice(self.memory_root.as_slice());
+        packed[64..].copy_from_slice(&self.entry.to_be_bytes());
+        keccak256(packed)
+    }
+
+    /// The state before the first instruction.
+    #[must_use]
+    pub fn initial_state(&self, input: B256) -> State {
+        State {
+            code_root: self.code.root(),
+            memory_root: self.memory_root,
+            hart: Hart::new(self.entry, input),
+        }
+    }
+
+    /// Puts the image into a memory of zeros.
+    pub(crate) fn load_image(&self, memory: &mut Memory) {
+        for Segment { address, bytes } in &self.segments {
+            let fits = memory.write(*address, bytes);
+            debug_assert!(fits, "loaded once already");
+        }
+    }
+}
