@@ -14,7 +14,9 @@ use gainsay_derivation::{
     BatchBlock, Cursor, EncodeError, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES,
     blob_capacity, encode_prefix, to_blobs,
 };
-use gainsay_l1::{Action, BatchPosition, Inbox, L1Client, L1Error, L1Fees, TxSender};
+use gainsay_l1::{
+    Action, BatchPosition, Inbox, L1Client, L1Error, L1Fees, TxSender, in_background,
+};
 use gainsay_store::DepositRecord;
 use op_alloy_consensus::OpTxEnvelope;
 use tokio::{
@@ -186,7 +188,7 @@ impl BatchPoster {
         let calldata_only = self.config.da == DataAvailability::Calldata;
         let chain = self.chain.clone();
         let draft = move || draft_batch(&chain, waiting, l1_time, calldata_only);
-        tokio::task::spawn_blocking(draft).await.context("encode")?
+        in_background("batch_encoder", draft).await
     }
 
     async fn post(&mut self, draft: Draft) -> anyhow::Result<()> {
@@ -198,7 +200,7 @@ impl BatchPoster {
             DataAvailability::Auto => cheaper_by_blobs(&self.client.fees().await?, &data),
         };
         let receipt = if by_blobs {
-            let blobs = tokio::task::spawn_blocking(move || to_blobs(&data)).await?;
+            let blobs = in_background("batch_encoder", move || to_blobs(&data)).await;
             let blobs =
                 blobs.into_iter().map(|blob| alloy::eips::eip4844::Blob::new(*blob)).collect();
             self.inbox.post_batch_blobs(&self.sender, position, blobs).await?

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::{Address, B256, U256};
 use gainsay_l1::RollupConfig;
 use serde_json::json;
 use tempfile::TempDir;
@@ -36,6 +36,8 @@ pub struct DevnetOptions {
     pub min_interval_secs: u64,
     /// Whether the sequencer makes claims.
     pub proposes: bool,
+    /// Accounts with ether on L2 beside the users.
+    pub funded: Vec<Address>,
 }
 
 impl Default for DevnetOptions {
@@ -48,6 +50,7 @@ impl Default for DevnetOptions {
             challenge_period_secs: 600,
             min_interval_secs: 5,
             proposes: false,
+            funded: Vec::new(),
         }
     }
 }
@@ -179,8 +182,9 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
         .args(["--blocks-height", "12"])
         .env("GAINSAY_DEPLOYER_KEY", key(Role::Deployer).to_string());
     let wei = U256::from(10_000) * U256::from(10).pow(U256::from(18));
-    for user in 0..USERS {
-        command.arg("--fund").arg(format!("{}={wei}", signer(Role::User(user)).address()));
+    let users = (0..USERS).map(|user| signer(Role::User(user)).address());
+    for address in users.chain(options.funded.iter().copied()) {
+        command.arg("--fund").arg(format!("{address}={wei}"));
     }
     let output = command.output().unwrap();
     assert!(output.status.success(), "gainsay deploy: {}", report(&output));

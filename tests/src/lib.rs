@@ -11,9 +11,9 @@
 mod wait;
 pub use wait::{PATIENCE, wait_until};
 mod places;
-pub use places::{artifacts, cast_binary, node_modules, room};
+pub use places::{anvil_binary, artifacts, cast_binary, node_modules, room};
 mod process;
-pub use process::Process;
+pub use process::{Process, free_port};
 mod rpc;
 pub use rpc::{Rpc, number};
 mod l1;

@@ -56,6 +56,14 @@ impl Node {
         self.take().kill();
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it was not started.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap_or_else(|| panic!("{} does not run", self.name)).id()
+    }
+
     /// How it ended, when it was started and ended by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.process.as_mut().and_then(Process::ended)

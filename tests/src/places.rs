@@ -46,7 +46,7 @@ pub(crate) fn gainsay_binary() -> PathBuf {
 }
 
 /// `GAINSAY_ANVIL`, or anvil of the npm package.
-pub(crate) fn anvil_binary() -> PathBuf {
+pub fn anvil_binary() -> PathBuf {
     foundry("anvil")
 }
 

@@ -36,6 +36,11 @@ impl Process {
         Self { name: name.to_owned(), child, log: log.to_owned() }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
@@ -100,7 +105,7 @@ fn open_log(path: &Path) -> File {
 }
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const FIRST: u32 = 10_000;
     const COUNT: u32 = 20_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -10,6 +10,8 @@
 
 mod error;
 pub use error::{Action, L1Error};
+mod background;
+pub use background::in_background;
 mod revert;
 pub use revert::ContractRevert;
 pub mod bindings;

@@ -26,6 +26,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     L1BlockRef, L1Client, L1Error,
+    background::in_background,
     error::error_payload,
     fees::{FeeLimits, TxFees},
     revert::ContractRevert,
@@ -496,9 +497,7 @@ async fn prepare(call: L1Call) -> Result<PreparedCall, L1Error> {
     if call.blobs.is_empty() {
         return PreparedCall::new(call);
     }
-    tokio::task::spawn_blocking(move || PreparedCall::new(call))
-        .await
-        .map_err(|error| L1Error::Invalid { what: "blob proofs", reason: error.to_string() })?
+    in_background("blob_proofs", move || PreparedCall::new(call)).await
 }
 
 /// Fees that beat both what L1 asks for and a transaction of ours that holds the nonce.
