@@ -1,4 +1,8 @@
-//! Whether two nodes have the same chain.
+//! Whether two nodes have the same chain, and whether a node's folder is sound.
+
+use std::{ops::RangeInclusive, path::Path};
+
+use gainsay_store::{Store, StoreOptions};
 
 use serde_json::{Value, json};
 
@@ -20,7 +24,12 @@ pub async fn wait_for_safe(node: &mut Node, height: u64) -> u64 {
 
 /// Checks that two nodes have the same blocks, transactions and receipts from 0 to `height`.
 pub async fn assert_same_chain(one: &Rpc, other: &Rpc, height: u64) {
-    for number in 0..=height {
+    assert_same_blocks(one, other, 0..=height).await;
+}
+
+/// Checks that two nodes have the same of these blocks, transactions and receipts.
+pub async fn assert_same_blocks(one: &Rpc, other: &Rpc, numbers: RangeInclusive<u64>) {
+    for number in numbers {
         let tag = format!("{number:#x}");
         let blocks = ask_both(one, other, "eth_getBlockByNumber", json!([tag, true])).await;
         for field in TELLING {
@@ -37,6 +46,17 @@ pub async fn assert_same_chain(one: &Rpc, other: &Rpc, height: u64) {
         let receipts = ask_both(one, other, "eth_getBlockReceipts", json!([tag])).await;
         assert_eq!(receipts.1, receipts.0, "receipts of block {number} differ");
     }
+}
+
+/// Checks everything in the folder of a node that does not run against everything else.
+pub fn assert_store_consistent(data: &Path) {
+    // As the node opens it.
+    let options = StoreOptions { history_blocks: 8_192, ..Default::default() };
+    let store = Store::open(data, &options).unwrap();
+    let report = store.verify_consistency().unwrap_or_else(|error| {
+        panic!("the store in {} contradicts itself: {error}", data.display())
+    });
+    assert_eq!(report.head, store.head());
 }
 
 async fn ask_both(one: &Rpc, other: &Rpc, method: &'static str, params: Value) -> (Value, Value) {

@@ -12,7 +12,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    L1, Node, Role, Wallet,
+    Gate, L1, Node, Role, Wallet,
     keys::{USERS, key},
     places,
     process::free_port,
@@ -36,6 +36,8 @@ pub struct DevnetOptions {
     pub min_interval_secs: u64,
     /// Whether the sequencer makes claims.
     pub proposes: bool,
+    /// Whether the sequencer reaches L1 through [`Devnet::gate`].
+    pub is_gated: bool,
     /// Accounts with ether on L2 beside the users.
     pub funded: Vec<Address>,
 }
@@ -50,6 +52,7 @@ impl Default for DevnetOptions {
             challenge_period_secs: 600,
             min_interval_secs: 5,
             proposes: false,
+            is_gated: false,
             funded: Vec::new(),
         }
     }
@@ -61,10 +64,12 @@ pub struct Devnet {
     // Dropped in this order: the nodes before the L1 that they stand on, the folder last.
     /// The sequencer.
     pub sequencer: Node,
+    gate: Option<Gate>,
     /// L1.
     pub l1: L1,
     /// What `rollup.json` says.
     pub rollup: RollupConfig,
+    options: DevnetOptions,
     folder: TempDir,
 }
 
@@ -76,9 +81,28 @@ impl Devnet {
         let l1 = L1::start(path, options.l1_slots_in_epoch).await;
         deploy(path, l1.rpc.url(), &options);
         let rollup = RollupConfig::load(&path.join("rollup.json")).unwrap();
-        let mut sequencer = sequencer(path, l1.rpc.url(), &options);
+        let gate = if options.is_gated { Some(l1.gate().await) } else { None };
+        let l1_url = gate.as_ref().map_or(l1.rpc.url(), Gate::url);
+        let mut sequencer = sequencer("sequencer", path, l1_url, &options);
         sequencer.start().await;
-        Self { sequencer, l1, rollup, folder }
+        Self { sequencer, gate, l1, rollup, options, folder }
+    }
+
+    /// The sequencer's way to L1, on a devnet whose sequencer [has one](DevnetOptions::is_gated).
+    pub fn gate(&self) -> &Gate {
+        self.gate.as_ref().expect("a devnet with is_gated")
+    }
+
+    /// A second sequencer with the same keys and `rollup.json`, not started, whose folder nobody
+    /// has made yet: [`Self::data`] tells where it is.
+    pub fn second_sequencer(&self, name: &str) -> Node {
+        assert!(!self.data(name).exists(), "there is a node {name} already");
+        sequencer(name, self.folder(), self.l1.rpc.url(), &self.options)
+    }
+
+    /// The folder of a node's blocks and state. The first sequencer's name is `sequencer`.
+    pub fn data(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
     }
 
     /// A follower with an empty folder, started, that knows L1 and `rollup.json` only.
@@ -190,8 +214,8 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
     assert!(output.status.success(), "gainsay deploy: {}", report(&output));
 }
 
-fn sequencer(folder: &Path, l1_rpc: &str, options: &DevnetOptions) -> Node {
-    let data = folder.join("sequencer");
+fn sequencer(name: &str, folder: &Path, l1_rpc: &str, options: &DevnetOptions) -> Node {
+    let data = folder.join(name);
     let (port, mut arguments) = node_arguments("sequence", folder, &data, l1_rpc);
     let block_time = options.block_time_ms.to_string();
     let more = ["--da", options.da, "--block-time-ms", &block_time];
@@ -202,7 +226,7 @@ fn sequencer(folder: &Path, l1_rpc: &str, options: &DevnetOptions) -> Node {
     if options.proposes {
         keys.push(("GAINSAY_PROPOSER_KEY".to_owned(), key(Role::Proposer).to_string()));
     }
-    Node::new("sequencer", port, arguments, keys, folder.join("sequencer.log"))
+    Node::new(name, port, arguments, keys, folder.join(format!("{name}.log")))
 }
 
 /// What both kinds of nodes are told, and the port they listen on.

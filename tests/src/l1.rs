@@ -8,12 +8,13 @@ use alloy::{primitives::U256, providers::Provider};
 use gainsay_l1::{Inbox, L1Client, RollupConfig, TxSender, TxSenderConfig};
 use serde_json::json;
 
-use crate::{Process, Role, Rpc, number, places, process::free_port, signer, wait_until};
+use crate::{Gate, Process, Role, Rpc, number, places, process::free_port, signer, wait_until};
 
 /// A running anvil. Ends when dropped.
 #[derive(Debug)]
 pub struct L1 {
     process: Process,
+    port: u16,
     /// Its JSON-RPC.
     pub rpc: Rpc,
 }
@@ -29,7 +30,12 @@ impl L1 {
         let process = Process::start("L1 (anvil)", &mut command, &folder.join("l1.log"));
         let rpc = Rpc::new(&format!("http://127.0.0.1:{port}"));
         wait_until("anvil to answer", || rpc.try_call("eth_blockNumber", json!([]))).await;
-        Self { process, rpc }
+        Self { process, port, rpc }
+    }
+
+    /// A way to this L1 that can be shut.
+    pub(crate) async fn gate(&self) -> Gate {
+        Gate::to_port(self.port).await
     }
 
     /// L1 answers nobody and makes no blocks, until [`Self::resume`].
@@ -54,10 +60,25 @@ impl L1 {
         self.reorg(head - first + 1).await;
     }
 
+    /// L1 takes transactions and makes no block, until [`Self::release`] or [`Self::mine`].
+    pub async fn hold(&self) {
+        self.rpc.call("evm_setIntervalMining", json!([0])).await;
+    }
+
+    /// L1 makes a block every second again.
+    pub async fn release(&self) {
+        self.rpc.call("evm_setIntervalMining", json!([1])).await;
+    }
+
+    /// Makes one block.
+    pub async fn mine(&self) {
+        self.rpc.call("evm_mine", json!([])).await;
+    }
+
     /// Lets time pass on L1.
     pub async fn travel(&self, secs: u64) {
         self.rpc.call("evm_increaseTime", json!([secs])).await;
-        self.rpc.call("evm_mine", json!([])).await;
+        self.mine().await;
     }
 
     /// Timestamp of the head, seconds.

@@ -1,9 +1,10 @@
 //! A devnet in a box: a real L1, a real sequencer and real followers for one test.
 //!
 //! In: what a test wants of its chain ([`DevnetOptions`]). Out: child processes that talk JSON-RPC,
-//! and ways to disturb them: kill, stop, pause, reorg, time travel. Everything is real: anvil, the
-//! compiled contracts, the binary `gainsay`. What was started ends with the test, and the logs are
-//! printed when the test fails. The promises themselves are in `tests/`, one file each.
+//! and ways to disturb them: kill, stop, pause, cut off, reorg, time travel. Everything is real:
+//! anvil, the compiled contracts, the binary `gainsay`. What was started ends with the test, and
+//! the logs are printed when the test fails. The promises themselves are in `tests/`, one file
+//! each.
 //!
 //! This crate serves tests only: what cannot be done panics, with what was found and expected.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -18,6 +19,8 @@ mod rpc;
 pub use rpc::{Rpc, number};
 mod l1;
 pub use l1::L1;
+mod gate;
+pub use gate::Gate;
 mod node;
 pub use node::Node;
 mod devnet;
@@ -31,7 +34,13 @@ pub use contract::{CREATE_NOTEBOOK, CREATE_REFUSER, note_call};
 mod activity;
 pub use activity::{Activity, use_chain, wait_for_receipt};
 mod agreement;
-pub use agreement::{assert_same_chain, wait_for_safe};
+pub use agreement::{
+    assert_same_blocks, assert_same_chain, assert_store_consistent, wait_for_safe,
+};
+mod load;
+pub use load::{Load, Seen};
+mod inbox_record;
+pub use inbox_record::{InboxRecord, assert_posted_once};
 mod random;
 pub use random::{rounds, seeded};
 mod client_script;

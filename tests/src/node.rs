@@ -1,15 +1,19 @@
 //! A node, sequencer or follower: a folder, a port, and a process that may come and go.
 
 use std::{
+    fs,
     future::Future,
     path::PathBuf,
     process::{Command, ExitStatus},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
 
 use crate::{PATIENCE, Process, Rpc, places};
+
+/// Pause between two looks.
+const POLL: Duration = Duration::from_millis(100);
 
 /// A node. Its process ends when it is dropped; its folder stays as long as the devnet.
 #[derive(Debug)]
@@ -37,12 +41,16 @@ impl Node {
 
     /// Starts the process on its folder, and waits until it answers.
     pub async fn start(&mut self) {
+        self.spawn();
+        let rpc = self.rpc.clone();
+        self.wait("to answer", || rpc.try_call("eth_blockNumber", json!([]))).await;
+    }
+
+    fn spawn(&mut self) {
         assert!(self.process.is_none(), "{} runs already", self.name);
         let mut command = Command::new(places::gainsay_binary());
         command.args(&self.arguments).envs(self.environment.iter().cloned());
         self.process = Some(Process::start(&self.name, &mut command, &self.log));
-        let rpc = self.rpc.clone();
-        self.wait("to answer", || rpc.try_call("eth_blockNumber", json!([]))).await;
     }
 
     /// Stops it as Ctrl-C does. It must end by itself, and well.
@@ -62,6 +70,25 @@ impl Node {
     /// When it was not started.
     pub fn pid(&self) -> u32 {
         self.process.as_ref().unwrap_or_else(|| panic!("{} does not run", self.name)).id()
+    }
+
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Starts the process, which is to end by itself; how it did.
+    pub async fn start_and_end(&mut self) -> ExitStatus {
+        self.spawn();
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                self.process = None;
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "{} did not end by itself", self.name);
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// How it ended, when it was started and ended by itself.
@@ -89,7 +116,7 @@ impl Node {
                 PATIENCE.as_secs(),
                 self.name
             );
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 

@@ -1,63 +1,24 @@
-//! A sequencer that is killed at any moment goes on: nothing that had a receipt is lost.
+//! A sequencer that is killed at any moment goes on: nothing that had a receipt is lost or moved,
+//! the store is sound, and nothing is posted twice.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::U256;
 use gainsay_tests::{
-    Call, Devnet, DevnetOptions, Kind, Rpc, Wallet, assert_same_chain, number, rounds, seeded,
-    wait_for_receipt, wait_for_safe,
+    Call, Devnet, DevnetOptions, Kind, Load, Seen, assert_posted_once, assert_same_blocks,
+    assert_same_chain, assert_store_consistent, number, rounds, seeded, wait_for_receipt,
+    wait_for_safe,
 };
 use rand::{Rng, rngs::StdRng};
 
-/// Transfers of one wallet, sent as fast as the node takes them until it is gone.
-async fn load(rpc: Rpc, wallet: Wallet, until: Instant) -> BTreeMap<B256, u64> {
-    let to = wallet.address();
-    let mut seen = BTreeMap::new();
-    let mut waiting: Vec<B256> = Vec::new();
-    let count = rpc.try_call("eth_getTransactionCount", serde_json::json!([to, "pending"])).await;
-    let Ok(count) = count else { return seen };
-    let mut nonce = number(&count);
-    while Instant::now() < until {
-        for _ in 0..10 {
-            let raw = wallet.sign(Kind::Eip1559, nonce, Call::transfer(to, U256::from(nonce)));
-            let Ok(hash) = rpc.try_send(&raw).await else { return seen };
-            nonce += 1;
-            waiting.push(hash);
-        }
-        let mut left = Vec::new();
-        for hash in waiting {
-            let answer = rpc.try_call("eth_getTransactionReceipt", serde_json::json!([hash])).await;
-            let Ok(receipt) = answer else { return seen };
-            if receipt.is_null() {
-                left.push(hash);
-            } else {
-                seen.insert(hash, number(&receipt["blockNumber"]));
-            }
-        }
-        waiting = left;
-    }
-    seen
-}
-
-async fn kill_under_load(devnet: &mut Devnet, random: &mut StdRng) -> BTreeMap<B256, u64> {
+async fn kill_under_load(devnet: &mut Devnet, random: &mut StdRng) -> Seen {
     let life = Duration::from_millis(random.random_range(200..4_000));
-    let until = Instant::now() + life;
-    let rpc = devnet.sequencer.rpc.clone();
-    // The load goes on for a moment longer than the node lives.
-    let loads = [0, 1].map(|user| {
-        tokio::spawn(load(rpc.clone(), devnet.wallet(user), until + Duration::from_secs(1)))
-    });
-    tokio::time::sleep_until(until.into()).await;
+    let load = Load::start(devnet, &[0, 1]);
+    tokio::time::sleep(life).await;
     devnet.sequencer.kill();
-    let mut seen = BTreeMap::new();
-    for load in loads {
-        seen.extend(load.await.unwrap());
-    }
-    println!("killed after {} ms, {} receipts seen", life.as_millis(), seen.len());
+    let seen = load.stop().await;
+    println!("killed after {} ms, {} receipts seen", life.as_millis(), seen.receipts.len());
     seen
 }
 
@@ -66,28 +27,40 @@ async fn at_random_points_under_load() {
     let mut random = seeded("at_random_points_under_load");
     let options = DevnetOptions { block_time_ms: 100, ..Default::default() };
     let mut devnet = Devnet::start(options).await;
-    let mut seen = BTreeMap::new();
+    let mut follower = devnet.follower("follower").await;
+    let mut seen = Seen::default();
+    let mut compared = 0;
     for _ in 0..rounds(4) {
-        seen.extend(kill_under_load(&mut devnet, &mut random).await);
+        let round = kill_under_load(&mut devnet, &mut random).await;
+        assert_store_consistent(&devnet.data("sequencer"));
         devnet.sequencer.start().await;
-        for hash in seen.keys() {
-            wait_for_receipt(&mut devnet.sequencer, *hash).await;
-        }
+        // Its blocks are at once those that were seen, before and after it looked at L1.
+        round.assert_unchanged(&devnet.sequencer.rpc).await;
+        seen.extend(round);
+        let height = devnet.sequencer.rpc.height("safe").await;
+        wait_for_safe(&mut follower, height).await;
+        assert_same_blocks(&devnet.sequencer.rpc, &follower.rpc, compared..=height).await;
+        compared = height;
     }
-    assert!(!seen.is_empty(), "no transaction had a receipt: nothing was tested");
+    assert!(!seen.receipts.is_empty(), "no transaction had a receipt: nothing was tested");
     // The chain goes on, and L1 says the same.
     let wallet = devnet.wallet(3);
     let call = Call::transfer(devnet.wallet(4).address(), U256::from(1));
     let hash = devnet.sequencer.rpc.send(&wallet.sign(Kind::Legacy, 0, call)).await;
     let receipt = wait_for_receipt(&mut devnet.sequencer, hash).await;
-    let mut follower = devnet.follower("follower").await;
     let height = wait_for_safe(&mut follower, number(&receipt["blockNumber"])).await;
     wait_for_safe(&mut devnet.sequencer, height).await;
-    assert_same_chain(&devnet.sequencer.rpc, &follower.rpc, height).await;
-    for hash in seen.keys() {
-        let receipt = follower.rpc.receipt(*hash).await;
-        assert_eq!(receipt["status"], "0x1", "the follower on {hash}: {receipt:#}");
-    }
+    seen.assert_unchanged(&devnet.sequencer.rpc).await;
+    seen.assert_unchanged(&follower.rpc).await;
+    let posted = assert_posted_once(&devnet, &mut follower).await;
+    let mut fresh = devnet.follower("fresh").await;
+    wait_for_safe(&mut fresh, posted).await;
+    wait_for_safe(&mut devnet.sequencer, posted).await;
+    assert_same_chain(&devnet.sequencer.rpc, &fresh.rpc, posted).await;
+    let (receipts, blocks) = (seen.receipts.len(), seen.blocks.len());
+    println!("{receipts} receipts and {blocks} blocks seen, {posted} blocks posted once");
+    devnet.sequencer.stop();
+    assert_store_consistent(&devnet.data("sequencer"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
