@@ -44,7 +44,9 @@ mod merkle;
 mod elf;
 mod program;
 
+mod fast;
 mod host;
+mod predecode;
 mod reference;
 mod syscall;
 

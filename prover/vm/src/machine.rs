@@ -7,7 +7,7 @@ use std::sync::Arc;
 use alloy_primitives::B256;
 
 use crate::{
-    Hart, Host, Memory, Program, SnapshotPolicy, State, VmError, dense::dense_hashes,
+    Hart, Host, Memory, Program, SnapshotPolicy, State, VmError, dense::dense_hashes, fast,
     host::HostPort, memory::Reader, reference, snapshot::Snapshots, witness::witness,
 };
 
@@ -104,10 +104,16 @@ impl Machine {
 
     fn execute(&mut self, step: u64, port: &mut HostPort<'_>) -> Result<(), VmError> {
         let code = self.program.code();
-        while self.hart.step < step && !self.hart.is_halted() {
-            reference::step(&mut self.hart, code, &mut self.memory, port)?;
+        let (hart, memory) = (&mut self.hart, &mut self.memory);
+        match self.engine {
+            Engine::Fast => fast::run(hart, code, self.program.fast_code(), memory, port, step),
+            Engine::Reference => {
+                while hart.step < step && !hart.is_halted() {
+                    reference::step(hart, code, memory, port)?;
+                }
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Goes to a position, back or forth. What the program writes and hints when it is executed

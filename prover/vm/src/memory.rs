@@ -142,6 +142,11 @@ impl Memory {
         MemoryPath::compress(lowest, self.tree.siblings(&self.bytes, leaf, lowest))
     }
 
+    /// What the fast engine works on: the bytes, and the record of changes by page.
+    pub(crate) const fn parts(&mut self) -> (&mut [u8; MEMORY_LEN], &mut [u8; PAGE_COUNT]) {
+        (&mut self.bytes, &mut self.changes)
+    }
+
     /// The tree as of the last [`Self::root`].
     pub(crate) const fn tree(&self) -> &MemoryTree {
         &self.tree

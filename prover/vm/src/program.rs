@@ -5,6 +5,7 @@ use alloy_primitives::{B256, keccak256};
 use crate::{
     Code, Hart, Memory, State, VmError,
     elf::{Elf, Segment},
+    predecode::FastCode,
 };
 
 /// A loaded program. Machines share it.
@@ -12,6 +13,7 @@ use crate::{
 pub struct Program {
     entry: u64,
     code: Code,
+    fast_code: FastCode,
     segments: Vec<Segment>,
     memory_root: B256,
 }
@@ -36,7 +38,8 @@ impl Program {
     }
 
     fn new(entry: u64, code: Code, segments: Vec<Segment>) -> Result<Self, VmError> {
-        let mut program = Self { entry, code, segments, memory_root: B256::ZERO };
+        let fast_code = FastCode::new(&code);
+        let mut program = Self { entry, code, fast_code, segments, memory_root: B256::ZERO };
         let mut memory = Memory::new();
         for Segment { address, bytes } in &program.segments {
             if !memory.write(*address, bytes) {
@@ -52,6 +55,11 @@ impl Program {
     #[must_use]
     pub const fn code(&self) -> &Code {
         &self.code
+    }
+
+    /// The text as the fast engine runs it.
+    pub(crate) const fn fast_code(&self) -> &FastCode {
+        &self.fast_code
     }
 
     /// Address of the first instruction.

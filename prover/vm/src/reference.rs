@@ -141,7 +141,9 @@ const fn is_taken(condition: Condition, a: u64, b: u64) -> bool {
     }
 }
 
-/// The result of an operation on two operands, of which the second may be an immediate.
+/// The result of an operation on two operands, of which the second may be an immediate. Inlined, so
+/// that the fast engine has one copy for each operation.
+#[inline(always)]
 pub(crate) const fn alu(operation: Alu, a: u64, b: u64) -> u64 {
     match operation {
         Alu::Add => a.wrapping_add(b),
@@ -169,6 +171,7 @@ pub(crate) const fn alu(operation: Alu, a: u64, b: u64) -> u64 {
 
 /// The operations on words. They reuse the 64-bit divisions: extended words have the same quotient
 /// and remainder, but for the overflow, which 64 bits hold and truncation brings back.
+#[inline(always)]
 const fn alu_word(operation: Alu, a: u32, b: u32) -> u32 {
     let (signed_a, signed_b) = (a.cast_signed() as i64, b.cast_signed() as i64);
     match operation {

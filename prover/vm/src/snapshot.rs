@@ -53,12 +53,6 @@ impl Snapshots {
             .map_or(u64::MAX, |next| if next > step { next } else { next.saturating_add(interval) })
     }
 
-    /// Steps at which snapshots stand.
-    #[cfg(test)]
-    pub(crate) fn steps(&self) -> Vec<u64> {
-        self.taken.iter().map(|snapshot| snapshot.hart.step).collect()
-    }
-
     /// Takes a snapshot, unless this step has been passed before.
     pub(crate) fn pass(&mut self, hart: &Hart, memory: &mut Memory) {
         let changed = memory.take_changes(Reader::Snapshots);
@@ -115,5 +109,43 @@ impl Snapshots {
             }
             self.taken.push(kept);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B256;
+
+    use super::*;
+
+    #[test]
+    fn keeps_within_its_budget_by_doubling_the_interval() {
+        let policy = SnapshotPolicy { interval: 10, bytes_max: 8 * PAGE_BYTES };
+        let mut snapshots = Snapshots::new(Some(policy));
+        let mut memory = Memory::new();
+        let mut hart = Hart::new(0, B256::ZERO);
+        for number in 0..100 {
+            hart.step = snapshots.next_after(hart.step);
+            for page in 0..3 {
+                memory.store((page + number % 2) << 12, 8, hart.step + page).unwrap();
+            }
+            snapshots.pass(&hart, &mut memory);
+            let kept: usize = snapshots.taken.iter().map(|snapshot| snapshot.pages.len()).sum();
+            assert!(kept <= 8 + 4, "{kept} pages after {number} snapshots");
+        }
+        let steps: Vec<u64> = snapshots.taken.iter().map(|snapshot| snapshot.hart.step).collect();
+        let interval = snapshots.policy.unwrap().interval;
+        assert!(interval > 10 && steps.iter().all(|step| step % (interval / 2) == 0), "{steps:?}");
+        assert!(snapshots.taken.iter().all(|snapshot| snapshot.pages.is_sorted()));
+    }
+
+    #[test]
+    fn boundaries_are_multiples_after_the_step() {
+        let policy = SnapshotPolicy { interval: 10, bytes_max: 0 };
+        let snapshots = Snapshots::new(Some(policy));
+        assert_eq!(snapshots.next_after(0), 10);
+        assert_eq!(snapshots.next_after(9), 10);
+        assert_eq!(snapshots.next_after(10), 20);
+        assert_eq!(Snapshots::new(None).next_after(0), u64::MAX);
     }
 }

@@ -1,0 +1,166 @@
+//! The fast engine is the reference engine: the same state at every boundary, whatever the program
+//! does and wherever the boundaries lie; and both go back and forth without a difference.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod support;
+
+use alloy_primitives::B256;
+use gainsay_vm::{Engine, Machine, SnapshotPolicy, State, VmError};
+use rand::Rng;
+use support::{random_program::random_program, *};
+
+const ROUNDS: usize = 400;
+
+#[test]
+fn engines_agree_at_every_boundary() {
+    let (seed, mut random) = seeded();
+    for round in 0..ROUNDS {
+        let mut host = Preimages::default();
+        let words = random_program(&mut random, 900, &mut host);
+        let program = program(&words);
+        let input = B256::from(random.random::<[u8; 32]>());
+        let new = |engine| Machine::new(program.clone(), input).with_engine(engine);
+        let (mut reference, mut fast) = (new(Engine::Reference), new(Engine::Fast));
+        let (mut reference_host, mut fast_host) = (host.clone(), host);
+        let mut step = 0;
+        while step < 5_000 && !reference.hart().is_halted() {
+            step += match random.random_range(0..3) {
+                0 => 1,
+                1 => random.random_range(1..20),
+                _ => random.random_range(1..1_000),
+            };
+            reference.run(step, &mut reference_host).unwrap();
+            fast.run(step, &mut fast_host).unwrap();
+            let place = format!("SEED={seed}, round {round}, step {step}");
+            assert_eq!(reference.hart(), fast.hart(), "{place}");
+            assert_eq!(reference.state_hash(), fast.state_hash(), "{place}");
+        }
+        assert_eq!(reference_host.hints, fast_host.hints, "SEED={seed}, round {round}");
+        assert_eq!(reference_host.writes, fast_host.writes, "SEED={seed}, round {round}");
+    }
+}
+
+/// A long loop with stores all over some pages, for snapshots and dense hashes.
+fn busy_program() -> Vec<u32> {
+    let mut words = load_constant(8, 0x10_0000);
+    words.extend(load_constant(9, 6364136223846793005));
+    words.extend(load_constant(11, 0x1f_fff8));
+    words.push(r_type(0x33, 0, 1, 5, 5, 9)); // mul x5, x5, x9
+    words.push(addi(5, 5, 1441));
+    words.push(i_type(0x13, 5, 6, 5, 30)); // srli x6, x5, 30
+    words.push(r_type(0x33, 7, 0, 6, 6, 11)); // and x6, x6, x11
+    words.push(r_type(0x33, 0, 0, 6, 6, 8)); // add x6, x6, x8
+    words.push(i_type(0x03, 3, 7, 6, 0)); // ld x7, 0(x6)
+    words.push(r_type(0x33, 0, 0, 7, 7, 5));
+    words.push(s_type(3, 6, 7, 0)); // sd x7, 0(x6)
+    words.push(b_type(1, 5, 0, -8 * 4)); // bne x5, x0, to the mul
+    words.push(EBREAK);
+    words
+}
+
+#[test]
+fn going_back_equals_never_having_left() {
+    let (seed, mut random) = seeded();
+    let program = program(&busy_program());
+    let input = B256::repeat_byte(5);
+    let host = &mut Preimages::default();
+    // A budget that forces merging, one that does not, and no snapshots at all.
+    let policies = [
+        Some(SnapshotPolicy { interval: 1_000, bytes_max: 1 << 20 }),
+        Some(SnapshotPolicy { interval: 777, bytes_max: usize::MAX }),
+        None,
+    ];
+    for policy in policies {
+        let mut machine = Machine::new(program.clone(), input);
+        if let Some(policy) = policy {
+            machine = machine.with_snapshots(policy);
+        }
+        machine.run(50_000, host).unwrap();
+        for _ in 0..20 {
+            let position = random.random_range(0..60_000);
+            machine.go_to(position, host).unwrap();
+            let mut direct = Machine::new(program.clone(), input).with_engine(Engine::Reference);
+            direct.run(position, host).unwrap();
+            let place = format!("SEED={seed}, position {position}, {policy:?}");
+            assert_eq!(machine.state(), direct.state(), "{place}");
+        }
+    }
+}
+
+#[test]
+fn dense_hashes_are_those_of_each_state() {
+    let (seed, mut random) = seeded();
+    for round in 0..100 {
+        let mut host = Preimages::default();
+        let words = match round {
+            0 => busy_program(),
+            _ => random_program(&mut random, 900, &mut host),
+        };
+        let program = program(&words);
+        let from = random.random_range(0..300);
+        let count = random.random_range(1..800);
+        let mut machine = Machine::new(program.clone(), B256::ZERO);
+        let hashes = machine.state_hashes(from, count, &mut host).unwrap();
+        let mut direct = Machine::new(program, B256::ZERO).with_engine(Engine::Reference);
+        for (position, hash) in (from..).zip(&hashes) {
+            direct.run(position, &mut host).unwrap();
+            let place = format!("SEED={seed}, round {round}, position {position}");
+            assert_eq!(direct.state_hash(), *hash, "{place}");
+        }
+        assert_eq!(hashes.len(), count);
+        assert_eq!(machine.state(), direct.state(), "SEED={seed}, round {round}");
+    }
+}
+
+#[test]
+fn dense_hashes_join_over_stretches() {
+    let mut machine = Machine::new(program(&busy_program()), B256::ZERO);
+    let host = &mut Preimages::default();
+    let hashes = machine.state_hashes(100, 70_000, host).unwrap();
+    let mut direct = Machine::new(program(&busy_program()), B256::ZERO);
+    for index in (0..70_000).step_by(4_321).chain([32_767, 32_768, 65_535, 65_536, 69_999]) {
+        direct.go_to(100 + index as u64, host).unwrap();
+        assert_eq!(direct.state_hash(), hashes[index], "index {index}");
+    }
+}
+
+#[test]
+fn sparse_hashes_repeat_after_the_halt() {
+    let mut machine = Machine::new(program(&[addi(1, 0, 1), EBREAK]), B256::ZERO);
+    let host = &mut Preimages::default();
+    let hashes = machine.state_hashes_every(1, 5, host).unwrap();
+    let states: Vec<State> = (1..=2)
+        .map(|position| {
+            machine.go_to(position, host).unwrap();
+            machine.state()
+        })
+        .collect();
+    assert_eq!(hashes[0], states[0].hash());
+    assert!(hashes[1..].iter().all(|hash| *hash == states[1].hash()));
+}
+
+#[test]
+fn a_missing_preimage_stops_before_its_step_and_can_be_given() {
+    let mut host = Preimages::default();
+    let key = host.add(b"to be found");
+    let mut words = vec![];
+    for (register, bytes) in (A0..).zip(key.chunks(8)) {
+        words.extend(load_constant(register, u64::from_le_bytes(bytes.try_into().unwrap())));
+    }
+    words.extend(load_constant(15, 0x2_0000));
+    words.extend(load_constant(A7, 0x1001));
+    words.extend([ECALL, EBREAK]);
+    for engine in [Engine::Reference, Engine::Fast] {
+        let mut machine = Machine::new(program(&words), B256::ZERO).with_engine(engine);
+        let empty = &mut Preimages::default();
+        for _ in 0..2 {
+            let missing = machine.run(u64::MAX, empty);
+            assert_eq!(missing, Err(VmError::MissingPreimage { key }));
+            assert_eq!(machine.hart().step, words.len() as u64 - 2);
+        }
+        machine.run(u64::MAX, &mut host).unwrap();
+        assert_eq!(machine.hart().x[A0 as usize], 11);
+        assert_eq!(&machine.memory().slice(0x2_0000, 12).unwrap(), b"to be found\0");
+    }
+}
