@@ -39,7 +39,7 @@ library Alu {
     {
         uint256 funct3 = instruction.funct3();
         // A shift amount has six bits, so the sixth is the lowest of what is funct7 elsewhere.
-        uint256 funct6 = instruction.funct7() & 0x3e;
+        uint256 funct6 = instruction.funct7() & ~uint256(1);
         bool alternate = funct3 == SRL_SRA && funct6 == ALTERNATE;
         legal = (funct3 != SLL && funct3 != SRL_SRA) || funct6 == 0 || alternate;
         value = compute(funct3, alternate, a, instruction.immediateI());

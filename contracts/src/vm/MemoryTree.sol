@@ -63,18 +63,29 @@ library MemoryTree {
         // INVARIANT: bits that mean nothing are zero, and so is the bit of a sibling of zeros only:
         // a step has one witness.
         require(bitmap >> DEPTH == 0 && bitmap % (1 << height) == 0, InvalidBitmap(uint32(bitmap)));
+        bytes32[] calldata given = reader.words(countOnes(bitmap));
         siblings = new bytes32[](DEPTH - height);
         bytes32 zeros;
-        for (uint256 i = 0; i < DEPTH; ++i) {
-            if (i >= height) {
-                bytes32 sibling = zeros;
-                if (bitmap >> i & 1 == 1) {
-                    sibling = reader.word();
-                    require(sibling != zeros, ZeroSiblingGiven(i));
+        uint256 next = 0;
+        unchecked {
+            for (uint256 i = 0; i < DEPTH; ++i) {
+                if (i >= height) {
+                    bool isGiven = bitmap >> i & 1 == 1;
+                    bytes32 sibling = isGiven ? given[next++] : zeros;
+                    require(!isGiven || sibling != zeros, ZeroSiblingGiven(i));
+                    siblings[i - height] = sibling;
                 }
-                siblings[i - height] = sibling;
+                zeros = Hashes.efficientKeccak256(zeros, zeros);
             }
-            zeros = Hashes.efficientKeccak256(zeros, zeros);
+        }
+    }
+
+    function countOnes(uint256 bitmap) private pure returns (uint256 count) {
+        unchecked {
+            // Each round takes away the lowest one.
+            for (; bitmap != 0; bitmap &= bitmap - 1) {
+                ++count;
+            }
         }
     }
 
