@@ -4,9 +4,8 @@
 //! tree is as shallow as the text allows, over leaves of 8 instructions.
 
 use alloy_primitives::{B256, keccak256};
-use gainsay_keccak::keccak256_pairs;
 
-use crate::{VmError, merkle::LEAF_BYTES};
+use crate::{VmError, batch::hash_pairs, merkle::LEAF_BYTES};
 
 /// Most bytes of code: 18 levels of leaves.
 pub const MAX_CODE_BYTES: u64 = 1 << 23;
@@ -126,7 +125,7 @@ fn levels(bytes: &[u8]) -> Vec<Vec<B256>> {
     while level.len() > 1 {
         let (pairs, _) = level.as_chunks::<2>();
         let mut above = vec![B256::ZERO; pairs.len()];
-        keccak256_pairs(pairs, &mut above);
+        hash_pairs(pairs, &mut above);
         levels.push(std::mem::replace(&mut level, above));
     }
     levels.push(level);

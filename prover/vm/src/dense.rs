@@ -7,11 +7,10 @@
 //! sibling was at that time, so all nodes of a level are known together and are hashed in batches.
 
 use alloy_primitives::B256;
-use gainsay_keccak::{keccak256_many, keccak256_pairs};
-use rayon::prelude::*;
 
 use crate::{
     Code, Hart, Memory, VmError,
+    batch::{hash_many, hash_pairs},
     host::HostPort,
     memory::PAGE_BYTES,
     memory_tree::{MemoryTree, PAGE_HEIGHT, PAGE_LEAVES, page_levels},
@@ -23,9 +22,6 @@ use crate::{
 
 /// Steps run before their states are hashed; they take 12 MB.
 const STRETCH: usize = 1 << 15;
-
-/// Hashes that a thread makes at once.
-const HASHES_TOGETHER: usize = 512;
 
 /// A leaf changed by a step.
 struct Write {
@@ -126,10 +122,7 @@ impl Stretch {
             }
         }
         let mut hashes = vec![B256::ZERO; self.states.len()];
-        self.states
-            .par_chunks(HASHES_TOGETHER)
-            .zip(hashes.par_chunks_mut(HASHES_TOGETHER))
-            .for_each(|(states, hashes)| keccak256_many(states, hashes));
+        hash_many(&self.states, &mut hashes);
         hashes
     }
 }
@@ -155,10 +148,7 @@ fn roots_after(tree: &MemoryTree, old_pages: &[OldPage], writes: &[Write]) -> Ve
     for height in 0..MEMORY_HEIGHT {
         let siblings = Siblings::new(&nodes, |node| old_node(height, node));
         let pairs = siblings.pairs(&nodes, &places, &values);
-        pairs
-            .par_chunks(HASHES_TOGETHER)
-            .zip(values.par_chunks_mut(HASHES_TOGETHER))
-            .for_each(|(pairs, hashes)| keccak256_pairs(pairs, hashes));
+        hash_pairs(&pairs, &mut values);
         climb(&mut nodes, &mut places);
     }
     values

@@ -36,6 +36,7 @@ mod state;
 mod decode;
 mod instruction;
 
+mod batch;
 mod code;
 mod memory;
 mod memory_tree;

@@ -6,6 +6,7 @@ use gainsay_keccak::keccak256_pairs;
 use rayon::prelude::*;
 
 use crate::{
+    batch::hash_pairs,
     memory::{MEMORY_LEN, PAGE_BYTES, PAGE_COUNT},
     merkle::{LEAF_BYTES, MEMORY_HEIGHT, zero_hash},
 };
@@ -18,9 +19,6 @@ pub(crate) const PAGE_LEAVES: usize = PAGE_BYTES / LEAF_BYTES;
 
 /// Pages that a thread hashes together, so that even their top levels fill the lanes.
 const PAGES_TOGETHER: usize = 16;
-
-/// Fewer parents than this are not worth a second thread.
-const PARENTS_TOGETHER: usize = 256;
 
 /// The nodes from the pages' roots up to the root.
 pub(crate) struct MemoryTree {
@@ -41,14 +39,16 @@ impl MemoryTree {
 
     /// Hashes the given pages, which are in order, and everything above them.
     pub(crate) fn update(&mut self, memory: &[u8; MEMORY_LEN], pages: &[u32]) {
-        let pages_of = |group: &[u32]| {
-            let pages: Vec<_> = group.iter().map(|page| page_of(memory, *page)).collect();
-            let levels = page_levels(&pages);
-            levels.into_iter().last().expect("a page has seven levels")
+        let roots: Vec<B256> = if pages.len() <= PAGES_TOGETHER {
+            page_roots(memory, pages)
+        } else {
+            pages
+                .par_chunks(PAGES_TOGETHER)
+                .flat_map_iter(|group| page_roots(memory, group))
+                .collect()
         };
-        let roots: Vec<Vec<B256>> = pages.par_chunks(PAGES_TOGETHER).map(pages_of).collect();
         let mut changed = Vec::with_capacity(pages.len());
-        for (page, root) in pages.iter().zip(roots.iter().flatten()) {
+        for (page, root) in pages.iter().zip(&roots) {
             let index = PAGE_COUNT | *page as usize;
             self.nodes[index] = root.0;
             changed.push(index);
@@ -56,14 +56,10 @@ impl MemoryTree {
         while changed.first().is_some_and(|index| *index > 1) {
             changed.iter_mut().for_each(|index| *index >>= 1);
             changed.dedup();
-            let hash = |parents: &[usize]| {
-                let pairs: Vec<[B256; 2]> = parents.iter().map(|i| self.children(*i)).collect();
-                let mut hashes = vec![B256::ZERO; pairs.len()];
-                keccak256_pairs(&pairs, &mut hashes);
-                hashes
-            };
-            let hashes: Vec<Vec<B256>> = changed.par_chunks(PARENTS_TOGETHER).map(hash).collect();
-            for (index, hash) in changed.iter().zip(hashes.iter().flatten()) {
+            let pairs: Vec<[B256; 2]> = changed.iter().map(|index| self.children(*index)).collect();
+            let mut hashes = vec![B256::ZERO; pairs.len()];
+            hash_pairs(&pairs, &mut hashes);
+            for (index, hash) in changed.iter().zip(&hashes) {
                 self.nodes[*index] = hash.0;
             }
         }
@@ -106,6 +102,12 @@ impl MemoryTree {
         let left = index << 1;
         [self.node(left), self.node(left | 1)]
     }
+}
+
+/// The roots of some pages.
+fn page_roots(memory: &[u8; MEMORY_LEN], pages: &[u32]) -> Vec<B256> {
+    let pages: Vec<_> = pages.iter().map(|page| page_of(memory, *page)).collect();
+    page_levels(&pages).pop().expect("levels up to the root")
 }
 
 fn page_of(memory: &[u8; MEMORY_LEN], page: u32) -> &[u8; PAGE_BYTES] {
