@@ -47,23 +47,17 @@ contract PreimageOracle is IPreimageOracle {
         uint8 keyType = uint8(key[0]);
         if (keyType == KECCAK) {
             checkKey(key, keccak256(proof));
-            return (wordAt(proof, offset), uint64(proof.length));
+            return wordAt(proof, offset);
         }
-        if (keyType == BLOB) {
-            bytes memory element = proveBlobElement(key, proof);
-            return (wordAt(element, offset), uint64(element.length));
-        }
-        if (keyType == PRECOMPILE) {
-            bytes memory result = callPrecompile(key, proof);
-            return (wordAt(result, offset), uint64(result.length));
-        }
+        if (keyType == BLOB) return wordAt(proveBlobElement(key, proof), offset);
+        if (keyType == PRECOMPILE) return wordAtMemory(callPrecompile(key, proof), offset);
         revert PreimageUnknownKeyType(keyType);
     }
 
     function proveBlobElement(bytes32 key, bytes calldata proof)
         private
         view
-        returns (bytes memory element)
+        returns (bytes calldata element)
     {
         require(proof.length == BLOB_PROOF_SIZE, PreimageProofLength(proof.length, BLOB_PROOF_SIZE));
         checkKey(key, keccak256(proof[:40]));
@@ -141,11 +135,26 @@ contract PreimageOracle is IPreimageOracle {
         require(key << 8 == hash << 8, PreimageKeyMismatch(key, hash));
     }
 
-    /// @dev The 32 bytes at `offset`, zeros past the end.
-    function wordAt(bytes memory preimage, uint256 offset) private pure returns (bytes32 word) {
+    /// @dev The 32 bytes at `offset`, zeros past the end, and the length.
+    function wordAt(bytes calldata preimage, uint256 offset)
+        private
+        pure
+        returns (bytes32 word, uint64 length)
+    {
+        if (offset < preimage.length) word = bytes32(preimage[offset:]);
+        return (word, uint64(preimage.length));
+    }
+
+    /// @dev The same of bytes in memory, which Solidity cannot slice.
+    function wordAtMemory(bytes memory preimage, uint256 offset)
+        private
+        pure
+        returns (bytes32 word, uint64 length)
+    {
         for (uint256 i = offset; i < preimage.length && i < offset + 32; ++i) {
             word |= bytes32(preimage[i]) >> 8 * (i - offset);
         }
+        return (word, uint64(preimage.length));
     }
 
     function returnData() private pure returns (bytes memory data) {

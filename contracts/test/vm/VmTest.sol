@@ -17,6 +17,16 @@ interface Vm {
     }
 
     function lastCallGas() external view returns (Gas memory gas);
+    function addr(uint256 privateKey) external pure returns (address);
+    function sign(uint256 privateKey, bytes32 digest)
+        external
+        pure
+        returns (uint8 v, bytes32 r, bytes32 s);
+    function signP256(uint256 privateKey, bytes32 digest)
+        external
+        pure
+        returns (bytes32 r, bytes32 s);
+    function publicKeyP256(uint256 privateKey) external view returns (uint256 x, uint256 y);
     function pauseGasMetering() external;
     function resumeGasMetering() external;
     function expectRevert(bytes calldata data) external;
