@@ -50,13 +50,26 @@ pub fn keccak256_many<T: AsRef<[u8]>>(messages: &[T], hashes: &mut [B256]) {
     Lanes::widest().many(messages, hashes);
 }
 
-/// Hashes messages of one length below [`BLOCK_BYTES`], known when compiled: addresses, slots.
+/// Hashes messages of one length below [`BLOCK_BYTES`], known when compiled.
 ///
 /// # Panics
 /// When there are not as many `hashes` as `messages`.
 pub fn keccak256_each<const BYTES: usize>(messages: &[[u8; BYTES]], hashes: &mut [B256]) {
-    assert_eq!(messages.len(), hashes.len(), "as many hashes as messages");
-    Lanes::widest().each(messages, hashes, |message| *message);
+    keccak256_keys(messages, hashes, |message| *message);
+}
+
+/// Hashes what `key` makes of each item: addresses, slots, whatever has one length below
+/// [`BLOCK_BYTES`], known when compiled.
+///
+/// # Panics
+/// When there are not as many `hashes` as `items`.
+pub fn keccak256_keys<T, const BYTES: usize>(
+    items: &[T],
+    hashes: &mut [B256],
+    key: impl Fn(&T) -> [u8; BYTES],
+) {
+    assert_eq!(items.len(), hashes.len(), "as many hashes as items");
+    Lanes::widest().each(items, hashes, key);
 }
 
 /// Hashes pairs of hashes: one level of a binary Merkle tree.

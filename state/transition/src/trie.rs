@@ -15,7 +15,8 @@
 //! | `reader` | where nodes come from: [`NodeReader`], [`Verified`] |
 //! | `node` | one node: RLP and hex-prefix codec, total on hostile bytes |
 //! | `node_set` | the difference that an update makes to the stored nodes |
-//! | `floating` | nodes between their making and their settling |
+//! | `floating` | nodes whose place is not settled |
+//! | `unhashed` | nodes between their making and their hashing |
 //! | `update` | [`update`]: sorted changes to one trie |
 //! | `lookup` | [`get`], [`prove`], [`verify_proof`], [`for_each_leaf`] |
 //! | `account` | accounts, their changes and their leaves |
@@ -31,6 +32,7 @@ mod node_set;
 mod reader;
 mod state_root;
 mod trie_state;
+mod unhashed;
 mod update;
 
 #[cfg(test)]

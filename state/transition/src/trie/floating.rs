@@ -1,97 +1,36 @@
-//! Nodes between their making and their settling.
+//! Nodes whose place is not settled.
 //!
-//! In: what an update made of a node, and what stood at its path before. Out: the link that its
+//! In: what an update made of a node, and what stood at its path before. Out: the node that its
 //! parent holds, and the entries of the store that change.
 //!
 //! A rebuilt node *floats* ([`New`]) until its parent knows that it stays where it is: a branch
 //! that is left with one child merges with it, and an extension merges with a leaf or an extension
-//! below. [`Output::place`] and [`extend`] settle it. They are the only ones who write and delete,
-//! and see each path at most once.
+//! below. [`settle`] and [`extend`] settle it, each path at most once.
 
-use alloc::vec::Vec;
-use alloy_primitives::{Address, B256, Bytes};
-use alloy_trie::{Nibbles, nodes::RlpNode};
+use alloy_trie::Nibbles;
 
 use super::{
-    node::{Link, encode_extension, encode_leaf},
-    update::TrieUpdate,
+    node::Link,
+    unhashed::{Child, Made, Unhashed, Value},
 };
 
-/// What became of the storage of one account on the way.
-#[derive(Debug)]
-pub(super) struct StorageOutput {
-    pub(super) address: Address,
-    pub(super) owner: B256,
-    pub(super) updated: TrieUpdate,
-}
-
-/// What a descent collects.
-#[derive(Debug, Default)]
-pub(super) struct Output {
-    pub(super) nodes: Vec<(Nibbles, Option<Bytes>)>,
-    pub(super) storages: Vec<StorageOutput>,
-}
-
-impl Output {
-    /// Settles what stands at `path` from now on, where `old` stood, and returns the link to it.
-    pub(super) fn place(&mut self, path: &Nibbles, old: Link<'_>, new: New) -> RlpNode {
-        let (rlp, link) = match new {
-            New::Same => return old.owned(),
-            New::Empty => {
-                self.vacate(path, old);
-                return RlpNode::default();
-            }
-            New::Leaf { path, value } => hashed(encode_leaf(&path, &value)),
-            New::Extension { path, child } => hashed(encode_extension(&path, &child)),
-            New::Branch { rlp, link } => (rlp, link),
-        };
-        if !link.is_hash() {
-            self.vacate(path, old);
-        } else {
-            // A node is rebuilt only when its content differs, so its hash does, too.
-            self.nodes.push((*path, Some(rlp)));
-        }
-        link
-    }
-
-    /// Deletes what stands at `path`, if it has an entry of its own.
-    fn vacate(&mut self, path: &Nibbles, old: Link<'_>) {
-        if old.hash().is_some() {
-            self.nodes.push((*path, None));
-        }
-    }
-
-    #[cfg(feature = "std")]
-    pub(super) fn join(&mut self, later: Self) {
-        self.nodes.extend(later.nodes);
-        self.storages.extend(later.storages);
-    }
-}
-
-pub(super) fn hashed(rlp: Bytes) -> (Bytes, RlpNode) {
-    let link = RlpNode::from_rlp(&rlp);
-    (rlp, link)
-}
-
 /// What a descent made of a node. Its place is known, but not yet whether it stays there.
+#[derive(Clone, Debug)]
 pub(super) enum New {
     /// What was there.
     Same,
     Empty,
     Leaf {
         path: Nibbles,
-        value: Bytes,
+        value: Value,
     },
     /// Its child is settled.
     Extension {
         path: Nibbles,
-        child: RlpNode,
+        child: Child,
     },
-    /// It stays where it is in any case: hashed where it was built, perhaps on another thread.
-    Branch {
-        rlp: Bytes,
-        link: RlpNode,
-    },
+    /// It stays where it is in any case.
+    Branch(Made),
 }
 
 /// A branch before its changes: one that was read, or one that an insertion forks.
@@ -120,12 +59,24 @@ pub(super) enum Forked<'r> {
 
 impl Forked<'_> {
     /// The node when no change reaches it.
-    pub(super) fn untouched(&self) -> New {
+    pub(super) fn untouched(&self, out: &mut Unhashed) -> New {
         match *self {
-            Self::Leaf { path, value } => New::Leaf { path, value: Bytes::copy_from_slice(value) },
-            Self::Extension { path, child } => New::Extension { path, child: child.owned() },
+            Self::Leaf { path, value } => New::Leaf { path, value: out.value(value) },
+            Self::Extension { path, child } => {
+                New::Extension { path, child: Child::Link(child.owned()) }
+            }
         }
     }
+}
+
+/// Settles a child of a branch at `path`, where `old` stood. `None` when there is no child now; what
+/// is the same needs no settling.
+pub(super) fn settle(path: &Nibbles, old: Link<'_>, new: &New, out: &mut Unhashed) -> Option<Made> {
+    let made = out.make(new);
+    if made.is_none_or(Made::is_short) {
+        out.vacate(path, old);
+    }
+    made
 }
 
 /// Puts the path `way` on top of a node at `path`, where `old` stood. Paths stay within a key: the
@@ -135,7 +86,7 @@ pub(super) fn extend(
     path: &Nibbles,
     old: Link<'_>,
     new: New,
-    out: &mut Output,
+    out: &mut Unhashed,
 ) -> New {
     match new {
         New::Same => New::Same,
@@ -151,15 +102,16 @@ pub(super) fn extend(
             out.vacate(path, old);
             New::Extension { path: way.join(&rest), child }
         }
-        branch @ New::Branch { .. } => {
-            New::Extension { path: *way, child: out.place(path, old, branch) }
+        New::Branch(made) => {
+            if made.is_short() {
+                out.vacate(path, old);
+            }
+            New::Extension { path: *way, child: out.below_extension(path, made) }
         }
     }
 }
 
-pub(super) fn leaf_or_empty(path: Nibbles, value: Option<Bytes>) -> New {
-    match value {
-        Some(value) if !value.is_empty() => New::Leaf { path, value },
-        _ => New::Empty,
-    }
+/// A leaf, when there is a value.
+pub(super) fn leaf_or_empty(path: Nibbles, value: Option<Value>) -> New {
+    value.map_or(New::Empty, |value| New::Leaf { path, value })
 }

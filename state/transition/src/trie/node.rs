@@ -12,6 +12,8 @@
 //! A link is the RLP of the child itself when that is below 32 bytes, else of its keccak hash.
 
 use alloc::vec::Vec;
+use core::ops::Range;
+
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{EMPTY_STRING_CODE, Encodable, Header};
 use alloy_trie::{Nibbles, nodes::RlpNode};
@@ -19,9 +21,9 @@ use alloy_trie::{Nibbles, nodes::RlpNode};
 use super::{KEY_NIBBLES_MAX, NodeDefect};
 
 /// Length of the RLP of a hash. A node within its parent is shorter than 32, so lengths tell.
-const HASH_LINK_LEN: usize = 33;
+pub(super) const HASH_LINK_LEN: usize = 33;
 /// First byte of the RLP of a hash.
-const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
+pub(super) const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 
 /// How a parent names a child: nothing, a hash of 33 bytes, or the child itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,15 @@ impl<'r> Link<'r> {
 
     pub(super) const fn is_empty(self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(super) const fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// The RLP of the hash, or of the child.
+    pub(super) const fn as_slice(self) -> &'r [u8] {
+        self.0
     }
 
     /// The hash, unless the child is absent or within its parent.
@@ -192,43 +203,38 @@ impl HexPrefix {
     }
 }
 
-/// The RLP of a leaf.
-pub(super) fn encode_leaf(path: &Nibbles, value: &[u8]) -> Bytes {
+/// Appends the RLP of a leaf, whose value stands in the buffer already.
+pub(super) fn encode_leaf(buffer: &mut Vec<u8>, path: &Nibbles, value: Range<usize>) {
     let prefix = HexPrefix::new(path, true);
-    let mut rlp = list(prefix.as_slice().length() + value.length());
-    prefix.as_slice().encode(&mut rlp);
-    value.encode(&mut rlp);
-    rlp.into()
+    let payload_length = prefix.as_slice().length() + string_len(buffer, &value);
+    encode_list_header(buffer, payload_length);
+    prefix.as_slice().encode(buffer);
+    encode_string(buffer, value);
 }
 
-/// The RLP of an extension.
-pub(super) fn encode_extension(path: &Nibbles, child: &RlpNode) -> Bytes {
-    let prefix = HexPrefix::new(path, false);
-    let mut rlp = list(prefix.as_slice().length() + child.len());
-    prefix.as_slice().encode(&mut rlp);
-    rlp.extend_from_slice(child);
-    rlp.into()
+/// Length of the RLP of a string in the buffer.
+pub(super) fn string_len(buffer: &[u8], string: &Range<usize>) -> usize {
+    buffer.get(string.clone()).unwrap_or_default().length()
 }
 
-/// The RLP of a branch. An empty `value` is none.
-pub(super) fn encode_branch(children: &[Link<'_>; 16], value: &[u8]) -> Bytes {
-    let links_len: usize = children.iter().map(|child| child.0.len().max(1)).sum();
-    let mut rlp = list(links_len + value.length());
-    for child in children {
-        if child.is_empty() {
-            rlp.push(EMPTY_STRING_CODE);
-        } else {
-            rlp.extend_from_slice(child.0);
-        }
+/// Appends the RLP of a string in the buffer.
+pub(super) fn encode_string(buffer: &mut Vec<u8>, string: Range<usize>) {
+    // A single small byte is its own RLP.
+    if string_len(buffer, &string) > string.len() {
+        Header { list: false, payload_length: string.len() }.encode(buffer);
     }
-    value.encode(&mut rlp);
-    rlp.into()
+    buffer.extend_from_within(string);
 }
 
-/// A buffer of the exact size with the header of a list of `payload_length` bytes in it.
-fn list(payload_length: usize) -> Vec<u8> {
-    let header = Header { list: true, payload_length };
-    let mut rlp = Vec::with_capacity(header.length() + payload_length);
-    header.encode(&mut rlp);
-    rlp
+/// Appends the RLP of an extension.
+pub(super) fn encode_extension(buffer: &mut Vec<u8>, path: &Nibbles, child: &RlpNode) {
+    let prefix = HexPrefix::new(path, false);
+    encode_list_header(buffer, prefix.as_slice().length() + child.len());
+    prefix.as_slice().encode(buffer);
+    buffer.extend_from_slice(child);
+}
+
+/// Appends the header of a list of `payload_length` bytes.
+pub(super) fn encode_list_header(buffer: &mut Vec<u8>, payload_length: usize) {
+    Header { list: true, payload_length }.encode(buffer);
 }

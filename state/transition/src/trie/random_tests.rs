@@ -193,7 +193,7 @@ fn each_touched_node_is_read_once_and_no_other() {
         .collect();
     let recorder = Recorder { store: &store, paths: Mutex::default() };
     let trie = Trie { reader: &recorder, owner: None, parallel_min: usize::MAX };
-    let (updated, _) = trie.update(root, &changes).unwrap();
+    let updated = trie.update(root, &changes).unwrap();
     let mut read = recorder.paths.into_inner().unwrap();
     read.sort_unstable();
     let written: Vec<_> = updated.nodes.iter().map(|(path, _)| *path).collect();

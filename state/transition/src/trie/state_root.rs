@@ -4,16 +4,18 @@
 //! storage root of each changed account, and all nodes written and deleted.
 //!
 //! The account trie is walked once. When the walk stands at the leaf of a changed account it knows
-//! the storage root before the block, and works out the new one there and then: nothing is read
-//! twice, and accounts that lie under different branches are worked on in parallel.
+//! the storage root before the block, and walks the storage there and then: nothing is read twice,
+//! accounts that lie under different branches are worked on in parallel, and the nodes of all these
+//! tries are hashed together.
 
 use alloc::{collections::BTreeMap, vec::Vec};
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+use gainsay_keccak::keccak256_keys;
 
 use super::{
-    AccountChange, NodeReader, NodeSet, TrieAccount, TrieError, TrieUpdate,
-    floating::StorageOutput,
+    AccountChange, NodeReader, NodeSet, TrieAccount, TrieError,
+    unhashed::{Root, Unhashed, Value},
     update::{LeafChange, PARALLEL_MIN, Trie},
 };
 
@@ -54,26 +56,27 @@ pub(super) fn update_state_with<R: NodeReader>(
         return Err(TrieError::StorageOfDeleted { address: change.address });
     }
     let slots: usize = changes.iter().map(|change| change.storage.len()).sum();
-    let mut leaves = hashed(changes, parallel_min, |change| {
-        let owner = keccak256(change.address);
-        (Nibbles::unpack(owner), AccountLeaf { owner, change, parallel_min })
-    });
-    leaves.sort_unstable_by_key(|(key, _)| *key);
+    let leaves = by_hash(
+        changes,
+        parallel_min,
+        |change| change.address.into_array(),
+        |owner, change| AccountLeaf { owner, change, parallel_min },
+    );
     // An account weighs as much as its slots, on average.
     let weight = slots.checked_div(changes.len()).unwrap_or_default().saturating_add(1);
-    let parallel_accounts_min = parallel_min.div_ceil(weight).max(2);
+    let parallel_accounts_min = parallel_min.div_ceil(weight);
     let trie = Trie { reader, owner: None, parallel_min: parallel_accounts_min };
-    let (TrieUpdate { root: state_root, nodes: account_nodes }, storages) =
-        trie.update(root, &leaves)?;
+    let mut out = Unhashed::default();
+    let root = trie.walk(root, &leaves, &mut out)?;
+    let finished = out.finish(root);
 
     let mut nodes = NodeSet::default();
-    nodes.insert(None, account_nodes);
-    let mut storage_roots = BTreeMap::new();
-    for StorageOutput { address, owner, updated } in storages {
-        storage_roots.insert(address, updated.root);
-        nodes.insert(Some(owner), updated.nodes);
+    nodes.insert(None, finished.nodes);
+    for (owner, storage) in finished.storages {
+        nodes.insert(Some(owner), storage);
     }
-    Ok(StateUpdate { state_root, storage_roots, nodes })
+    let storage_roots = finished.roots.into_iter().collect();
+    Ok(StateUpdate { state_root: finished.root, storage_roots, nodes })
 }
 
 /// A change at the leaf of one account.
@@ -92,8 +95,8 @@ impl<R: NodeReader> LeafChange<R> for AccountLeaf<'_> {
         &self,
         reader: &R,
         old: Option<&[u8]>,
-        storages: &mut Vec<StorageOutput>,
-    ) -> Result<Option<Bytes>, TrieError<R::Error>> {
+        out: &mut Unhashed,
+    ) -> Result<Option<Value>, TrieError<R::Error>> {
         let AccountChange { address, account, ref storage } = *self.change;
         let storage_root = match old.map(TrieAccount::from_leaf).transpose() {
             Ok(old) => old.map_or(EMPTY_ROOT_HASH, |old| old.storage_root),
@@ -105,49 +108,87 @@ impl<R: NodeReader> LeafChange<R> for AccountLeaf<'_> {
                 storage_root => Err(TrieError::DeletedWithStorage { address, storage_root }),
             };
         };
-        let updated = self.update_storage(reader, storage_root, storage)?;
-        let leaf = TrieAccount::new(account, updated.root).to_leaf();
-        storages.push(StorageOutput { address, owner: self.owner, updated });
-        Ok(Some(leaf))
+        let root = if storage.is_empty() {
+            Root::Known(storage_root)
+        } else {
+            let Self { owner, parallel_min, .. } = *self;
+            let slots = by_hash(
+                storage,
+                parallel_min,
+                |(slot, _)| slot.to_be_bytes::<32>(),
+                |_, (_, value)| SlotLeaf(*value),
+            );
+            let trie = Trie { reader, owner: Some(owner), parallel_min };
+            out.storage(owner, |out| trie.walk(storage_root, &slots, out))?
+        };
+        out.note_root(address, root);
+        Ok(Some(out.account(TrieAccount::new(account, storage_root), root)))
     }
 }
 
-impl AccountLeaf<'_> {
-    fn update_storage<R: NodeReader>(
+/// A new value of a slot. Zero has no leaf; any other holds its shortest big-endian bytes as RLP.
+struct SlotLeaf(U256);
+
+impl<R: NodeReader> LeafChange<R> for SlotLeaf {
+    fn removes(&self) -> bool {
+        self.0.is_zero()
+    }
+
+    fn apply(
         &self,
-        reader: &R,
-        root: B256,
-        storage: &[(U256, U256)],
-    ) -> Result<TrieUpdate, TrieError<R::Error>> {
-        let mut changes = hashed(storage, self.parallel_min, |(slot, value)| {
-            let key = Nibbles::unpack(keccak256(slot.to_be_bytes::<32>()));
-            // A slot of zero has no leaf; any other holds its shortest big-endian bytes as RLP.
-            let leaf = (!value.is_zero())
-                .then(|| Bytes::copy_from_slice(&alloy_rlp::encode_fixed_size(value)));
-            (key, leaf)
-        });
-        changes.sort_unstable_by_key(|(key, _)| *key);
-        let trie = Trie { reader, owner: Some(self.owner), parallel_min: self.parallel_min };
-        trie.update(root, &changes).map(|(updated, _)| updated)
+        _: &R,
+        _: Option<&[u8]>,
+        out: &mut Unhashed,
+    ) -> Result<Option<Value>, TrieError<R::Error>> {
+        Ok((!self.0.is_zero()).then(|| out.value(&alloy_rlp::encode_fixed_size(&self.0))))
     }
 }
 
-/// Hashes the keys of many changes, in parallel on the host.
-#[cfg(feature = "std")]
-fn hashed<'a, T: Sync, L: Send>(
+/// The leaves of `changes`, sorted by the hashes of the keys that `key` gives.
+fn by_hash<'a, T: Sync, L, const BYTES: usize>(
     changes: &'a [T],
     parallel_min: usize,
-    hash: impl Fn(&'a T) -> L + Sync + Send,
-) -> Vec<L> {
-    use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
-    if changes.len() < parallel_min {
-        return changes.iter().map(hash).collect();
-    }
-    changes.par_iter().with_min_len(64).map(hash).collect()
+    key: impl Fn(&T) -> [u8; BYTES] + Sync,
+    leaf: impl Fn(B256, &'a T) -> L,
+) -> Vec<(Nibbles, L)> {
+    let mut hashes = alloc::vec![B256::ZERO; changes.len()];
+    hash_keys(changes, &mut hashes, parallel_min, &key);
+    // The first bytes nearly always tell the order, and are cheap to move.
+    let mut order: Vec<(u64, usize)> =
+        hashes.iter().enumerate().map(|(index, hash)| (first_bytes(hash), index)).collect();
+    order.sort_unstable_by(|(first, index), (other_first, other)| {
+        first.cmp(other_first).then_with(|| hashes[*index].cmp(&hashes[*other]))
+    });
+    let sorted = order.into_iter().map(|(_, index)| {
+        let hash = hashes[index];
+        (Nibbles::unpack_array(&hash), leaf(hash, &changes[index]))
+    });
+    sorted.collect()
 }
 
-/// Hashes the keys of many changes, where there are no threads.
-#[cfg(not(feature = "std"))]
-fn hashed<'a, T, L>(changes: &'a [T], _: usize, hash: impl Fn(&'a T) -> L) -> Vec<L> {
-    changes.iter().map(hash).collect()
+fn first_bytes(hash: &B256) -> u64 {
+    hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}
+
+/// Hashes keys, in parallel where there are threads.
+fn hash_keys<T: Sync, const BYTES: usize>(
+    changes: &[T],
+    hashes: &mut [B256],
+    parallel_min: usize,
+    key: &(impl Fn(&T) -> [u8; BYTES] + Sync),
+) {
+    #[cfg(feature = "std")]
+    if changes.len() / 32 >= parallel_min {
+        let middle = changes.len() / 2;
+        let (low, high) = changes.split_at(middle);
+        let (low_hashes, high_hashes) = hashes.split_at_mut(middle);
+        rayon::join(
+            || hash_keys(low, low_hashes, parallel_min, key),
+            || hash_keys(high, high_hashes, parallel_min, key),
+        );
+        return;
+    }
+    #[cfg(not(feature = "std"))]
+    let _ = parallel_min;
+    keccak256_keys(changes, hashes, key);
 }

@@ -88,7 +88,7 @@ pub(super) fn update(
     parallel_min: usize,
 ) -> TrieUpdate {
     let trie = Trie { reader, owner: None, parallel_min };
-    trie.update(root, changes).unwrap().0
+    trie.update(root, changes).unwrap()
 }
 
 /// Records which nodes are read.

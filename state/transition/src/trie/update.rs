@@ -2,23 +2,26 @@
 //!
 //! In: a reader, a root and changes in rising order of their keys. Out: the new root and the nodes
 //! written and deleted. The changes are split by nibble on the way down, so that each touched node
-//! is read once, and each changed node is hashed once on the way up.
+//! is read once. Changed nodes are made on the way up, and hashed at the end, each once.
 //!
-//! On the host a branch with enough changes under it descends into its children in parallel. Each
-//! child collects its own output and outputs are joined in order: threads never show in a result.
+//! On the host a branch with enough changes under it deals its children out to threads. Each thread
+//! finishes what lies below them, and what they finished is joined in order: threads never show in
+//! a result.
 
 use alloc::vec::Vec;
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, Bytes};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
 
+#[cfg(feature = "std")]
+use super::unhashed::Piece;
 use super::{
     KEY_NIBBLES_MAX, NodeDefect, NodeReader, TrieError,
-    floating::{Forked, New, OldBranch, Output, StorageOutput, extend, hashed, leaf_or_empty},
-    node::{Link, Node, encode_branch, encode_extension, encode_leaf},
+    floating::{Forked, New, OldBranch, extend, leaf_or_empty, settle},
+    node::{Link, Node},
+    unhashed::{Child, Finished, Root, Unhashed, Value},
 };
 
-/// Changes under one branch from which on its children are worth a thread each: some 100 us of
-/// hashing against some 5 us of hand-over.
+/// Changes that are worth a thread: some 100 us of work against some 5 us of hand-over.
 pub(super) const PARALLEL_MIN: usize = 128;
 
 /// What an update made of one trie.
@@ -43,7 +46,7 @@ pub fn update<R: NodeReader>(
     changes: &[(Nibbles, Option<Bytes>)],
 ) -> Result<TrieUpdate, TrieError<R::Error>> {
     let trie = Trie { reader, owner, parallel_min: PARALLEL_MIN };
-    trie.update(root, changes).map(|(updated, _)| updated)
+    trie.update(root, changes)
 }
 
 /// What shall become of one key. The new value may depend on the old one.
@@ -51,14 +54,14 @@ pub(super) trait LeafChange<R: NodeReader>: Sync {
     /// Whether the key shall have no value afterwards.
     fn removes(&self) -> bool;
 
-    /// The new value, not empty; `None` exactly when the change removes. Called at most once, and
+    /// The new value, kept in `out`, not empty; `None` exactly when the change removes. Called at most once, and
     /// always once unless the change removes a key that has no value.
     fn apply(
         &self,
         reader: &R,
         old: Option<&[u8]>,
-        storages: &mut Vec<StorageOutput>,
-    ) -> Result<Option<Bytes>, TrieError<R::Error>>;
+        out: &mut Unhashed,
+    ) -> Result<Option<Value>, TrieError<R::Error>>;
 }
 
 impl<R: NodeReader> LeafChange<R> for Option<Bytes> {
@@ -70,9 +73,9 @@ impl<R: NodeReader> LeafChange<R> for Option<Bytes> {
         &self,
         _: &R,
         _: Option<&[u8]>,
-        _: &mut Vec<StorageOutput>,
-    ) -> Result<Option<Bytes>, TrieError<R::Error>> {
-        Ok(self.clone().filter(|value| !value.is_empty()))
+        out: &mut Unhashed,
+    ) -> Result<Option<Value>, TrieError<R::Error>> {
+        Ok(self.as_ref().filter(|value| !value.is_empty()).map(|value| out.value(value)))
     }
 }
 
@@ -81,7 +84,7 @@ impl<R: NodeReader> LeafChange<R> for Option<Bytes> {
 pub(super) struct Trie<'a, R> {
     pub(super) reader: &'a R,
     pub(super) owner: Option<B256>,
-    /// Changes under one branch from which on it descends in parallel.
+    /// Changes that are worth a thread.
     #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "there are no threads"))]
     pub(super) parallel_min: usize,
 }
@@ -91,32 +94,33 @@ impl<R: NodeReader> Trie<'_, R> {
         &self,
         root: B256,
         changes: &[(Nibbles, C)],
-    ) -> Result<(TrieUpdate, Vec<StorageOutput>), TrieError<R::Error>> {
+    ) -> Result<TrieUpdate, TrieError<R::Error>> {
+        let mut out = Unhashed::default();
+        let root = self.walk(root, changes, &mut out)?;
+        let Finished { root, nodes, .. } = out.finish(root);
+        Ok(TrieUpdate { root, nodes })
+    }
+
+    /// Makes the nodes of the changed trie.
+    pub(super) fn walk<C: LeafChange<R>>(
+        &self,
+        root: B256,
+        changes: &[(Nibbles, C)],
+        out: &mut Unhashed,
+    ) -> Result<Root, TrieError<R::Error>> {
         if let Some(at) = changes.windows(2).position(|pair| pair[0].0 >= pair[1].0) {
             return Err(TrieError::Unsorted { index: at + 1 });
         }
         let old = if root == EMPTY_ROOT_HASH { None } else { Some(RlpNode::word_rlp(&root)) };
         let old = old.as_ref().map_or(Link::EMPTY, Link::of);
-        let top = Nibbles::new();
-        let mut out = Output::default();
         let new = match changes {
             [] => New::Same,
-            _ => self.link(&top, old, changes, &mut out)?,
+            _ => self.link(&Nibbles::new(), old, changes, out)?,
         };
-        // The root has an entry however short it is.
-        let (root, rlp) = match new {
-            New::Same => return Ok((TrieUpdate { root, nodes: Vec::new() }, out.storages)),
-            New::Empty => (EMPTY_ROOT_HASH, None),
-            New::Leaf { path, value } => root_of(encode_leaf(&path, &value)),
-            New::Extension { path, child } => root_of(encode_extension(&path, &child)),
-            New::Branch { rlp, link } => match Link::of(&link).hash() {
-                Some(root) => (root, Some(rlp)),
-                None => root_of(rlp),
-            },
-        };
-        out.nodes.push((top, rlp));
-        out.nodes.sort_unstable_by_key(|(path, _)| *path);
-        Ok((TrieUpdate { root, nodes: out.nodes }, out.storages))
+        Ok(match new {
+            New::Same => Root::Known(root),
+            new => out.place_root(&new),
+        })
     }
 
     fn read(&self, path: &Nibbles, link: Link<'_>) -> Result<Bytes, TrieError<R::Error>> {
@@ -140,7 +144,7 @@ impl<R: NodeReader> Trie<'_, R> {
         path: &Nibbles,
         link: Link<'_>,
         changes: &[(Nibbles, C)],
-        out: &mut Output,
+        out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         if link.is_empty() {
             return self.empty(path, changes, out);
@@ -163,12 +167,12 @@ impl<R: NodeReader> Trie<'_, R> {
         &self,
         path: &Nibbles,
         changes: &[(Nibbles, C)],
-        out: &mut Output,
+        out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         let Some((first, last)) = inserts(changes, |_| true) else { return Ok(New::Same) };
         let key = &changes[first].0;
         if first == last {
-            let value = self.apply(&changes[first].1, None, out)?;
+            let value = changes[first].1.apply(self.reader, None, out)?;
             return Ok(leaf_or_empty(key.slice(path.len()..), value));
         }
         let fork = key.common_prefix_length(&changes[last].0);
@@ -182,15 +186,15 @@ impl<R: NodeReader> Trie<'_, R> {
         rest: &Nibbles,
         value: &[u8],
         changes: &[(Nibbles, C)],
-        out: &mut Output,
+        out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         let key = path.join(rest);
         let own = changes.binary_search_by(|(other, _)| other.cmp(&key)).ok();
         let Some((first, last)) = inserts(changes, |index| Some(index) != own) else {
             let Some(own) = own else { return Ok(New::Same) };
-            let new = self.apply(&changes[own].1, Some(value), out)?;
+            let new = changes[own].1.apply(self.reader, Some(value), out)?;
             return Ok(match new {
-                Some(new) if *new == *value => New::Same,
+                Some(new) if out.is_value(new, value) => New::Same,
                 new => leaf_or_empty(*rest, new),
             });
         };
@@ -215,7 +219,7 @@ impl<R: NodeReader> Trie<'_, R> {
         rest: &Nibbles,
         child: Link<'_>,
         changes: &[(Nibbles, C)],
-        out: &mut Output,
+        out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         let end = path.join(rest);
         let from = changes.partition_point(|(key, _)| key < &end);
@@ -249,7 +253,7 @@ impl<R: NodeReader> Trie<'_, R> {
         at: &Nibbles,
         old: &OldBranch<'_>,
         changes: &[(Nibbles, C)],
-        out: &mut Output,
+        out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         let new = self.branch(at, old, changes, out)?;
         if at.len() == path.len() {
@@ -264,7 +268,7 @@ impl<R: NodeReader> Trie<'_, R> {
         path: &Nibbles,
         old: &OldBranch<'_>,
         changes: &[(Nibbles, C)],
-        out: &mut Output,
+        out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         let mut new_value = None;
         let mut is_same = old.is_read;
@@ -275,21 +279,22 @@ impl<R: NodeReader> Trie<'_, R> {
             below = rest;
             let held = Some(old.value).filter(|value| !value.is_empty());
             if held.is_some() || !change.removes() {
-                let new = self.apply(change, held, out)?.unwrap_or_default();
-                is_same &= *new == *old.value;
+                let new = change.apply(self.reader, held, out)?;
+                is_same &= new.is_some_and(|new| out.is_value(new, old.value));
                 new_value = Some(new);
             }
         }
-        let value = new_value.as_ref().map_or(old.value, |new| new);
         let mut children = [const { New::Same }; 16];
         if let Some((nibble, forked)) = &old.forked {
-            children[usize::from(*nibble)] = forked.untouched();
+            children[usize::from(*nibble)] = forked.untouched(out);
         }
         self.children(path, old, below, &mut children, out)?;
         if is_same && children.iter().all(|child| matches!(child, New::Same)) {
             return Ok(New::Same);
         }
-        self.rebuild(path, old, &mut children, value, out)
+        let value =
+            new_value.unwrap_or_else(|| (!old.value.is_empty()).then(|| out.value(old.value)));
+        self.rebuild(path, old, children, value, out)
     }
 
     /// Changes one child of a branch at `path`.
@@ -299,7 +304,7 @@ impl<R: NodeReader> Trie<'_, R> {
         nibble: u8,
         old: &OldBranch<'_>,
         changes: &[(Nibbles, C)],
-        out: &mut Output,
+        out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         let mut path = *path;
         path.push_unchecked(nibble);
@@ -313,7 +318,7 @@ impl<R: NodeReader> Trie<'_, R> {
                 self.extension(&path, rest, *child, changes, out)?
             }
         };
-        Ok(if matches!(new, New::Same) { forked.untouched() } else { new })
+        Ok(if matches!(new, New::Same) { forked.untouched(out) } else { new })
     }
 
     /// Changes the children of a branch.
@@ -323,11 +328,14 @@ impl<R: NodeReader> Trie<'_, R> {
         old: &OldBranch<'_>,
         changes: &[(Nibbles, C)],
         children: &mut [New; 16],
-        out: &mut Output,
+        out: &mut Unhashed,
     ) -> Result<(), TrieError<R::Error>> {
         #[cfg(feature = "std")]
-        if changes.len() >= self.parallel_min {
-            return self.children_parallel(path, old, changes, children, out);
+        if changes.len() / 2 >= self.parallel_min && middle(path.len(), changes).is_some() {
+            for piece in self.pieces(path, old, changes)? {
+                out.adopt(piece, |nibble, new| children[usize::from(nibble)] = new);
+            }
+            return Ok(());
         }
         for (nibble, group) in groups(path.len(), changes) {
             children[usize::from(nibble)] = self.child(path, nibble, old, group, out)?;
@@ -337,31 +345,27 @@ impl<R: NodeReader> Trie<'_, R> {
 
     /// Changes the children of a branch, each wherever a thread is free.
     #[cfg(feature = "std")]
-    fn children_parallel<C: LeafChange<R>>(
+    fn pieces<C: LeafChange<R>>(
         &self,
         path: &Nibbles,
         old: &OldBranch<'_>,
         changes: &[(Nibbles, C)],
-        children: &mut [New; 16],
-        out: &mut Output,
-    ) -> Result<(), TrieError<R::Error>> {
-        use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
-
-        let groups: Vec<_> = groups(path.len(), changes).collect();
-        let done: Vec<_> = groups
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|(nibble, group)| {
-                let mut out = Output::default();
-                let new = self.child(path, nibble, old, group, &mut out);
-                (nibble, new, out)
-            })
-            .collect();
-        for (nibble, new, child_out) in done {
-            children[usize::from(nibble)] = new?;
-            out.join(child_out);
+    ) -> Result<Vec<Piece>, TrieError<R::Error>> {
+        if changes.len() / 2 >= self.parallel_min
+            && let Some(middle) = middle(path.len(), changes)
+        {
+            let (low, high) = changes.split_at(middle);
+            let (low, high) =
+                rayon::join(|| self.pieces(path, old, low), || self.pieces(path, old, high));
+            let mut pieces = low?;
+            pieces.extend(high?);
+            return Ok(pieces);
         }
-        Ok(())
+        let mut out = Unhashed::default();
+        let children: Result<_, _> = groups(path.len(), changes)
+            .map(|(nibble, group)| Ok((nibble, self.child(path, nibble, old, group, &mut out)?)))
+            .collect();
+        Ok(alloc::vec![out.finish_below(children?)])
     }
 
     /// Makes a node of what is left of a branch: a branch, or less.
@@ -369,9 +373,9 @@ impl<R: NodeReader> Trie<'_, R> {
         &self,
         path: &Nibbles,
         old: &OldBranch<'_>,
-        children: &mut [New; 16],
-        value: &[u8],
-        out: &mut Output,
+        mut children: [New; 16],
+        value: Option<Value>,
+        out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         let mut count = 0_usize;
         let mut last = 0_u8;
@@ -386,37 +390,29 @@ impl<R: NodeReader> Trie<'_, R> {
                 last = nibble;
             }
         }
-        let merges = count == 1 && value.is_empty();
-        let mut only = New::Same;
-        let mut placed = [const { None }; 16];
-        for (nibble, (child, old)) in (0_u8..).zip(children.iter_mut().zip(&old.links)) {
+        let mut only = None;
+        if count == 1 && value.is_none() {
+            only = Some(core::mem::replace(&mut children[usize::from(last)], New::Same));
+        }
+        let mut links = old.links;
+        let mut made = [None; 16];
+        for (nibble, child) in (0_u8..).zip(&children) {
             if matches!(child, New::Same) {
                 continue;
             }
-            let child = core::mem::replace(child, New::Same);
-            if merges && nibble == last {
-                only = child;
-            } else {
-                let mut path = *path;
-                path.push_unchecked(nibble);
-                placed[usize::from(nibble)] = Some(out.place(&path, *old, child));
-            }
+            let mut path = *path;
+            path.push_unchecked(nibble);
+            let nibble = usize::from(nibble);
+            made[nibble] = settle(&path, links[nibble], child, out);
+            links[nibble] = Link::EMPTY;
         }
-        if merges {
+        if let Some(only) = only {
             return self.merge(path, last, old.links[usize::from(last)], only, out);
         }
         if count == 0 {
-            let value = Bytes::copy_from_slice(value);
-            return Ok(leaf_or_empty(Nibbles::new(), Some(value)));
+            return Ok(leaf_or_empty(Nibbles::new(), value));
         }
-        let mut links = old.links;
-        for (link, new) in links.iter_mut().zip(&placed) {
-            if let Some(new) = new {
-                *link = Link::of(new);
-            }
-        }
-        let (rlp, link) = hashed(encode_branch(&links, value));
-        Ok(New::Branch { rlp, link })
+        Ok(New::Branch(out.make_branch(path, &links, &made, value)))
     }
 
     /// Replaces a branch at `path` by its last child.
@@ -426,7 +422,7 @@ impl<R: NodeReader> Trie<'_, R> {
         nibble: u8,
         old: Link<'_>,
         child: New,
-        out: &mut Output,
+        out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         if path.len() >= KEY_NIBBLES_MAX {
             return Err(self.bad_node(path, NodeDefect::TooDeep));
@@ -439,27 +435,16 @@ impl<R: NodeReader> Trie<'_, R> {
         }
         let rlp = self.read(&child_path, old)?;
         let child = match self.decode(&child_path, &rlp)? {
-            Node::Leaf { path, value } => New::Leaf { path, value: Bytes::copy_from_slice(value) },
-            Node::Extension { path, child } => New::Extension { path, child: child.owned() },
+            Node::Leaf { path, value } => New::Leaf { path, value: out.value(value) },
+            Node::Extension { path, child } => {
+                New::Extension { path, child: Child::Link(child.owned()) }
+            }
             Node::Branch { .. } => {
-                return Ok(New::Extension { path: step, child: old.owned() });
+                return Ok(New::Extension { path: step, child: Child::Link(old.owned()) });
             }
         };
         Ok(extend(&step, &child_path, old, child, out))
     }
-
-    fn apply<C: LeafChange<R>>(
-        &self,
-        change: &C,
-        old: Option<&[u8]>,
-        out: &mut Output,
-    ) -> Result<Option<Bytes>, TrieError<R::Error>> {
-        change.apply(self.reader, old, &mut out.storages)
-    }
-}
-
-fn root_of(rlp: Bytes) -> (B256, Option<Bytes>) {
-    (keccak256(&rlp), Some(rlp))
 }
 
 /// The first and the last of the changes that insert or overwrite, among those that count.
@@ -493,4 +478,15 @@ fn groups<C>(
         changes = rest;
         Some((nibble, group))
     })
+}
+
+/// Where to split sorted changes in about two halves of whole groups; `None` when there is one.
+#[cfg(feature = "std")]
+fn middle<C>(depth: usize, changes: &[(Nibbles, C)]) -> Option<usize> {
+    let half = changes.len() / 2;
+    let nibble = changes.get(half)?.0.get_unchecked(depth);
+    let from = changes.partition_point(|(key, _)| key.get_unchecked(depth) < nibble);
+    let to = changes.partition_point(|(key, _)| key.get_unchecked(depth) <= nibble);
+    let is_from = from > 0 && (to == changes.len() || half - from <= to - half);
+    Some(if is_from { from } else { to }).filter(|middle| *middle < changes.len())
 }

@@ -1,0 +1,437 @@
+//! Nodes between their making and their hashing.
+//!
+//! In: nodes, children before parents. Out: the hash of every node, and the entries of the store.
+//!
+//! All nodes of an update stand one behind the other in one buffer. Where a node names a child of
+//! which the hash is not known yet, it has a *hole* of 32 bytes. At the end the holes are filled
+//! level by level: first the hashes of nodes without holes, then of those whose holes that filled,
+//! and so on. All nodes of one level are hashed at once, whatever tries they belong to: the leaf of
+//! an account has a hole for the root of its storage.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use alloy_primitives::{Address, B256, Bytes};
+use alloy_rlp::{EMPTY_STRING_CODE, Encodable};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
+use gainsay_keccak::keccak256_many;
+
+use super::{
+    account::{STORAGE_ROOT_FROM_END, TrieAccount},
+    floating::New,
+    node::{
+        HASH_CODE, HASH_LINK_LEN, Link, encode_extension, encode_leaf, encode_list_header,
+        encode_string, string_len,
+    },
+};
+
+/// Shorter nodes live within their parents.
+const HASHED_LEN_MIN: usize = 32;
+
+/// A node, or a deletion, of the store: what [`super::TrieUpdate`] lists.
+pub(super) type StoredNode = (Nibbles, Option<Bytes>);
+
+/// A node in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Made {
+    start: usize,
+    end: usize,
+    /// Levels of holes below it and in it.
+    height: usize,
+}
+
+impl Made {
+    const fn len(self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether it lives within its parent.
+    pub(super) const fn is_short(self) -> bool {
+        self.len() < HASHED_LEN_MIN
+    }
+}
+
+/// The value of a leaf in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value {
+    start: usize,
+    end: usize,
+    /// The entry of the root of the storage, when the value is an account that waits for it.
+    root: Option<EntryIndex>,
+}
+
+/// A position in the list of entries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EntryIndex(usize);
+
+/// What becomes of one place in the store.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    path: Nibbles,
+    /// `None` deletes.
+    made: Option<Made>,
+    /// Where the hash goes.
+    hole: usize,
+}
+
+/// The root of a trie.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Root {
+    Known(B256),
+    Unhashed(EntryIndex),
+}
+
+/// The child of an extension.
+#[derive(Clone, Debug)]
+pub(super) enum Child {
+    Link(RlpNode),
+    Unhashed(EntryIndex),
+}
+
+/// A storage trie among the nodes of an update.
+#[derive(Debug)]
+struct StorageTrie {
+    owner: B256,
+    entries: Range<usize>,
+    /// What other threads finished of it.
+    finished: Vec<StoredNode>,
+}
+
+/// What a thread made below one branch.
+#[cfg(feature = "std")]
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// The children of the branch, without holes.
+    children: Vec<(u8, New)>,
+    buffer: Vec<u8>,
+    finished: Finished,
+}
+
+/// What an update has made so far.
+#[derive(Debug, Default)]
+pub(super) struct Unhashed {
+    buffer: Vec<u8>,
+    /// Of the trie that is walked and, in between, of storage tries.
+    entries: Vec<Entry>,
+    storages: Vec<StorageTrie>,
+    roots: Vec<(Address, Root)>,
+    finished: Finished,
+}
+
+/// What is done, ready for the store.
+#[derive(Debug, Default)]
+pub(super) struct Finished {
+    /// The root of the trie that was walked.
+    pub(super) root: B256,
+    /// Of the trie that was walked, by path.
+    pub(super) nodes: Vec<StoredNode>,
+    /// The storage tries that changed, by path each.
+    pub(super) storages: Vec<(B256, Vec<StoredNode>)>,
+    /// The storage root of every account that changed.
+    pub(super) roots: Vec<(Address, B256)>,
+}
+
+impl Unhashed {
+    /// Keeps the value of a leaf.
+    pub(super) fn value(&mut self, value: &[u8]) -> Value {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(value);
+        Value { start, end: self.buffer.len(), root: None }
+    }
+
+    /// Keeps the leaf of an account, whose storage root is not that in `leaf` but `root`.
+    pub(super) fn account(&mut self, mut leaf: TrieAccount, root: Root) -> Value {
+        let root = match root {
+            Root::Known(hash) => {
+                leaf.storage_root = hash;
+                None
+            }
+            Root::Unhashed(entry) => Some(entry),
+        };
+        let start = self.buffer.len();
+        leaf.encode(&mut self.buffer);
+        Value { start, end: self.buffer.len(), root }
+    }
+
+    /// Whether a value is that one. An account that waits for a root is no known value.
+    pub(super) fn is_value(&self, value: Value, other: &[u8]) -> bool {
+        value.root.is_none() && self.bytes(value.start..value.end) == other
+    }
+
+    fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.buffer.get(range).unwrap_or_default()
+    }
+
+    /// Makes a node; `None` of what is none, or is made already.
+    pub(super) fn make(&mut self, new: &New) -> Option<Made> {
+        let start = self.buffer.len();
+        let height = match new {
+            New::Same | New::Empty => return None,
+            New::Branch(made) => return Some(*made),
+            New::Leaf { path, value } => {
+                encode_leaf(&mut self.buffer, path, value.start..value.end);
+                self.set_root_hole(*value)
+            }
+            New::Extension { path, child } => match child {
+                Child::Link(link) => {
+                    encode_extension(&mut self.buffer, path, link);
+                    0
+                }
+                Child::Unhashed(entry) => {
+                    encode_extension(&mut self.buffer, path, &RlpNode::word_rlp(&B256::ZERO));
+                    let hole = self.buffer.len() - B256::len_bytes();
+                    self.set_hole(*entry, hole)
+                }
+            },
+        };
+        Some(Made { start, end: self.buffer.len(), height })
+    }
+
+    /// Says where the hash of an entry goes; the height of a node with that hole.
+    fn set_hole(&mut self, EntryIndex(index): EntryIndex, hole: usize) -> usize {
+        let entry = &mut self.entries[index];
+        entry.hole = hole;
+        entry.made.map_or(0, |made| made.height + 1)
+    }
+
+    /// Says that a value ends a node that was just made; the height of a node with its hole.
+    fn set_root_hole(&mut self, value: Value) -> usize {
+        let Some(root) = value.root else { return 0 };
+        let hole = self.buffer.len() - STORAGE_ROOT_FROM_END;
+        self.set_hole(root, hole)
+    }
+
+    /// Makes the branch at `path`. Where a child is made it goes to the store, or into the branch
+    /// when it is short; elsewhere the link stays.
+    pub(super) fn make_branch(
+        &mut self,
+        path: &Nibbles,
+        links: &[Link<'_>; 16],
+        children: &[Option<Made>; 16],
+        value: Option<Value>,
+    ) -> Made {
+        let links_len: usize = children
+            .iter()
+            .zip(links)
+            .map(|(child, link)| match child {
+                None => link.len().max(1),
+                Some(made) if made.is_short() => made.len(),
+                Some(_) => HASH_LINK_LEN,
+            })
+            .sum();
+        let value_len =
+            value.map_or(1, |value| string_len(&self.buffer, &(value.start..value.end)));
+        let start = self.buffer.len();
+        let mut height = 0;
+        encode_list_header(&mut self.buffer, links_len + value_len);
+        for (nibble, (child, link)) in (0_u8..).zip(children.iter().zip(links)) {
+            match child {
+                None if link.is_empty() => self.buffer.push(EMPTY_STRING_CODE),
+                None => self.buffer.extend_from_slice(link.as_slice()),
+                Some(made) if made.is_short() => {
+                    self.buffer.extend_from_within(made.start..made.end);
+                }
+                Some(made) => {
+                    let mut path = *path;
+                    path.push_unchecked(nibble);
+                    self.buffer.push(HASH_CODE);
+                    let hole = self.buffer.len();
+                    self.buffer.extend_from_slice(&[0; 32]);
+                    self.entries.push(Entry { path, made: Some(*made), hole });
+                    height = height.max(made.height + 1);
+                }
+            }
+        }
+        match value {
+            None => self.buffer.push(EMPTY_STRING_CODE),
+            Some(value) => {
+                encode_string(&mut self.buffer, value.start..value.end);
+                height = height.max(self.set_root_hole(value));
+            }
+        }
+        Made { start, end: self.buffer.len(), height }
+    }
+
+    /// Deletes what stood at `path`, if it had an entry of its own.
+    pub(super) fn vacate(&mut self, path: &Nibbles, old: Link<'_>) {
+        if old.hash().is_some() {
+            self.entries.push(Entry { path: *path, made: None, hole: usize::MAX });
+        }
+    }
+
+    /// Puts a branch at `path` below an extension.
+    pub(super) fn below_extension(&mut self, path: &Nibbles, made: Made) -> Child {
+        if !made.is_short() {
+            return Child::Unhashed(self.enter(path, made));
+        }
+        let short = RlpNode::from_raw(self.bytes(made.start..made.end));
+        Child::Link(short.unwrap_or_default())
+    }
+
+    /// Puts a node, or nothing, at the top of a trie. A root has an entry however short it is.
+    pub(super) fn place_root(&mut self, new: &New) -> Root {
+        let path = Nibbles::new();
+        match self.make(new) {
+            Some(made) => Root::Unhashed(self.enter(&path, made)),
+            None => {
+                self.entries.push(Entry { path, made: None, hole: usize::MAX });
+                Root::Known(EMPTY_ROOT_HASH)
+            }
+        }
+    }
+
+    /// An entry whose hole is yet to come.
+    fn enter(&mut self, path: &Nibbles, made: Made) -> EntryIndex {
+        self.entries.push(Entry { path: *path, made: Some(made), hole: usize::MAX });
+        EntryIndex(self.entries.len() - 1)
+    }
+
+    /// Collects what `walk` makes as the storage trie of `owner`.
+    pub(super) fn storage<E>(
+        &mut self,
+        owner: B256,
+        walk: impl FnOnce(&mut Self) -> Result<Root, E>,
+    ) -> Result<Root, E> {
+        let from = self.entries.len();
+        let before = core::mem::take(&mut self.finished.nodes);
+        let root = walk(self)?;
+        let finished = core::mem::replace(&mut self.finished.nodes, before);
+        let entries = from..self.entries.len();
+        if !entries.is_empty() {
+            self.storages.push(StorageTrie { owner, entries, finished });
+        }
+        Ok(root)
+    }
+
+    /// Notes the storage root of an account that changed.
+    pub(super) fn note_root(&mut self, address: Address, root: Root) {
+        self.roots.push((address, root));
+    }
+
+    /// Hashes everything. `root` is that of the trie that was walked.
+    pub(super) fn finish(mut self, root: Root) -> Finished {
+        let hole = self.reserve_hole();
+        if let Root::Unhashed(entry) = root {
+            self.set_hole(entry, hole);
+        }
+        self.fill_holes();
+        self.finished.root = match root {
+            Root::Known(hash) => hash,
+            Root::Unhashed(_) => hash_in(&self.buffer, hole),
+        };
+        self.into_finished().0
+    }
+
+    /// Hashes everything but the floating `children` of one branch. Gives their bytes, which
+    /// another update adopts.
+    #[cfg(feature = "std")]
+    pub(super) fn finish_below(mut self, mut children: Vec<(u8, New)>) -> Piece {
+        let mut holes = Vec::new();
+        for (_, child) in &children {
+            match child {
+                New::Leaf { value: Value { end, root: Some(root), .. }, .. } => {
+                    self.set_hole(*root, end - STORAGE_ROOT_FROM_END);
+                }
+                New::Extension { child: Child::Unhashed(entry), .. } => {
+                    let hole = self.reserve_hole();
+                    self.set_hole(*entry, hole);
+                    holes.push(hole);
+                }
+                _ => {}
+            }
+        }
+        self.fill_holes();
+        let mut holes = holes.into_iter();
+        for (_, child) in &mut children {
+            match child {
+                New::Leaf { value, .. } => value.root = None,
+                New::Extension { child: child @ Child::Unhashed(_), .. } => {
+                    let hole = holes.next().unwrap_or_default();
+                    *child = Child::Link(RlpNode::word_rlp(&hash_in(&self.buffer, hole)));
+                }
+                New::Branch(made) => made.height = 0,
+                _ => {}
+            }
+        }
+        let (finished, buffer) = self.into_finished();
+        Piece { children, finished, buffer }
+    }
+
+    /// Takes over the nodes that another thread finished, and the bytes of one that floats.
+    #[cfg(feature = "std")]
+    pub(super) fn adopt(&mut self, piece: Piece, mut place: impl FnMut(u8, New)) {
+        let Piece { children, finished, buffer } = piece;
+        self.finished.nodes.extend(finished.nodes);
+        self.finished.storages.extend(finished.storages);
+        self.finished.roots.extend(finished.roots);
+        for (nibble, mut child) in children {
+            if let New::Leaf { value: Value { start, end, .. }, .. }
+            | New::Branch(Made { start, end, .. }) = &mut child
+            {
+                let moved = self.buffer.len();
+                self.buffer.extend_from_slice(&buffer[*start..*end]);
+                (*start, *end) = (moved, self.buffer.len());
+            }
+            place(nibble, child);
+        }
+    }
+
+    fn reserve_hole(&mut self) -> usize {
+        let hole = self.buffer.len();
+        self.buffer.extend_from_slice(&[0; 32]);
+        hole
+    }
+
+    /// Hashes all nodes, level by level.
+    fn fill_holes(&mut self) {
+        let made = self.entries.iter().filter_map(|entry| Some((entry.made?, entry.hole)));
+        let mut made: Vec<(Made, usize)> = made.collect();
+        made.sort_unstable_by_key(|(made, _)| made.height);
+        let mut hashes = Vec::new();
+        // Nodes without holes first.
+        for level in made.chunk_by(|(a, _), (b, _)| a.height == b.height) {
+            let nodes: Vec<&[u8]> =
+                level.iter().map(|(made, _)| self.bytes(made.start..made.end)).collect();
+            hashes.clear();
+            hashes.resize(nodes.len(), B256::ZERO);
+            keccak256_many(&nodes, &mut hashes);
+            for ((_, hole), hash) in level.iter().zip(&hashes) {
+                let hole = self.buffer.get_mut(*hole..).and_then(|rest| rest.first_chunk_mut());
+                if let Some(hole) = hole {
+                    *hole = hash.0;
+                }
+            }
+        }
+    }
+
+    fn into_finished(self) -> (Finished, Vec<u8>) {
+        let Self { buffer, entries, storages, roots, mut finished } = self;
+        let stored = |entry: &Entry| {
+            let rlp = entry.made.map(|made| Bytes::copy_from_slice(&buffer[made.start..made.end]));
+            (entry.path, rlp)
+        };
+        let mut next = 0;
+        for StorageTrie { owner, entries: own, finished: mut nodes } in storages {
+            finished.nodes.extend(entries[next..own.start].iter().map(stored));
+            next = own.end;
+            nodes.extend(entries[own].iter().map(stored));
+            nodes.sort_by_key(|(path, _)| *path);
+            finished.storages.push((owner, nodes));
+        }
+        finished.nodes.extend(entries[next..].iter().map(stored));
+        finished.nodes.sort_by_key(|(path, _)| *path);
+        finished.roots.extend(roots.into_iter().map(|(address, root)| {
+            let root = match root {
+                Root::Known(root) => root,
+                Root::Unhashed(EntryIndex(index)) => hash_in(&buffer, entries[index].hole),
+            };
+            (address, root)
+        }));
+        (finished, buffer)
+    }
+}
+
+fn hash_in(buffer: &[u8], hole: usize) -> B256 {
+    let hash = buffer.get(hole..).and_then(|rest| rest.first_chunk::<32>());
+    hash.map_or(B256::ZERO, B256::from)
+}
