@@ -151,10 +151,16 @@ contract PreimageOracle is IPreimageOracle {
         pure
         returns (bytes32 word, uint64 length)
     {
-        for (uint256 i = offset; i < preimage.length && i < offset + 32; ++i) {
-            word |= bytes32(preimage[i]) >> 8 * (i - offset);
+        length = uint64(preimage.length);
+        if (offset >= length) return (0, length);
+        // Assembly: 100 gas, 10,000 byte by byte.
+        assembly ("memory-safe") {
+            word := mload(add(add(preimage, 32), offset))
         }
-        return (word, uint64(preimage.length));
+        if (length - offset < 32) {
+            uint256 excessBits = 256 - 8 * (length - offset);
+            word = word >> excessBits << excessBits;
+        }
     }
 
     function returnData() private pure returns (bytes memory data) {

@@ -89,20 +89,18 @@ library MemoryTree {
         }
     }
 
-    /// @dev The root of the tree whose leaves are `data`.
-    function rootOf(bytes calldata data) private pure returns (bytes32) {
-        uint256 count = data.length / LEAF_SIZE;
-        if (count == 1) return bytes32(data);
-        bytes32[] memory nodes = new bytes32[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            nodes[i] = bytes32(data[LEAF_SIZE * i:]);
-        }
-        while (count > 1) {
-            count /= 2;
-            for (uint256 i = 0; i < count; ++i) {
-                nodes[i] = Hashes.efficientKeccak256(nodes[2 * i], nodes[2 * i + 1]);
+    /// @dev The root of the tree whose leaves are `data`, level by level in a copy of them.
+    function rootOf(bytes memory data) private pure returns (bytes32 root) {
+        // Assembly: 100 gas a leaf, 900 in Solidity; the `keccak` syscall has up to 2,048 of them.
+        assembly ("memory-safe") {
+            let nodes := add(data, 32)
+            for { let size := mload(data) } gt(size, 32) {} {
+                size := shr(1, size)
+                for { let i := 0 } lt(i, size) { i := add(i, 32) } {
+                    mstore(add(nodes, i), keccak256(add(nodes, shl(1, i)), 64))
+                }
             }
+            root := mload(nodes)
         }
-        return nodes[0];
     }
 }

@@ -88,10 +88,15 @@ library MachineBuilder {
     }
 
     function stateHash(Machine memory self) internal pure returns (bytes32) {
+        return stateHash(self, memoryRoot(self));
+    }
+
+    /// @notice The same with a memory that is not listed.
+    function stateHash(Machine memory self, bytes32 root) internal pure returns (bytes32) {
         bytes32 codeRoot = keccak256(
             bytes.concat(codeTreeRoot(self), bytes8(self.codeStart), bytes8(self.codeEnd))
         );
-        return keccak256(bytes.concat(codeRoot, memoryRoot(self), tail(self)));
+        return keccak256(bytes.concat(codeRoot, root, tail(self)));
     }
 
     function witness(Machine memory self, Touched memory touched, bytes memory proof)
@@ -99,8 +104,13 @@ library MachineBuilder {
         pure
         returns (bytes memory)
     {
+        return bytes.concat(witnessHead(self), memoryPart(self, touched), proof);
+    }
+
+    /// @notice The witness up to its memory part.
+    function witnessHead(Machine memory self) internal pure returns (bytes memory) {
         bytes memory bounds = bytes.concat(bytes8(self.codeStart), bytes8(self.codeEnd));
-        return bytes.concat(tail(self), bounds, codePart(self), memoryPart(self, touched), proof);
+        return bytes.concat(tail(self), bounds, codePart(self));
     }
 
     /// @notice The state without its roots.
