@@ -29,6 +29,9 @@ interface IPreimageOracle {
     /// @notice The precompile failed, perhaps only because the caller gave too little gas.
     error PreimageOutOfGas(uint256 found, uint256 expected);
 
+    /// @notice The chain is older than Osaka, so nothing can be deployed there.
+    error PreimageMissingPrecompile(address precompile);
+
     /// @notice The 32 bytes at `offset` of the preimage, zeros where it has ended, and its length.
     function read(bytes32 key, uint64 offset, bytes calldata proof)
         external

@@ -28,13 +28,24 @@ contract PreimageOracle is IPreimageOracle {
     uint256 private constant PRIMITIVE_ROOT = 7;
     uint256 private constant BLOB_PROOF_SIZE = 168;
 
+    /// A right signature: hash ‖ r ‖ s ‖ x ‖ y (https://eips.ethereum.org/EIPS/eip-7951).
+    bytes private constant P256_SIGNATURE = hex"4cee90eb86eaa050036147a12d49004b6b9c72bd725d39d4785011fe190f0b4d"
+        hex"a73bd4903f0ce3b639bbbf6e8e80d16931ff4bcf5993d58468e8fb19086e8cac"
+        hex"36dbcd03009df8c59286b162af3bd7fcc0450c9aa81be5d10d312af6c66b1d60"
+        hex"4aebd3099c618202fcfe16ae7770b0c49ab5eadf74b754204a3bb6060e44eff3"
+        hex"7618b065f9832de4ca6ca971a7a1adc826d0f7c00181a5fb2ddf79ae00b4e10e";
+
     /// Gas that may go between the measurement and the call of a precompile.
-    uint256 private constant CALL_OVERHEAD = 1000;
+    uint256 private constant CALL_OVERHEAD = 5000;
 
     /// PRIMITIVE_ROOT^((BLS_MODULUS - 1) / 4096): its powers are where a blob is evaluated.
     uint256 private immutable ROOT_OF_UNITY;
 
     constructor() {
+        // INVARIANT: L1 has every precompile that may be read. One that is not there returns
+        // nothing and succeeds, which for P256VERIFY, the newest, means a wrong signature.
+        (, bytes memory returned) = P256VERIFY.staticcall(P256_SIGNATURE);
+        require(returned.length == 32, PreimageMissingPrecompile(P256VERIFY));
         ROOT_OF_UNITY = power(PRIMITIVE_ROOT, (BLS_MODULUS - 1) / FIELD_ELEMENTS_PER_BLOB);
     }
 

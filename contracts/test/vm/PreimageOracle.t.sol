@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IPreimageOracle} from "../../src/IPreimageOracle.sol";
+import {PreimageOracle} from "../../src/PreimageOracle.sol";
 import {VmTest} from "./VmTest.sol";
 
 /// @title  PreimageOracleTest
@@ -183,6 +184,17 @@ contract PreimageOracleTest is VmTest {
         (uint256 x, uint256 y) = vm.publicKeyP256(secret);
         succeeds(0x100, abi.encode(keccak256("message"), r, s, x, y), abi.encode(1));
         succeeds(0x100, abi.encode(keccak256("another"), r, s, x, y), "");
+    }
+
+    /// On a chain without P256VERIFY every signature would be wrong.
+    function test_deploy_needsOsaka() public {
+        vm.mockCall(address(0x100), "", "");
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IPreimageOracle.PreimageMissingPrecompile.selector, address(0x100)
+            )
+        );
+        new PreimageOracle();
     }
 
     function test_precompile_kzg() public view {

@@ -17,6 +17,7 @@ interface Vm {
     }
 
     function lastCallGas() external view returns (Gas memory gas);
+    function mockCall(address target, bytes calldata data, bytes calldata returned) external;
     function addr(uint256 privateKey) external pure returns (address);
     function sign(uint256 privateKey, bytes32 digest)
         external
