@@ -15,7 +15,8 @@ contract PreimageOracle is IPreimageOracle {
     uint8 private constant BLOB = 2;
     uint8 private constant PRECOMPILE = 3;
 
-    /// 0x01..0x11 and P256VERIFY: https://eips.ethereum.org/EIPS/eip-7910
+    /// The precompiles are 0x01..0x11, the last ones by https://eips.ethereum.org/EIPS/eip-2537, and
+    /// P256VERIFY by https://eips.ethereum.org/EIPS/eip-7951.
     address private constant LAST_PRECOMPILE = address(0x11);
     address private constant P256VERIFY = address(0x100);
 
@@ -29,7 +30,8 @@ contract PreimageOracle is IPreimageOracle {
     uint256 private constant BLOB_PROOF_SIZE = 168;
 
     /// A right signature: hash ‖ r ‖ s ‖ x ‖ y (https://eips.ethereum.org/EIPS/eip-7951).
-    bytes private constant P256_SIGNATURE = hex"4cee90eb86eaa050036147a12d49004b6b9c72bd725d39d4785011fe190f0b4d"
+    bytes private constant P256_SIGNATURE = hex"4cee90eb86eaa050036147a12d49004b"
+        hex"6b9c72bd725d39d4785011fe190f0b4d"
         hex"a73bd4903f0ce3b639bbbf6e8e80d16931ff4bcf5993d58468e8fb19086e8cac"
         hex"36dbcd03009df8c59286b162af3bd7fcc0450c9aa81be5d10d312af6c66b1d60"
         hex"4aebd3099c618202fcfe16ae7770b0c49ab5eadf74b754204a3bb6060e44eff3"
