@@ -6,17 +6,18 @@ pragma solidity 0.8.37;
 ///
 ///         key = type:1 ‖ the low 31 bytes of a hash
 ///
-///         | type         | hash                           | preimage                                |
-///         |--------------|--------------------------------|-----------------------------------------|
-///         | 1 keccak     | keccak(preimage)               | any bytes                               |
-///         | 2 blob       | keccak(versionedHash:32 ‖ i:8) | the blob's field element i, 32 bytes    |
-///         | 3 precompile | keccak(address:20 ‖ input)     | 1:1 ‖ returned bytes, or 0:1 if it fails |
+///         | type         | hash                       | preimage                               |
+///         |--------------|----------------------------|----------------------------------------|
+///         | 1 keccak     | keccak(preimage)           | any bytes                              |
+///         | 2 blob       | keccak(versionedHash:32 ‖  | field element i of the blob, 32 bytes  |
+///         |              | i:8)                       |                                        |
+///         | 3 precompile | keccak(address:20 ‖ input) | 1:1 ‖ what it returns; 0:1 if it fails |
 ///
-///         | type         | proof                                                                  |
-///         |--------------|------------------------------------------------------------------------|
-///         | 1 keccak     | the preimage                                                           |
-///         | 2 blob       | versionedHash:32 ‖ i:8 ‖ commitment:48 ‖ KZG proof:48 ‖ element:32     |
-///         | 3 precompile | address:20 ‖ input                                                     |
+///         | type         | proof                                                               |
+///         |--------------|---------------------------------------------------------------------|
+///         | 1 keccak     | the preimage                                                        |
+///         | 2 blob       | versionedHash:32 ‖ i:8 ‖ commitment:48 ‖ KZG proof:48 ‖ element:32  |
+///         | 3 precompile | address:20 ‖ input                                                  |
 interface IPreimageOracle {
     error PreimageUnknownKeyType(uint8 keyType);
     /// @notice The proof is about a preimage with another key.

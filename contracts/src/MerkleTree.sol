@@ -5,8 +5,8 @@ pragma solidity 0.8.37;
 /// @notice Membership in a perfect binary tree: node = keccak(left ‖ right), a leaf is itself.
 library MerkleTree {
     /// @notice The root that follows from a leaf at `index` and its siblings, leaf upwards.
-    /// @dev    The tree has height `siblings.length`; the caller checks that it is the one expected,
-    ///         and that `index < 2^height`.
+    /// @dev    The tree has height `siblings.length`; the caller checks that it is the one
+    ///         expected, and that `index < 2^height`.
     function rootOf(bytes32 leaf, uint256 index, bytes32[] memory siblings)
         internal
         pure

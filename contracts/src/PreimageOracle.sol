@@ -15,7 +15,7 @@ contract PreimageOracle is IPreimageOracle {
     uint8 private constant BLOB = 2;
     uint8 private constant PRECOMPILE = 3;
 
-    /// The precompiles are 0x01..0x11, the last ones by https://eips.ethereum.org/EIPS/eip-2537, and
+    /// Precompiles are 0x01..0x11, the last ones by https://eips.ethereum.org/EIPS/eip-2537, and
     /// P256VERIFY by https://eips.ethereum.org/EIPS/eip-7951.
     address private constant LAST_PRECOMPILE = address(0x11);
     address private constant P256VERIFY = address(0x100);
@@ -72,7 +72,8 @@ contract PreimageOracle is IPreimageOracle {
         view
         returns (bytes calldata element)
     {
-        require(proof.length == BLOB_PROOF_SIZE, PreimageProofLength(proof.length, BLOB_PROOF_SIZE));
+        uint256 size = proof.length;
+        require(size == BLOB_PROOF_SIZE, PreimageProofLength(size, BLOB_PROOF_SIZE));
         checkKey(key, keccak256(proof[:40]));
         bytes32 versionedHash = bytes32(proof[:32]);
         uint64 index = uint64(bytes8(proof[32:40]));
@@ -125,8 +126,8 @@ contract PreimageOracle is IPreimageOracle {
         return success ? bytes.concat(bytes1(0x01), returnData()) : new bytes(1);
     }
 
-    /// @dev Where field element `index` is the value of the blob's polynomial: blobs are in the order
-    ///      of bit-reversed indices.
+    /// @dev Where field element `index` is the value of the blob's polynomial: a blob is in the
+    ///      order of bit-reversed indices.
     function pointAt(uint256 index) private view returns (uint256) {
         uint256 reversed = 0;
         for (uint256 i = 0; i < LOG2_FIELD_ELEMENTS; ++i) {

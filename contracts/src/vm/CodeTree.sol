@@ -10,8 +10,8 @@ import {State} from "./MachineState.sol";
 import {Reader} from "./WitnessReader.sol";
 
 /// @title  CodeTree
-/// @notice Proves the instruction at pc. Code is [codeStart, codeEnd), a Merkle tree of its own over
-///         leaves of eight instructions, as shallow as the code allows; nothing ever writes it.
+/// @notice Proves the instruction at pc. Code is [codeStart, codeEnd), a Merkle tree of its own
+///         over leaves of eight instructions, as shallow as the code allows; nothing writes it.
 ///
 ///         codeRoot = keccak(root of the tree:32 ‖ codeStart:8 ‖ codeEnd:8)
 library CodeTree {

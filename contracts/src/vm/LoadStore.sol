@@ -9,8 +9,8 @@ import {State} from "./MachineState.sol";
 import {MemoryTree} from "./MemoryTree.sol";
 
 /// @title  LoadStore
-/// @notice LB LH LW LD LBU LHU LWU, SB SH SW SD: 1, 2, 4 or 8 bytes, little endian, never across the
-///         border of a leaf, since addresses are aligned.
+/// @notice LB LH LW LD LBU LHU LWU, SB SH SW SD: 1, 2, 4 or 8 bytes, little endian, never across
+///         the border of a leaf, since addresses are aligned.
 library LoadStore {
     uint256 private constant UNSIGNED = 4;
 

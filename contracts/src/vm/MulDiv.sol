@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {Instruction} from "./Instruction.sol";
 
 /// @title  MulDiv
-/// @notice The M extension. Nothing traps: a division by zero gives all ones and leaves the dividend
-///         as the remainder; the one quotient that overflows, -2^63 / -1, is -2^63 again.
+/// @notice The M extension. Nothing traps: a division by zero gives all ones and leaves the
+///         dividend as the remainder; the one quotient that overflows, -2^63 / -1, is -2^63 again.
 library MulDiv {
     uint256 internal constant FUNCT7 = 1;
 

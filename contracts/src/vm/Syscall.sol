@@ -12,14 +12,14 @@ import {MemoryTree} from "./MemoryTree.sol";
 /// @notice What ECALL does, by a7. Each is a function of the state and, for `read_preimage`, of the
 ///         one preimage that the key names.
 ///
-///         | a7     | name          | in                                | out                        |
-///         |--------|---------------|-----------------------------------|----------------------------|
-///         | 93     | halt          | a0 exit code, a1..a4 the output   | status, exit code          |
-///         | 64     | write         | a2 length                         | a0 = a2                    |
-///         | 0x1000 | read_input    |                                   | a0..a3 the input           |
-///         | 0x1001 | read_preimage | a0..a3 key, a4 offset, a5 address | the leaf at a5, a0 length  |
-///         | 0x1002 | hint          |                                   |                            |
-///         | 0x1003 | keccak        | a0 address, a1 length             | a0..a3 the hash            |
+///       | a7     | name          | in                                | out                       |
+///       |--------|---------------|-----------------------------------|---------------------------|
+///       | 93     | halt          | a0 exit code, a1..a4 the output   | status, exit code         |
+///       | 64     | write         | a2 length                         | a0 = a2                   |
+///       | 0x1000 | read_input    |                                   | a0..a3 the input          |
+///       | 0x1001 | read_preimage | a0..a3 key, a4 offset, a5 address | the leaf at a5, a0 length |
+///       | 0x1002 | hint          |                                   |                           |
+///       | 0x1003 | keccak        | a0 address, a1 length             | a0..a3 the hash           |
 ///
 ///         32 bytes in four registers: the first eight in the first one, little endian, so that
 ///         four SD store them in order.

@@ -85,8 +85,8 @@ struct Row {
 }
 
 /// @title  Isa
-/// @notice Instructions as the tables of riscv-opcodes have them, each by mask and bits. An assembler
-///         and a decoder, which share nothing with those of the verifier.
+/// @notice Instructions as the tables of riscv-opcodes have them, each by mask and bits. An
+///         assembler and a decoder, which share nothing with those of the verifier.
 library Isa {
     uint256 internal constant COUNT = 71;
 

@@ -14,13 +14,13 @@ contract PreimageOracleTest is VmTest {
         0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001;
 
     /// Commits to the blob whose element i is sha256("gainsay blob element " ‖ i), high byte zero.
-    bytes private constant COMMITMENT =
-        hex"985a7274fe3cd986b082f61cac2e89f58bc9e5aa5a9a53d544072f79d8bf1eae730590b18495faf0b254540f702b0ceb";
+    bytes private constant COMMITMENT = hex"985a7274fe3cd986b082f61cac2e89f58bc9e5aa5a9a53d5"
+        hex"44072f79d8bf1eae730590b18495faf0b254540f702b0ceb";
     /// Commits to the polynomial X: the setup's secret times the generator.
-    bytes private constant COMMITMENT_TO_X =
-        hex"ad3eb50121139aa34db1d545093ac9374ab7bca2c0f3bf28e27c8dcd8fc7cb42d25926fc0c97b336e9f0fb35e5a04c81";
-    bytes private constant GENERATOR =
-        hex"97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb";
+    bytes private constant COMMITMENT_TO_X = hex"ad3eb50121139aa34db1d545093ac9374ab7bca2c0f3bf28"
+        hex"e27c8dcd8fc7cb42d25926fc0c97b336e9f0fb35e5a04c81";
+    bytes private constant GENERATOR = hex"97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905"
+        hex"a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb";
 
     function test_keccak_everyOffset() public view {
         bytes memory preimage = bytes.concat(keccak256("a"), keccak256("b"), hex"0102");
@@ -74,8 +74,8 @@ contract PreimageOracleTest is VmTest {
         }
     }
 
-    /// The polynomial X is at each of its points the point itself, and its proof is the generator: so
-    /// this checks every point, against a formula of its own.
+    /// The polynomial X is at each of its points the point itself, and its proof is the generator:
+    /// so this checks every point, against a formula of its own.
     function testFuzz_blob_everyPoint(uint256 seed) public view {
         uint64 index = uint64(bound(seed, 4096));
         uint256 exponent = 0;
@@ -397,14 +397,20 @@ contract PreimageOracleTest is VmTest {
     function blobProof(uint256 which) private pure returns (bytes memory) {
         bytes[5] memory kzgProofs = [
             bytes(
-                hex"a133b93d9b29dcbe940ad7e92750031c0825e2f117d871ecd99a8710b66f9014b5850a8b7c4f787dc456faa66b083712"
+                hex"a133b93d9b29dcbe940ad7e92750031c0825e2f117d871ec"
+                hex"d99a8710b66f9014b5850a8b7c4f787dc456faa66b083712"
             ),
-            hex"b02570ac455d670bfc654dda42e81655339eeb54c8daf526329da79e9afa657efadfc502fe8c1c47d2f1c60b3f0c8c9f",
-            hex"b2a82b4718c4d8e6900810f3988e162a8704ad9f3b71f03f545daa92beb017110c05c6a01ce5689f2b71fe8f1ad2b717",
-            hex"aa98d5d1d820dcd10743a9c50e5326c414d49e17f6b9d7facd645511379f237dac8fddf7126cf529d5a223c48680f01d",
-            hex"ade2eac8388eb1a4e426c8d8f9eedfde581e1c735559b81ae5b3c4ebd5d16a6fc13b97513628fe98150ad26b4a4c4a83"
+            hex"b02570ac455d670bfc654dda42e81655339eeb54c8daf526"
+            hex"329da79e9afa657efadfc502fe8c1c47d2f1c60b3f0c8c9f",
+            hex"b2a82b4718c4d8e6900810f3988e162a8704ad9f3b71f03f"
+            hex"545daa92beb017110c05c6a01ce5689f2b71fe8f1ad2b717",
+            hex"aa98d5d1d820dcd10743a9c50e5326c414d49e17f6b9d7fa"
+            hex"cd645511379f237dac8fddf7126cf529d5a223c48680f01d",
+            hex"ade2eac8388eb1a4e426c8d8f9eedfde581e1c735559b81a"
+            hex"e5b3c4ebd5d16a6fc13b97513628fe98150ad26b4a4c4a83"
         ];
-        bytes32 element = sha256(bytes.concat("gainsay blob element ", decimals()[which])) << 8 >> 8;
+        bytes32 hash = sha256(bytes.concat("gainsay blob element ", decimals()[which]));
+        bytes32 element = hash << 8 >> 8;
         bytes8 index = bytes8(indicesWithProof()[which]);
         return bytes.concat(versioned(COMMITMENT), index, COMMITMENT, kzgProofs[which], element);
     }

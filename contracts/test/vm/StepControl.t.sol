@@ -99,7 +99,7 @@ contract StepControlTest is VmTest {
         halts(0x0000006b, 0x103); // reserved opcode
     }
 
-    /// Every opcode, funct3 and these of funct7: legal exactly where the table of the ISA has a row.
+    /// Every opcode, funct3 and these of funct7: legal exactly where the ISA's table has a row.
     function test_everyOpcodeBelow64() public view {
         for (uint32 opcode = 0; opcode < 64; ++opcode) {
             this.checkOpcode(opcode);
@@ -176,8 +176,8 @@ contract StepControlTest is VmTest {
         equal(check(machine).pc, MINUS_1 - 3);
     }
 
-    /// Codes of 1, 2, 3, 5 and 2^15 leaves, ended at every place of the last one: each first and last
-    /// instruction runs, and none beyond.
+    /// Codes of 1, 2, 3, 5 and 2^15 leaves, ended at every place of the last one: each first and
+    /// last instruction runs, and none beyond.
     function test_codesOfEveryShape() public view {
         uint64[5] memory leaves = [uint64(1), 2, 3, 5, 2 ** 15];
         for (uint256 i = 0; i < leaves.length; ++i) {

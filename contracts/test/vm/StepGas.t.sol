@@ -153,7 +153,8 @@ contract StepGasTest is VmTest {
         meter(name, preStateHash, witness, machine.stateHash(root), TRANSACTION_GAS_MAX);
     }
 
-    /// Meters one call and nothing else: each test pauses the metering first. The call has the gas that the transaction may give.
+    /// Meters one call and nothing else: each test pauses the metering first. The call has the gas
+    /// that the transaction may give.
     function meter(
         string memory name,
         bytes32 preStateHash,

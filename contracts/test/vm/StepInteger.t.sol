@@ -178,7 +178,7 @@ contract StepIntegerTest is VmTest {
         return this.computed(Isa.rType(name, 5, 6, 7), a, b);
     }
 
-    /// What x5 is after a word that reads x6 and x7. A call of its own, so that its memory is freed.
+    /// What x5 is after a word that reads x6 and x7. A call of its own, so as to free its memory.
     function computed(uint32 word, uint64 a, uint64 b) external view returns (uint64) {
         Machine memory machine = MachineBuilder.about(word);
         (machine.x[6], machine.x[7]) = (a, b);

@@ -134,7 +134,7 @@ contract StepSyscallTest is VmTest {
         setKey(machine, keccakKey(preimage));
         (machine.x[14], machine.x[15]) = (offset, uint64(target));
         machine.data = MachineBuilder.append(machine.data, Leaf(target / 32, keccak256("old")));
-        machine.data = MachineBuilder.append(machine.data, Leaf(target / 32 ^ 9, keccak256("near")));
+        machine.data = MachineBuilder.append(machine.data, Leaf(target / 32 ^ 9, keccak256("b")));
         Machine memory post = check(machine, preimage, preimage);
         equal(post.x[10], preimage.length);
         equal(post.x[11], machine.x[11]);
@@ -150,6 +150,29 @@ contract StepSyscallTest is VmTest {
         Machine memory post = check(machine, bytes.concat(hex"01", sha256(input)), proof);
         equal(post.data[0].value, sha256(input));
         equal(post.x[10], 33);
+    }
+
+    /// However little gas a step gets, it has no other result than the right one.
+    function test_readPreimage_ofAPrecompile_withTooLittleGas() public view {
+        bytes memory input = bytes.concat(bytes4(uint32(1_000_000)), new bytes(209));
+        (, bytes memory output) = address(9).staticcall(input);
+        bytes memory proof = bytes.concat(bytes20(address(9)), input);
+        bytes memory preimage = bytes.concat(hex"01", output);
+        Machine memory machine = about(READ_PREIMAGE);
+        setKey(machine, bytes32(bytes1(0x03)) | keccak256(proof) << 8 >> 8);
+        (machine.x[14], machine.x[15]) = (0, 0x4000);
+        bytes32 post = check(machine, preimage, proof).stateHash();
+        bytes memory data = abi.encodeCall(
+            verifier.step, (machine.stateHash(), witnessOf(machine, preimage, proof))
+        );
+        uint256 accepted = 0;
+        for (uint256 gas = 10_000; gas < 1_200_000; gas += 7_919) {
+            (bool success, bytes memory returned) = address(verifier).staticcall{gas: gas}(data);
+            if (!success) continue;
+            equal(bytes32(returned), post);
+            ++accepted;
+        }
+        isTrue(accepted > 5 && accepted < 50);
     }
 
     function test_readPreimage_limits() public view {

@@ -13,12 +13,12 @@ import {Machine, MachineBuilder} from "./MachineBuilder.sol";
 import {VmTest} from "./VmTest.sol";
 
 /// @title  WitnessTest
-/// @notice A step has one witness. Every other one is refused: any byte changed, left out or added, a
-///         zero sibling given, a bitmap with bits that mean nothing.
+/// @notice A step has one witness. Every other one is refused: any byte changed, left out or added,
+///         a zero sibling given, a bitmap with bits that mean nothing.
 contract WitnessTest is VmTest {
     uint32 private constant ECALL = 0x73;
     uint256 private constant TARGET = 0x3000;
-    /// Where the memory part begins: after the state, the bounds, the leaf and two siblings of code.
+    /// Where the memory part begins: after the state, the bounds, a leaf of code and two siblings.
     uint256 private constant MEMORY = 299 + 16 + 32 + 64;
 
     function test_corrupted_add() public view {
