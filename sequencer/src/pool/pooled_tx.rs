@@ -26,8 +26,6 @@ pub struct PooledTx {
     pub(crate) arrived_at: u64,
     /// `value + gas_limit * fee_cap`, in wei; without the L1 data fee, which changes with L1.
     pub(crate) l2_cost: U256,
-    /// Compressed size by which the L1 data fee is charged, in millionths of a byte.
-    pub(crate) l1_size: u64,
 }
 
 impl PooledTx {
@@ -39,8 +37,7 @@ impl PooledTx {
         let tip_cap = envelope.max_priority_fee_per_gas().unwrap_or(fee_cap);
         let gas_cost = U256::from(envelope.gas_limit()) * U256::from(fee_cap);
         let l2_cost = gas_cost.saturating_add(envelope.value());
-        let l1_size = op_revm::estimate_tx_compressed_size(&tx.raw);
-        Self { tx, fee_cap, tip_cap, arrival: 0, arrived_at: 0, l2_cost, l1_size }
+        Self { tx, fee_cap, tip_cap, arrival: 0, arrived_at: 0, l2_cost }
     }
 
     /// The sender.
@@ -66,7 +63,7 @@ impl PooledTx {
 
     /// Wei that the sender must have for it: value, gas at the highest price, L1 data fee.
     pub(crate) fn cost(&self, l1_price: L1Price) -> U256 {
-        self.l2_cost.saturating_add(l1_price.fee(self.l1_size))
+        self.l2_cost.saturating_add(l1_price.fee(self.tx.l1_size))
     }
 
     /// Upper estimate of the memory that it takes.

@@ -91,7 +91,7 @@ impl TxPlan {
 
 pub(crate) fn finish(envelope: OpTxEnvelope, sender: Address) -> RecoveredTx {
     let raw = envelope.encoded_2718().into();
-    RecoveredTx { sender, hash: envelope.tx_hash(), raw, envelope }
+    RecoveredTx::with_sender(raw, sender).unwrap()
 }
 
 pub(crate) struct TestChain {

@@ -8,6 +8,7 @@
 //! | module | job |
 //! |---|---|
 //! | `server` | [`serve`]: the listening server and its bounds |
+//! | `batch_calls` | batches: transactions next to each other go in together |
 //! | `node` | what all methods share, and where blocking work runs |
 //! | `args`, `error`, `revert` | parameters in, errors out |
 //! | `chain_reader` | blocks by tag, number or hash; states |
@@ -20,6 +21,7 @@
 mod access_list;
 mod answers;
 mod args;
+mod batch_calls;
 mod block_methods;
 mod call_methods;
 mod chain_reader;

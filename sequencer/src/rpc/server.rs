@@ -7,13 +7,15 @@ use std::{net::SocketAddr, time::Duration};
 use jsonrpsee::{
     RpcModule,
     core::traits::IdProvider,
-    server::{BatchRequestConfig, Server, ServerConfig},
+    server::{BatchRequestConfig, Server, ServerConfig, middleware::rpc::RpcServiceBuilder},
     types::SubscriptionId,
 };
 use tower_http::cors::{Any, CorsLayer};
 
 use super::{
-    RpcContext, RpcLimits, block_methods, call_methods, fee_methods, filters, log_methods,
+    RpcContext, RpcLimits,
+    batch_calls::BatchCalls,
+    block_methods, call_methods, fee_methods, filters, log_methods,
     node::{Methods, RpcNode},
     node_methods, raw_methods, state_methods, submit, subscriptions,
 };
@@ -46,6 +48,10 @@ pub async fn serve(
     let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
     let server = Server::builder()
         .set_config(config(&limits))
+        .set_rpc_middleware(RpcServiceBuilder::new().layer_fn(move |service| BatchCalls {
+            service,
+            response_bytes_max: limits.response_bytes_max,
+        }))
         .set_http_middleware(tower::ServiceBuilder::new().layer(cors))
         .build(listen)
         .await?;

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Bytes, U256};
 use gainsay::rpc::{RpcContext, RpcLimits, TxSink, serve};
+use jsonrpsee::{
+    core::{client::ClientT, params::BatchRequestBuilder},
+    rpc_params,
+};
 use serde_json::{Value, json};
 
 use crate::world::{FUNDS, GWEI, Plan, World, ask, http_client, wallet};
@@ -160,4 +164,34 @@ async fn the_encoding_is_the_one_that_was_signed() {
     let answer: op_alloy_rpc_types::Transaction = serde_json::from_value(pending).unwrap();
     assert_eq!(Bytes::from(answer.inner.inner.encoded_2718()), tx.raw);
     assert_eq!(U256::from(9), alloy_consensus::Transaction::value(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_answered_in_order_and_a_nonce_counts_what_stands_before_it() {
+    let world = World::start().await;
+    let transfers: Vec<_> =
+        (0..40_u64).map(|nonce| Plan { nonce, ..Plan::default() }.sign(1)).collect();
+    let mut batch = BatchRequestBuilder::new();
+    let address = wallet(1).address();
+    for (index, tx) in transfers.iter().enumerate() {
+        batch.insert("eth_sendRawTransaction", rpc_params![&tx.raw]).unwrap();
+        if index == 9 {
+            batch.insert("eth_sendRawTransaction", rpc_params!["0xc0"]).unwrap();
+            batch.insert("eth_getTransactionCount", rpc_params![address, "pending"]).unwrap();
+        }
+    }
+    let client = http_client(world.address);
+    let answers: Vec<_> = client.batch_request::<Value>(batch).await.unwrap().into_iter().collect();
+    let hash = |index: usize| json!(transfers[index].hash);
+    assert_eq!(answers.len(), 42);
+    for (index, answer) in answers.into_iter().enumerate() {
+        match index {
+            0..10 => assert_eq!(answer.unwrap(), hash(index)),
+            10 => assert_eq!(answer.unwrap_err().code(), -32602),
+            11 => assert_eq!(answer.unwrap(), json!("0xa"), "ten transactions before it"),
+            _ => assert_eq!(answer.unwrap(), hash(index - 2)),
+        }
+    }
+    let count = json!([address, "pending"]);
+    assert_eq!(world.ask("eth_getTransactionCount", count).await, "0x28");
 }

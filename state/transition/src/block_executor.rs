@@ -236,6 +236,12 @@ impl<R: StateReader> BlockExecutor<R> {
                 .map_or(0, |account| account.nonce),
             false => tx.envelope.nonce(),
         };
+        let prices = &mut self.evm.0.ctx.chain;
+        // After the first signed transaction the handler holds the block's prices.
+        if !tx.is_deposit() && prices.l2_block == Some(U256::from(self.context.number)) {
+            let fee = L1FeeParams::from(&*prices).l1_fee_of_size(tx.l1_size);
+            prices.tx_l1_cost = Some(fee);
+        }
         let result = self.evm.transact_commit(tx_env(&tx)).map_err(|error| match error {
             EVMError::Transaction(error) => ExecuteError::Invalid(error.into()),
             EVMError::Database(ReadError(error)) => ExecuteError::Read(error),
@@ -277,7 +283,11 @@ impl<R: StateReader> BlockExecutor<R> {
                 is_deposit.then_some(1),
             ),
             gas_used,
-            l1_fee: if is_deposit { U256::ZERO } else { self.l1_fee_params.l1_fee(&tx.raw) },
+            l1_fee: if is_deposit {
+                U256::ZERO
+            } else {
+                self.l1_fee_params.l1_fee_of_size(tx.l1_size)
+            },
             effective_gas_price: tx.effective_gas_price(self.context.base_fee),
             contract_address: (success && tx.envelope.is_create())
                 .then(|| created_address(tx.sender, nonce)),

@@ -74,14 +74,20 @@ impl L1FeeParams {
 
     /// The L1 data fee, in wei, of a transaction with these EIP-2718 bytes.
     pub fn l1_fee(&self, raw: &[u8]) -> U256 {
-        L1BlockInfo {
-            l1_base_fee: self.base_fee,
-            l1_blob_base_fee: Some(self.blob_base_fee),
-            l1_base_fee_scalar: U256::from(self.base_fee_scalar),
-            l1_blob_base_fee_scalar: Some(U256::from(self.blob_base_fee_scalar)),
-            ..Default::default()
-        }
-        .calculate_tx_l1_cost(raw, SPEC)
+        self.l1_fee_of_size(op_revm::estimate_tx_compressed_size(raw))
+    }
+
+    /// The L1 data fee, in wei, of a transaction of this size ([`RecoveredTx::l1_size`]):
+    /// `size * (16 * base_fee_scalar * base_fee + blob_base_fee_scalar * blob_base_fee) / 10^12`.
+    ///
+    /// [`RecoveredTx::l1_size`]: crate::RecoveredTx::l1_size
+    pub fn l1_fee_of_size(&self, l1_size: u64) -> U256 {
+        let calldata = U256::from(self.base_fee_scalar)
+            .saturating_mul(self.base_fee)
+            .saturating_mul(U256::from(16));
+        let blobs = U256::from(self.blob_base_fee_scalar).saturating_mul(self.blob_base_fee);
+        let price = calldata.saturating_add(blobs);
+        U256::from(l1_size).saturating_mul(price) / U256::from(1_000_000_000_000_u64)
     }
 }
 

@@ -39,6 +39,10 @@ pub struct RecoveredTx {
     pub hash: B256,
     /// Canonical EIP-2718 encoding.
     pub raw: Bytes,
+    /// Estimated compressed size of `raw`, in millionths of a byte, by which the L1 data fee is
+    /// charged ([OP Fjord](https://specs.optimism.io/protocol/fjord/exec-engine.html)); 0 for
+    /// deposits. Here, because the estimate costs more than a transfer's execution.
+    pub l1_size: u64,
 }
 
 impl RecoveredTx {
@@ -46,20 +50,27 @@ impl RecoveredTx {
     pub fn decode_signed(raw: Bytes) -> Result<Self, DecodeTxError> {
         let envelope = Self::decode_envelope(&raw)?;
         let sender = envelope.recover_signer().map_err(|_| DecodeTxError::BadSignature)?;
-        Ok(Self { sender, hash: envelope.tx_hash(), raw, envelope })
+        Ok(Self::join(envelope, sender, raw))
     }
 
     /// Joins a transaction with a sender that was recovered before (as the store keeps it).
     pub fn with_sender(raw: Bytes, sender: Address) -> Result<Self, DecodeTxError> {
         let envelope = Self::decode_any(&raw)?;
-        Ok(Self { sender, hash: envelope.tx_hash(), raw, envelope })
+        Ok(Self::join(envelope, sender, raw))
     }
 
     /// The 0x7E transaction of a deposit.
     pub fn from_deposit(deposit: TxDeposit) -> Self {
         let sender = deposit.from;
         let envelope = OpTxEnvelope::Deposit(deposit.seal_slow());
-        Self { sender, hash: envelope.tx_hash(), raw: envelope.encoded_2718().into(), envelope }
+        let raw = envelope.encoded_2718().into();
+        Self::join(envelope, sender, raw)
+    }
+
+    fn join(envelope: OpTxEnvelope, sender: Address, raw: Bytes) -> Self {
+        let is_deposit = matches!(envelope, OpTxEnvelope::Deposit(_));
+        let l1_size = if is_deposit { 0 } else { op_revm::estimate_tx_compressed_size(&raw) };
+        Self { sender, hash: envelope.tx_hash(), raw, envelope, l1_size }
     }
 
     /// Whether this is a 0x7E deposit.

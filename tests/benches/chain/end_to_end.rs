@@ -59,7 +59,9 @@ async fn run(report: &mut Report) {
     let load = senders.transfers(Asset::Ether, WARM_UP, EACH);
     let addresses: Vec<Address> = senders.addresses().collect();
 
-    let options = DevnetOptions { funded: addresses.clone(), ..Default::default() };
+    // Blocks of 30 million gas: more of them, so that they are not what bounds the throughput.
+    let options =
+        DevnetOptions { funded: addresses.clone(), block_time_ms: 100, ..Default::default() };
     let devnet = Devnet::start(options).await;
     assert_eq!(devnet.rollup.chain.chain_id, CHAIN_ID);
     let (rpc, pid) = (devnet.sequencer.rpc.clone(), devnet.sequencer.pid());
