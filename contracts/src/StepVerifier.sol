@@ -51,10 +51,7 @@ contract StepVerifier is IStepVerifier {
         if (!state.isRunning()) return preStateHash;
         if (exitCode != ExitCode.NONE) state.halt(exitCode);
         else if (access.use == Use.None) execute(instruction, state);
-        else if (access.use == Use.Load) load(instruction, state, proof.node);
-        else if (access.use == Use.Store) store(instruction, state, proof);
-        else if (access.use == Use.Preimage) readPreimage(state, proof, preimageProof);
-        else keccak(state, proof.dataHash);
+        else useMemory(instruction, state, access.use, proof, preimageProof);
         state.countStep();
         return state.hash();
     }
@@ -71,34 +68,27 @@ contract StepVerifier is IStepVerifier {
         if (instruction == ECALL) return Syscall.locate(state);
     }
 
-    function load(Instruction instruction, State memory state, bytes32 leaf) private pure {
-        state.setRegister(instruction.rd(), LoadStore.load(instruction, state, leaf));
-        state.setPc(following(state.pc()));
-    }
-
-    function store(Instruction instruction, State memory state, MemoryProof memory proof)
-        private
-        pure
-    {
-        bytes32 leaf = LoadStore.store(instruction, state, proof.node);
-        state.setMemoryRoot(proof.rootWith(leaf));
-        state.setPc(following(state.pc()));
-    }
-
-    function readPreimage(
+    /// @dev What needs memory. None of it jumps.
+    function useMemory(
+        Instruction instruction,
         State memory state,
+        Use use,
         MemoryProof memory proof,
         bytes calldata preimageProof
     ) private view {
-        (bytes32 key, uint64 offset) = Syscall.preimage(state);
-        (bytes32 word, uint64 length) = ORACLE.read(key, offset, preimageProof);
-        state.setMemoryRoot(proof.rootWith(word));
-        Syscall.setLength(state, length);
-        state.setPc(following(state.pc()));
-    }
-
-    function keccak(State memory state, bytes32 dataHash) private pure {
-        Syscall.setHash(state, dataHash);
+        if (use == Use.Load) {
+            state.setRegister(instruction.rd(), LoadStore.load(instruction, state, proof.node));
+        } else if (use == Use.Store) {
+            bytes32 leaf = LoadStore.store(instruction, state, proof.node);
+            state.setMemoryRoot(proof.rootWith(leaf));
+        } else if (use == Use.Preimage) {
+            (bytes32 key, uint64 offset) = Syscall.preimage(state);
+            (bytes32 word, uint64 length) = ORACLE.read(key, offset, preimageProof);
+            state.setMemoryRoot(proof.rootWith(word));
+            Syscall.setLength(state, length);
+        } else {
+            Syscall.setHash(state, proof.dataHash);
+        }
         state.setPc(following(state.pc()));
     }
 
