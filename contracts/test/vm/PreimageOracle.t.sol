@@ -131,6 +131,17 @@ contract PreimageOracleTest is VmTest {
         oracle.read{gas: 200_000}(blobKey(hash, 2), 0, proof);
     }
 
+    /// Where there is no point evaluation its call succeeds, but returns nothing.
+    function test_blob_withoutThePrecompile() public {
+        bytes memory proof = blobProof(1);
+        bytes32 hash = versioned(COMMITMENT);
+        vm.mockCall(address(0x0a), "", "");
+        vm.expectRevert(
+            abi.encodeWithSelector(IPreimageOracle.PreimageInvalidKzgProof.selector, hash, 1)
+        );
+        oracle.read(blobKey(hash, 1), 0, proof);
+    }
+
     function test_blob_indexOutOfRange() public {
         bytes memory infinity = bytes.concat(hex"c0", new bytes(47));
         bytes32 hash = versioned(infinity);
