@@ -47,6 +47,8 @@ mod program;
 
 mod fast;
 mod host;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod jit;
 mod predecode;
 mod reference;
 mod syscall;

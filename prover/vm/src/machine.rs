@@ -6,19 +6,23 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 
+#[cfg(all(target_arch = "x86_64", unix))]
+use crate::jit;
 use crate::{
     Hart, Host, Memory, Program, SnapshotPolicy, State, VmError, dense::dense_hashes, fast,
     host::HostPort, memory::Reader, reference, snapshot::Snapshots, witness::witness,
 };
 
-/// What executes instructions. Both give the same states.
+/// What executes instructions. All give the same states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
     /// Reads like the manual.
     Reference,
     /// Runs predecoded instructions.
-    #[default]
     Fast,
+    /// Translates to native code, on x86-64; elsewhere the same as [`Self::Fast`].
+    #[default]
+    Jit,
 }
 
 /// A machine in some state of its run.
@@ -106,7 +110,13 @@ impl Machine {
         let code = self.program.code();
         let (hart, memory) = (&mut self.hart, &mut self.memory);
         match self.engine {
-            Engine::Fast => fast::run(hart, code, self.program.fast_code(), memory, port, step),
+            #[cfg(all(target_arch = "x86_64", unix))]
+            Engine::Jit if let Some(jit) = self.program.jit() => {
+                jit::run(hart, code, self.program.fast_code(), jit, memory, port, step)
+            }
+            Engine::Fast | Engine::Jit => {
+                fast::run(hart, code, self.program.fast_code(), memory, port, step)
+            }
             Engine::Reference => {
                 while hart.step < step && !hart.is_halted() {
                     reference::step(hart, code, memory, port)?;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Where writes to x0 go: a register that no instruction reads.
-const DISCARD: u8 = 32;
+pub(crate) const DISCARD: u8 = 32;
 
 /// What the fast engine does for one instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

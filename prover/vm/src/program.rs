@@ -1,7 +1,11 @@
 //! A program ready to run: its code, the image of memory that it starts with, its entry.
 
 use alloy_primitives::{B256, keccak256};
+#[cfg(all(target_arch = "x86_64", unix))]
+use std::sync::{Arc, OnceLock};
 
+#[cfg(all(target_arch = "x86_64", unix))]
+use crate::jit::Jit;
 use crate::{
     Code, Hart, Memory, State, VmError,
     elf::{Elf, Segment},
@@ -14,6 +18,9 @@ pub struct Program {
     entry: u64,
     code: Code,
     fast_code: FastCode,
+    /// Translated when it is first run by that engine; none where the system forbids it.
+    #[cfg(all(target_arch = "x86_64", unix))]
+    jit: OnceLock<Option<Arc<Jit>>>,
     segments: Vec<Segment>,
     memory_root: B256,
 }
@@ -39,7 +46,15 @@ impl Program {
 
     fn new(entry: u64, code: Code, segments: Vec<Segment>) -> Result<Self, VmError> {
         let fast_code = FastCode::new(&code);
-        let mut program = Self { entry, code, fast_code, segments, memory_root: B256::ZERO };
+        let mut program = Self {
+            entry,
+            code,
+            fast_code,
+            #[cfg(all(target_arch = "x86_64", unix))]
+            jit: OnceLock::new(),
+            segments,
+            memory_root: B256::ZERO,
+        };
         let mut memory = Memory::new();
         for Segment { address, bytes } in &program.segments {
             if !memory.write(*address, bytes) {
@@ -60,6 +75,13 @@ impl Program {
     /// The text as the fast engine runs it.
     pub(crate) const fn fast_code(&self) -> &FastCode {
         &self.fast_code
+    }
+
+    /// The text as native code.
+    #[cfg(all(target_arch = "x86_64", unix))]
+    pub(crate) fn jit(&self) -> Option<&Jit> {
+        let translate = || Jit::new(&self.code, &self.fast_code).map(Arc::new);
+        self.jit.get_or_init(translate).as_deref()
     }
 
     /// Address of the first instruction.

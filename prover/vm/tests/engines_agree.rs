@@ -1,4 +1,4 @@
-//! The fast engine is the reference engine: the same state at every boundary, whatever the program
+//! The other engines are the reference engine: the same state at every boundary, whatever the program
 //! does and wherever the boundaries lie; and both go back and forth without a difference.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
@@ -21,8 +21,10 @@ fn engines_agree_at_every_boundary() {
         let program = program(&words);
         let input = B256::from(random.random::<[u8; 32]>());
         let new = |engine| Machine::new(program.clone(), input).with_engine(engine);
-        let (mut reference, mut fast) = (new(Engine::Reference), new(Engine::Fast));
-        let (mut reference_host, mut fast_host) = (host.clone(), host);
+        let mut reference = new(Engine::Reference);
+        let mut others = [new(Engine::Fast), new(Engine::Jit)];
+        let mut reference_host = host.clone();
+        let mut other_hosts = [host.clone(), host];
         let mut step = 0;
         while step < 5_000 && !reference.hart().is_halted() {
             step += match random.random_range(0..3) {
@@ -31,13 +33,18 @@ fn engines_agree_at_every_boundary() {
                 _ => random.random_range(1..1_000),
             };
             reference.run(step, &mut reference_host).unwrap();
-            fast.run(step, &mut fast_host).unwrap();
-            let place = format!("SEED={seed}, round {round}, step {step}");
-            assert_eq!(reference.hart(), fast.hart(), "{place}");
-            assert_eq!(reference.state_hash(), fast.state_hash(), "{place}");
+            let hash = reference.state_hash();
+            for (other, host) in others.iter_mut().zip(&mut other_hosts) {
+                other.run(step, host).unwrap();
+                let place = format!("SEED={seed}, round {round}, step {step}");
+                assert_eq!(reference.hart(), other.hart(), "{place}");
+                assert_eq!(hash, other.state_hash(), "{place}");
+            }
         }
-        assert_eq!(reference_host.hints, fast_host.hints, "SEED={seed}, round {round}");
-        assert_eq!(reference_host.writes, fast_host.writes, "SEED={seed}, round {round}");
+        for host in other_hosts {
+            assert_eq!(reference_host.hints, host.hints, "SEED={seed}, round {round}");
+            assert_eq!(reference_host.writes, host.writes, "SEED={seed}, round {round}");
+        }
     }
 }
 
@@ -151,7 +158,7 @@ fn a_missing_preimage_stops_before_its_step_and_can_be_given() {
     words.extend(load_constant(15, 0x2_0000));
     words.extend(load_constant(A7, 0x1001));
     words.extend([ECALL, EBREAK]);
-    for engine in [Engine::Reference, Engine::Fast] {
+    for engine in [Engine::Reference, Engine::Fast, Engine::Jit] {
         let mut machine = Machine::new(program(&words), B256::ZERO).with_engine(engine);
         let empty = &mut Preimages::default();
         for _ in 0..2 {

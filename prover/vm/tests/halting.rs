@@ -30,7 +30,7 @@ fn last_step(words: &[u32], host: &Preimages) -> (Hart, Hart, Machine) {
     let count = words.len() as u64;
     let hashes = verify_run(&program, input, count, host);
     let mut result = None;
-    for engine in [Engine::Reference, Engine::Fast] {
+    for engine in [Engine::Reference, Engine::Fast, Engine::Jit] {
         let mut machine = Machine::new(program.clone(), input).with_engine(engine);
         machine.run(count - 1, &mut host.clone()).unwrap();
         let before = machine.hart().clone();

@@ -26,7 +26,7 @@ fn run(words: &[u32], host: &Preimages) -> (Hart, Machine) {
     let program = program(words);
     let hashes = verify_run(&program, input, 10_000, host);
     let mut last = None;
-    for engine in [Engine::Reference, Engine::Fast] {
+    for engine in [Engine::Reference, Engine::Fast, Engine::Jit] {
         let mut machine = Machine::new(program.clone(), input).with_engine(engine);
         machine.run(10_000, &mut host.clone()).unwrap();
         assert_eq!(machine.state_hash(), hashes[hashes.len() - 1], "{engine:?}");

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --manifest-path prover/vm/compare/Cargo.toml -- $(prover/vm/bench-programs/build)`
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc};
 
 use alloy_primitives::B256;
 use ckb_vm::{
@@ -15,6 +15,7 @@ use ckb_vm::{
     },
 };
 use gainsay_vm::{Machine, NoHost, Program};
+use rustix::time::{ClockId, clock_gettime};
 
 /// Runs of each measurement, of which the best counts.
 const RUNS: usize = 7;
@@ -83,16 +84,13 @@ fn instructions_in(instruction: ckb_vm::Instruction) -> u64 {
     u64::from(ckb_vm::instructions::instruction_length(instruction)) / 4
 }
 
-/// CPU time of this thread.
+/// CPU time that this thread spends in `work`.
 fn cpu_seconds(work: impl FnOnce()) -> f64 {
-    let nanoseconds = || -> Option<u64> {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-        text.split_whitespace().next()?.parse().ok()
+    let seconds = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
     };
-    let (before, start) = (nanoseconds(), Instant::now());
+    let start = seconds();
     work();
-    match (before, nanoseconds()) {
-        (Some(before), Some(after)) => (after - before) as f64 / 1e9,
-        _ => start.elapsed().as_secs_f64(),
-    }
+    seconds() - start
 }

@@ -10,7 +10,7 @@ use alloc::collections::BTreeMap;
 extern "C" fn guest_main() -> ! {
     let mut random = 1_u64;
     let mut sum = 0_u64;
-    for _ in 0..120 {
+    for _ in 0..200 {
         let mut map = BTreeMap::new();
         for _ in 0..6_000 {
             random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

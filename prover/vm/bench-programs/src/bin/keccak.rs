@@ -7,7 +7,7 @@ use tiny_keccak::{Hasher, Keccak};
 #[unsafe(no_mangle)]
 extern "C" fn guest_main() -> ! {
     let mut hash = [0; 32];
-    for _ in 0..20_000 {
+    for _ in 0..100_000 {
         let mut keccak = Keccak::v256();
         keccak.update(&hash);
         keccak.finalize(&mut hash);

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 #[unsafe(no_mangle)]
 extern "C" fn guest_main() -> ! {
     let mut hash = [0; 32];
-    for _ in 0..60_000 {
+    for _ in 0..200_000 {
         hash = Sha256::digest(hash).into();
     }
     gainsay_vm_bench_programs::halt_with(hash)

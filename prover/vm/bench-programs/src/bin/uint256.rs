@@ -10,7 +10,7 @@ extern "C" fn guest_main() -> ! {
         uint!(0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f_U256);
     let mut a = U256::from(3);
     let mut b = U256::from(7);
-    for round in 0..150_000_u64 {
+    for round in 0..600_000_u64 {
         a = a.mul_mod(b, prime).wrapping_add(U256::from(round));
         b = b.wrapping_mul(a).wrapping_add(a >> 3);
         b ^= a / (b >> 128_u32 | U256::ONE);

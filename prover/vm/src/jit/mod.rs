@@ -1,0 +1,140 @@
+//! The translating engine: a program becomes native code of x86-64 in one pass, and runs as that.
+//!
+//! What is rare or goes wrong is left to the other engines, at its exact step: system calls, faults,
+//! illegal words and jumps out of the code to the reference, and the steps before a boundary that
+//! are fewer than a block has to the fast one.
+//!
+//! | module | job |
+//! |---|---|
+//! | `assembler` | instructions of x86-64 as bytes |
+//! | `translate` | one instruction |
+//! | `compile` | blocks, counting, jumps, ways in and out |
+
+mod assembler;
+mod compile;
+mod translate;
+
+use memmap2::{Mmap, MmapMut};
+
+use crate::{Code, Hart, Memory, VmError, fast, host::HostPort, predecode::FastCode, reference};
+
+use compile::{Compiled, Exit, compile};
+
+/// What native code works on. It knows these offsets.
+#[repr(C)]
+struct Frame {
+    x: [u64; 32],
+    entries: *const u64,
+    changes: *mut u8,
+    memory: *mut u8,
+    /// Steps that may still be executed.
+    steps: i64,
+}
+
+/// What native code returns: in rax and rdx.
+#[repr(C)]
+struct Left {
+    pc: u64,
+    exit: u64,
+}
+
+type Enter = unsafe extern "sysv64" fn(*mut Frame, u64) -> Left;
+
+/// A program as native code.
+pub(crate) struct Jit {
+    code: Mmap,
+    enter: usize,
+    /// Addresses by index of the instruction: the table of indirect jumps.
+    entries: Vec<u64>,
+    leaders: Vec<bool>,
+    start: u64,
+}
+
+impl std::fmt::Debug for Jit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jit").field("bytes", &self.code.len()).finish_non_exhaustive()
+    }
+}
+
+impl Jit {
+    /// Translates a program; none if the system gives no memory that can be executed.
+    pub(crate) fn new(code: &Code, fast: &FastCode) -> Option<Self> {
+        let Compiled { code: bytes, enter, entries, leaders } = compile(fast, code.start());
+        let mut memory = MmapMut::map_anon(bytes.len()).ok()?;
+        memory.copy_from_slice(&bytes);
+        let memory = memory.make_exec().ok()?;
+        let base = memory.as_ptr() as u64;
+        let entries = entries.iter().map(|offset| base.wrapping_add(*offset as u64)).collect();
+        Some(Self { code: memory, enter, entries, leaders, start: code.start() })
+    }
+
+    /// The address of the block that begins at `pc`.
+    fn block_at(&self, pc: u64) -> Option<u64> {
+        let offset = pc.wrapping_sub(self.start);
+        let index = usize::try_from(offset >> 2).ok()?;
+        let is_leader = offset & 3 == 0 && *self.leaders.get(index)?;
+        if is_leader { self.entries.get(index).copied() } else { None }
+    }
+
+    /// Executes blocks from the one at `block` on, at most `steps`; the hart stands at its leader.
+    fn execute(&self, block: u64, hart: &mut Hart, memory: &mut Memory, steps: u64) -> Exit {
+        let limit = steps.min(i64::MAX.cast_unsigned()).cast_signed();
+        let (bytes, changes) = memory.parts();
+        let mut frame = Frame {
+            x: hart.x,
+            entries: self.entries.as_ptr(),
+            changes: changes.as_mut_ptr(),
+            memory: bytes.as_mut_ptr(),
+            steps: limit,
+        };
+        let left = self.call(&mut frame, block);
+        hart.x = frame.x;
+        hart.pc = left.pc;
+        hart.step = hart.step.wrapping_add(limit.wrapping_sub(frame.steps).cast_unsigned());
+        Exit::from_code(left.exit)
+    }
+
+    #[expect(unsafe_code, reason = "native code is called")]
+    fn call(&self, frame: &mut Frame, block: u64) -> Left {
+        // SAFETY: `enter` is the offset of a function of this type in `code`, which is mapped and
+        // executable as long as `self` lives. It keeps the registers that its caller owns, and
+        // jumps to `block`, an address in the same code. That code reads and writes the frame;
+        // the table of entries, below its length; the memory, at offsets whose bits above 2^30
+        // have been tested to be zero and that are multiples of the size of the access; and the
+        // record of changes, at such offsets divided by 2^12. `frame` points to both, and they are
+        // borrowed exclusively where it is made.
+        unsafe {
+            let enter: Enter = std::mem::transmute(self.code.as_ptr().add(self.enter));
+            enter(frame, block)
+        }
+    }
+}
+
+/// Runs until `until` steps have been executed in all, or the machine halts.
+///
+/// # Errors
+/// Only the host's: then the machine stands before the step that asked.
+pub(crate) fn run(
+    hart: &mut Hart,
+    code: &Code,
+    fast: &FastCode,
+    jit: &Jit,
+    memory: &mut Memory,
+    host: &mut HostPort<'_>,
+    until: u64,
+) -> Result<(), VmError> {
+    while hart.step < until && !hart.is_halted() {
+        let Some(block) = jit.block_at(hart.pc) else {
+            reference::step(hart, code, memory, host)?;
+            continue;
+        };
+        let steps = until.wrapping_sub(hart.step);
+        match jit.execute(block, hart, memory, steps) {
+            // The slow instruction may be the first beyond the boundary.
+            Exit::Slow if hart.step < until => reference::step(hart, code, memory, host)?,
+            Exit::Limit => return fast::run(hart, code, fast, memory, host, until),
+            Exit::Slow | Exit::Moved => {}
+        }
+    }
+    Ok(())
+}
