@@ -22,7 +22,7 @@ fn seeded() -> (StdRng, u64) {
     let read = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let seed = read("GAINSAY_SEED").unwrap_or_else(|| rand::rng().random());
     println!("replay with GAINSAY_SEED={seed}");
-    (StdRng::seed_from_u64(seed), read("GAINSAY_ROUNDS").unwrap_or(1_500))
+    (StdRng::seed_from_u64(seed), read("GAINSAY_ROUNDS").unwrap_or_default().max(1_500))
 }
 
 fn next_base_fee(pool: &Pool) -> u64 {

@@ -22,9 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(&folder);
     let transactions: Vec<Bytes> = (0..40).map(transaction).collect();
     for (index, raw) in transactions.iter().enumerate() {
-        // Mode 6 puts the transaction into a batch, too.
-        let mode = if index % 4 == 0 { 6 } else { 0 };
-        write(folder, "raw_transaction", index, &[&[mode], &raw[..]].concat())?;
+        write(folder, "raw_transaction", index, &[&[0], &raw[..]].concat())?;
     }
     for (index, blocks) in batches(&transactions).iter().enumerate() {
         let data = encode_batch(blocks, CHAIN_ID)?;

@@ -1,9 +1,7 @@
 //! Any bytes are a transaction or not, without a panic, and all who look agree: the bytes are
-//! canonical, the sender is the same for libsecp256k1 (host) and k256 (guest), and a batch gives
-//! the bytes back.
+//! canonical, and the sender is the same for libsecp256k1 (host) and k256 (guest).
 //!
-//! The first byte says what the rest is: even, the raw bytes; odd, fields to build one from. Its bits
-//! 2 and 4: make a batch of it, too.
+//! The first byte says what the rest is: even, the raw bytes; odd, fields to build one from.
 #![no_main]
 
 use alloy_consensus::{
@@ -19,7 +17,6 @@ use alloy_primitives::{
     Address, B256, Bytes, Signature, TxKind, U256, keccak256, normalize_v, uint,
 };
 use arbitrary::{Arbitrary, Unstructured};
-use gainsay_derivation::{BatchBlock, decode_blocks, encode_batch};
 use gainsay_transition::RecoveredTx;
 use libfuzzer_sys::fuzz_target;
 use op_alloy_consensus::OpTxEnvelope;
@@ -27,8 +24,6 @@ use op_alloy_consensus::OpTxEnvelope;
 const CHAIN_ID: u64 = 901;
 /// [EIP-2](https://eips.ethereum.org/EIPS/eip-2): half of the curve's order, rounded down.
 const S_MAX: U256 = uint!(0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0_U256);
-/// A batch is made of short transactions only: compression takes milliseconds.
-const BATCHED_BYTES_MAX: usize = 512;
 
 fuzz_target!(|input: &[u8]| {
     let Some((&mode, rest)) = input.split_first() else { return };
@@ -38,12 +33,7 @@ fuzz_target!(|input: &[u8]| {
         let Ok(fields) = Fields::arbitrary(&mut Unstructured::new(rest)) else { return };
         fields.encode()
     };
-    check(raw.clone());
-    if mode & 6 == 6 && raw.len() <= BATCHED_BYTES_MAX {
-        let blocks = [BatchBlock { transactions: vec![raw], ..Default::default() }];
-        let data = encode_batch(&blocks, CHAIN_ID).expect("a batch holds any bytes");
-        assert_eq!(decode_blocks(&data, CHAIN_ID).expect("it was encoded"), blocks);
-    }
+    check(raw);
 });
 
 fn check(raw: Bytes) {
