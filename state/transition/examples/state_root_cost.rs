@@ -54,7 +54,8 @@ fn main() {
 fn compare(what: &str, state: &State, changes: &[AccountChange], owner: Option<B256>) {
     let parts = peer_parts(state, changes, owner);
     let touched = state.touched(changes);
-    let pools = [1, 2].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
+    let pools =
+        [1, 2].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
     let mut peer = Cost::default();
     let mut ours = <[(Cost, Cost); 2]>::default();
     for _ in 0..ROUNDS {

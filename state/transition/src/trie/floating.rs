@@ -10,7 +10,7 @@
 use alloy_trie::Nibbles;
 
 use super::{
-    node::Link,
+    node::{Branch, Link},
     unhashed::{Child, Made, Unhashed, Value},
 };
 
@@ -33,11 +33,52 @@ pub(super) enum New {
     Branch(Made),
 }
 
+/// What a descent made of the children of a branch.
+#[derive(Debug)]
+pub(super) struct Children {
+    new: [New; 16],
+    /// A bit for each nibble whose child is not the same.
+    changed: u16,
+}
+
+impl Children {
+    /// All the same.
+    pub(super) const SAME: Self = Self { new: [const { New::Same }; 16], changed: 0 };
+
+    pub(super) fn set(&mut self, nibble: u8, new: New) {
+        if !matches!(new, New::Same) {
+            self.changed |= 1 << nibble;
+            self.new[usize::from(nibble)] = new;
+        }
+    }
+
+    pub(super) const fn is_same(&self) -> bool {
+        self.changed == 0
+    }
+
+    /// A bit for each nibble that has a child now, when those in `before` had one.
+    pub(super) fn filled(&self, before: u16) -> u16 {
+        let empty = |(nibble, new)| if matches!(new, &New::Empty) { 1_u16 << nibble } else { 0 };
+        (before | self.changed) & !self.changed().map(empty).fold(0, |all, bit| all | bit)
+    }
+
+    /// The children that are not the same, in order.
+    pub(super) fn changed(&self) -> impl Iterator<Item = (u8, &New)> {
+        let is_changed = |(nibble, _): &(u8, &New)| self.changed >> nibble & 1 == 1;
+        (0..16).zip(&self.new).filter(is_changed)
+    }
+
+    /// Takes one out, which counts as the same from now on.
+    pub(super) fn take(&mut self, nibble: u8) -> New {
+        self.changed &= !(1 << nibble);
+        core::mem::replace(&mut self.new[usize::from(nibble)], New::Same)
+    }
+}
+
 /// A branch before its changes: one that was read, or one that an insertion forks.
 pub(super) struct OldBranch<'r> {
     /// The children that stand where they stood.
-    pub(super) links: [Link<'r>; 16],
-    pub(super) value: &'r [u8],
+    pub(super) node: Branch<'r>,
     /// The child that an insertion forks off, and that never stood there.
     pub(super) forked: Option<(u8, Forked<'r>)>,
     /// Whether the branch was there before.
@@ -46,8 +87,7 @@ pub(super) struct OldBranch<'r> {
 
 impl OldBranch<'_> {
     /// A branch where nothing stood.
-    pub(super) const NEW: Self =
-        Self { links: [Link::EMPTY; 16], value: &[], forked: None, is_read: false };
+    pub(super) const NEW: Self = Self { node: Branch::EMPTY, forked: None, is_read: false };
 }
 
 /// What is left of a node after the nibble at which an insertion forks off.

@@ -126,11 +126,14 @@ fn walk<E>(
                 path = end;
                 child
             }
-            Node::Branch { children, value } => match key.get(path.len()) {
-                None => return Ok((!value.is_empty()).then(|| Bytes::copy_from_slice(value))),
+            Node::Branch(branch) => match key.get(path.len()) {
+                None => {
+                    let value = Some(branch.value).filter(|value| !value.is_empty());
+                    return Ok(value.map(Bytes::copy_from_slice));
+                }
                 Some(nibble) => {
                     path.push(nibble);
-                    children[usize::from(nibble)]
+                    branch.child(nibble)
                 }
             },
         };
@@ -178,11 +181,12 @@ fn leaves_below<R: NodeReader>(
             let path = path.join(&rest);
             leaves_below(reader, owner, &path, &load(&path, child)?, visit)?;
         }
-        Node::Branch { children, value } => {
-            if !value.is_empty() {
-                visit(path, value);
+        Node::Branch(branch) => {
+            if !branch.value.is_empty() {
+                visit(path, branch.value);
             }
-            for (nibble, child) in (0_u8..).zip(children) {
+            for nibble in 0..16 {
+                let child = branch.child(nibble);
                 if child.is_empty() {
                     continue;
                 }

@@ -25,6 +25,9 @@ pub(super) const HASH_LINK_LEN: usize = 33;
 /// First byte of the RLP of a hash.
 pub(super) const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 
+/// The header of the RLP of a branch with 16 hashes and no value: a list of 529 bytes.
+const FULL_HEADER: [u8; 3] = [0xf9, 0x02, 0x11];
+
 /// How a parent names a child: nothing, a hash of 33 bytes, or the child itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link<'r>(&'r [u8]);
@@ -44,11 +47,6 @@ impl<'r> Link<'r> {
 
     pub(super) const fn len(self) -> usize {
         self.0.len()
-    }
-
-    /// The RLP of the hash, or of the child.
-    pub(super) const fn as_slice(self) -> &'r [u8] {
-        self.0
     }
 
     /// The hash, unless the child is absent or within its parent.
@@ -91,19 +89,125 @@ impl<'r> Link<'r> {
 
 /// A decoded node that borrows from its RLP.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "mostly branches, on the stack for one call")]
 pub(super) enum Node<'r> {
     Leaf { path: Nibbles, value: &'r [u8] },
     Extension { path: Nibbles, child: Link<'r> },
-    Branch { children: [Link<'r>; 16], value: &'r [u8] },
+    Branch(Branch<'r>),
+}
+
+/// A branch as it stands in its RLP, so that what does not change is copied at one go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Branch<'r> {
+    /// The RLP of the links, then the value.
+    items: &'r [u8],
+    /// Where each link starts, and where the last one ends.
+    starts: [u16; 17],
+    /// A bit for each nibble that has a child.
+    pub(super) filled: u16,
+    /// Empty when there is none.
+    pub(super) value: &'r [u8],
+}
+
+impl<'r> Branch<'r> {
+    /// A branch with nothing below it.
+    pub(super) const EMPTY: Self = {
+        let mut starts = [0; 17];
+        let mut end: u16 = 0;
+        while end < 17 {
+            starts[end as usize] = end;
+            end += 1;
+        }
+        Self { items: &[EMPTY_STRING_CODE; 17], starts, filled: 0, value: &[] }
+    };
+
+    /// Where the links of a branch with 16 hashes start.
+    const FULL_STARTS: [u16; 17] = {
+        let mut starts = [0; 17];
+        let mut nibble = 0;
+        while nibble < 16 {
+            starts[nibble + 1] = starts[nibble] + 33;
+            nibble += 1;
+        }
+        starts
+    };
+
+    /// The usual branch near the top of a big trie: 16 hashes and no value.
+    fn full(rlp: &'r [u8]) -> Option<Self> {
+        let items: &[u8; 16 * HASH_LINK_LEN + 1] =
+            rlp.strip_prefix(&FULL_HEADER)?.try_into().ok()?;
+        let (links, value) = items.as_chunks::<HASH_LINK_LEN>();
+        if value != [EMPTY_STRING_CODE] || links.iter().any(|link| link[0] != HASH_CODE) {
+            return None;
+        }
+        Some(Self { items, starts: Self::FULL_STARTS, filled: u16::MAX, value: &[] })
+    }
+
+    /// A branch with one child, written to `items`.
+    pub(super) fn of_one(
+        nibble: u8,
+        child: Link<'_>,
+        items: &'r mut [u8; 16 + HASH_LINK_LEN],
+    ) -> Self {
+        *items = [EMPTY_STRING_CODE; 16 + HASH_LINK_LEN];
+        let (from, to) = (usize::from(nibble), usize::from(nibble) + child.len());
+        items[from..to].copy_from_slice(child.0);
+        // A link is at most 33 bytes.
+        let more = u16::try_from(child.len()).unwrap_or(1) - 1;
+        let mut starts = Self::EMPTY.starts;
+        starts[from + 1..].iter_mut().for_each(|start| *start += more);
+        Self { items, starts, filled: 1 << nibble, value: &[] }
+    }
+
+    /// Decodes the items of a branch.
+    fn decode(items: &'r [u8]) -> Result<Self, NodeDefect> {
+        let mut rest = items;
+        let mut starts = [0; 17];
+        let mut filled = 0;
+        for nibble in 0..16 {
+            if rest.is_empty() {
+                return Err(NodeDefect::ItemCount { found: nibble });
+            }
+            if !Link::parse(&mut rest)?.is_empty() {
+                filled |= 1 << nibble;
+            }
+            // 16 links are at most 528 bytes.
+            starts[nibble + 1] = u16::try_from(items.len() - rest.len()).unwrap_or(u16::MAX);
+        }
+        if rest.is_empty() {
+            return Err(NodeDefect::ItemCount { found: 16 });
+        }
+        let value = Header::decode_bytes(&mut rest, false).map_err(NodeDefect::Rlp)?;
+        if !rest.is_empty() {
+            return Err(NodeDefect::ItemCount { found: 18 });
+        }
+        Ok(Self { items, starts, filled, value })
+    }
+
+    /// The child at a nibble.
+    pub(super) fn child(&self, nibble: u8) -> Link<'r> {
+        if self.filled >> nibble & 1 == 0 {
+            return Link::EMPTY;
+        }
+        Link(self.links(nibble, nibble + 1))
+    }
+
+    /// The RLP of the links of nibbles `from..to`.
+    pub(super) fn links(&self, from: u8, to: u8) -> &'r [u8] {
+        let start = |nibble: u8| self.starts.get(usize::from(nibble)).copied().map(usize::from);
+        let range = start(from).zip(start(to));
+        range.and_then(|(from, to)| self.items.get(from..to)).unwrap_or_default()
+    }
 }
 
 impl<'r> Node<'r> {
     /// Decodes the node that stands `depth` nibbles down. No path through it leads below
     /// [`KEY_NIBBLES_MAX`], except a branch at that depth, whose children no key reaches.
     pub(super) fn decode(rlp: &'r [u8], depth: usize) -> Result<Self, NodeDefect> {
+        if let Some(branch) = Branch::full(rlp) {
+            return Ok(Self::Branch(branch));
+        }
         let mut rest = rlp;
-        let mut items = Header::decode_bytes(&mut rest, true).map_err(NodeDefect::Rlp)?;
+        let items = Header::decode_bytes(&mut rest, true).map_err(NodeDefect::Rlp)?;
         if !rest.is_empty() {
             return Err(NodeDefect::Rlp(alloy_rlp::Error::UnexpectedLength));
         }
@@ -119,21 +223,7 @@ impl<'r> Node<'r> {
         if probe.is_empty() {
             return Self::decode_short(items, depth);
         }
-        let mut children = [Link::EMPTY; 16];
-        for (count, child) in children.iter_mut().enumerate() {
-            if items.is_empty() {
-                return Err(NodeDefect::ItemCount { found: count });
-            }
-            *child = Link::parse(&mut items)?;
-        }
-        if items.is_empty() {
-            return Err(NodeDefect::ItemCount { found: 16 });
-        }
-        let value = Header::decode_bytes(&mut items, false).map_err(NodeDefect::Rlp)?;
-        if !items.is_empty() {
-            return Err(NodeDefect::ItemCount { found: 18 });
-        }
-        Ok(Self::Branch { children, value })
+        Branch::decode(items).map(Self::Branch)
     }
 
     fn decode_short(mut items: &'r [u8], depth: usize) -> Result<Self, NodeDefect> {

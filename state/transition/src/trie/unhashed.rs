@@ -18,9 +18,9 @@ use gainsay_keccak::keccak256_many;
 
 use super::{
     account::{STORAGE_ROOT_FROM_END, TrieAccount},
-    floating::New,
+    floating::{Children, New},
     node::{
-        HASH_CODE, HASH_LINK_LEN, Link, encode_extension, encode_leaf, encode_list_header,
+        Branch, HASH_CODE, HASH_LINK_LEN, Link, encode_extension, encode_leaf, encode_list_header,
         encode_string, string_len,
     },
 };
@@ -43,6 +43,11 @@ pub(super) struct Made {
 impl Made {
     const fn len(self) -> usize {
         self.end - self.start
+    }
+
+    /// Length of its parent's link to it.
+    const fn link_len(self) -> usize {
+        if self.is_short() { self.len() } else { HASH_LINK_LEN }
     }
 
     /// Whether it lives within its parent.
@@ -201,47 +206,46 @@ impl Unhashed {
         self.set_hole(root, hole)
     }
 
-    /// Makes the branch at `path`. Where a child is made it goes to the store, or into the branch
-    /// when it is short; elsewhere the link stays.
+    /// Makes the branch at `path`. Of the `changed` children those that are made go to the store, or
+    /// into the branch when they are short.
     pub(super) fn make_branch(
         &mut self,
         path: &Nibbles,
-        links: &[Link<'_>; 16],
-        children: &[Option<Made>; 16],
+        old: &Branch<'_>,
+        changed: &Children,
+        made: &[Option<Made>; 16],
         value: Option<Value>,
     ) -> Made {
-        let links_len: usize = children
-            .iter()
-            .zip(links)
-            .map(|(child, link)| match child {
-                None => link.len().max(1),
-                Some(made) if made.is_short() => made.len(),
-                Some(_) => HASH_LINK_LEN,
-            })
-            .sum();
-        let value_len =
-            value.map_or(1, |value| string_len(&self.buffer, &(value.start..value.end)));
+        let mut payload_len = old.links(0, 16).len();
+        for (nibble, _) in changed.changed() {
+            payload_len -= old.links(nibble, nibble + 1).len();
+            payload_len += made[usize::from(nibble)].map_or(1, Made::link_len);
+        }
+        payload_len += value.map_or(1, |value| string_len(&self.buffer, &(value.start..value.end)));
         let start = self.buffer.len();
+        encode_list_header(&mut self.buffer, payload_len);
         let mut height = 0;
-        encode_list_header(&mut self.buffer, links_len + value_len);
-        for (nibble, (child, link)) in (0_u8..).zip(children.iter().zip(links)) {
-            match child {
-                None if link.is_empty() => self.buffer.push(EMPTY_STRING_CODE),
-                None => self.buffer.extend_from_slice(link.as_slice()),
+        // The first nibble that is not written yet.
+        let mut next = 0;
+        for (nibble, _) in changed.changed() {
+            self.buffer.extend_from_slice(old.links(next, nibble));
+            next = nibble + 1;
+            match made[usize::from(nibble)] {
+                None => self.buffer.push(EMPTY_STRING_CODE),
                 Some(made) if made.is_short() => {
                     self.buffer.extend_from_within(made.start..made.end);
                 }
                 Some(made) => {
+                    self.buffer.push(HASH_CODE);
+                    let hole = self.reserve_hole();
                     let mut path = *path;
                     path.push_unchecked(nibble);
-                    self.buffer.push(HASH_CODE);
-                    let hole = self.buffer.len();
-                    self.buffer.extend_from_slice(&[0; 32]);
-                    self.entries.push(Entry { path, made: Some(*made), hole });
+                    self.entries.push(Entry { path, made: Some(made), hole });
                     height = height.max(made.height + 1);
                 }
             }
         }
+        self.buffer.extend_from_slice(old.links(next, 16));
         match value {
             None => self.buffer.push(EMPTY_STRING_CODE),
             Some(value) => {
@@ -359,7 +363,7 @@ impl Unhashed {
 
     /// Takes over the nodes that another thread finished, and the bytes of one that floats.
     #[cfg(feature = "std")]
-    pub(super) fn adopt(&mut self, piece: Piece, mut place: impl FnMut(u8, New)) {
+    pub(super) fn adopt(&mut self, piece: Piece, place: &mut Children) {
         let Piece { children, finished, buffer } = piece;
         self.finished.nodes.extend(finished.nodes);
         self.finished.storages.extend(finished.storages);
@@ -372,7 +376,7 @@ impl Unhashed {
                 self.buffer.extend_from_slice(&buffer[*start..*end]);
                 (*start, *end) = (moved, self.buffer.len());
             }
-            place(nibble, child);
+            place.set(nibble, child);
         }
     }
 

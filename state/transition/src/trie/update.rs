@@ -16,8 +16,8 @@ use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
 use super::unhashed::Piece;
 use super::{
     KEY_NIBBLES_MAX, NodeDefect, NodeReader, TrieError,
-    floating::{Forked, New, OldBranch, extend, leaf_or_empty, settle},
-    node::{Link, Node},
+    floating::{Children, Forked, New, OldBranch, extend, leaf_or_empty, settle},
+    node::{Branch, Link, Node},
     unhashed::{Child, Finished, Root, Unhashed, Value},
 };
 
@@ -155,8 +155,8 @@ impl<R: NodeReader> Trie<'_, R> {
             Node::Extension { path: rest, child } => {
                 self.extension(path, &rest, child, changes, out)
             }
-            Node::Branch { children: links, value } => {
-                let old = OldBranch { links, value, forked: None, is_read: true };
+            Node::Branch(node) => {
+                let old = OldBranch { node, forked: None, is_read: true };
                 self.branch(path, &old, changes, out)
             }
         }
@@ -205,7 +205,7 @@ impl<R: NodeReader> Trie<'_, R> {
                 let path = key.slice(fork + 1..);
                 old.forked = Some((nibble, Forked::Leaf { path, value }));
             }
-            None => old.value = value,
+            None => old.node.value = value,
         }
         // All keys between two under the fork are under it, too; the others delete nothing.
         let reach = own.map_or(first, |own| own.min(first))..=own.map_or(last, |own| own.max(last));
@@ -233,11 +233,12 @@ impl<R: NodeReader> Trie<'_, R> {
             return Ok(extend(rest, &end, child, new, out));
         };
         let fork = common_prefix(&end, &changes[first].0, &changes[last].0);
+        let mut items = [0; _];
         let mut old = OldBranch::NEW;
         let below = end.slice(fork + 1..);
         let nibble = end.get_unchecked(fork);
         if below.is_empty() {
-            old.links[usize::from(nibble)] = child;
+            old.node = Branch::of_one(nibble, child, &mut items);
         } else {
             old.forked = Some((nibble, Forked::Extension { path: below, child }));
         }
@@ -277,24 +278,24 @@ impl<R: NodeReader> Trie<'_, R> {
             && key.len() == path.len()
         {
             below = rest;
-            let held = Some(old.value).filter(|value| !value.is_empty());
+            let held = Some(old.node.value).filter(|value| !value.is_empty());
             if held.is_some() || !change.removes() {
                 let new = change.apply(self.reader, held, out)?;
-                is_same &= new.is_some_and(|new| out.is_value(new, old.value));
+                is_same &= new.is_some_and(|new| out.is_value(new, old.node.value));
                 new_value = Some(new);
             }
         }
-        let mut children = [const { New::Same }; 16];
+        let mut children = Children::SAME;
         if let Some((nibble, forked)) = &old.forked {
-            children[usize::from(*nibble)] = forked.untouched(out);
+            children.set(*nibble, forked.untouched(out));
         }
         self.children(path, old, below, &mut children, out)?;
-        if is_same && children.iter().all(|child| matches!(child, New::Same)) {
+        if is_same && children.is_same() {
             return Ok(New::Same);
         }
-        let value =
-            new_value.unwrap_or_else(|| (!old.value.is_empty()).then(|| out.value(old.value)));
-        self.rebuild(path, old, children, value, out)
+        let value = new_value
+            .unwrap_or_else(|| (!old.node.value.is_empty()).then(|| out.value(old.node.value)));
+        self.rebuild(path, old, &mut children, value, out)
     }
 
     /// Changes one child of a branch at `path`.
@@ -310,7 +311,7 @@ impl<R: NodeReader> Trie<'_, R> {
         path.push_unchecked(nibble);
         let forked = match &old.forked {
             Some((at, forked)) if *at == nibble => forked,
-            _ => return self.link(&path, old.links[usize::from(nibble)], changes, out),
+            _ => return self.link(&path, old.node.child(nibble), changes, out),
         };
         let new = match forked {
             Forked::Leaf { path: rest, value } => self.leaf(&path, rest, value, changes, out)?,
@@ -327,18 +328,18 @@ impl<R: NodeReader> Trie<'_, R> {
         path: &Nibbles,
         old: &OldBranch<'_>,
         changes: &[(Nibbles, C)],
-        children: &mut [New; 16],
+        children: &mut Children,
         out: &mut Unhashed,
     ) -> Result<(), TrieError<R::Error>> {
         #[cfg(feature = "std")]
         if changes.len() / 2 >= self.parallel_min && middle(path.len(), changes).is_some() {
             for piece in self.pieces(path, old, changes)? {
-                out.adopt(piece, |nibble, new| children[usize::from(nibble)] = new);
+                out.adopt(piece, children);
             }
             return Ok(());
         }
         for (nibble, group) in groups(path.len(), changes) {
-            children[usize::from(nibble)] = self.child(path, nibble, old, group, out)?;
+            children.set(nibble, self.child(path, nibble, old, group, out)?);
         }
         Ok(())
     }
@@ -373,46 +374,26 @@ impl<R: NodeReader> Trie<'_, R> {
         &self,
         path: &Nibbles,
         old: &OldBranch<'_>,
-        mut children: [New; 16],
+        children: &mut Children,
         value: Option<Value>,
         out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
-        let mut count = 0_usize;
-        let mut last = 0_u8;
-        for (nibble, (child, old)) in (0_u8..).zip(children.iter().zip(&old.links)) {
-            let is_there = match child {
-                New::Same => !old.is_empty(),
-                New::Empty => false,
-                New::Leaf { .. } | New::Extension { .. } | New::Branch { .. } => true,
-            };
-            if is_there {
-                count += 1;
-                last = nibble;
-            }
-        }
-        let mut only = None;
-        if count == 1 && value.is_none() {
-            only = Some(core::mem::replace(&mut children[usize::from(last)], New::Same));
-        }
-        let mut links = old.links;
+        let filled = children.filled(old.node.filled);
+        let last = u8::try_from(filled.trailing_zeros()).unwrap_or(0);
+        let only = (filled.count_ones() == 1 && value.is_none()).then(|| children.take(last));
         let mut made = [None; 16];
-        for (nibble, child) in (0_u8..).zip(&children) {
-            if matches!(child, New::Same) {
-                continue;
-            }
+        for (nibble, child) in children.changed() {
             let mut path = *path;
             path.push_unchecked(nibble);
-            let nibble = usize::from(nibble);
-            made[nibble] = settle(&path, links[nibble], child, out);
-            links[nibble] = Link::EMPTY;
+            made[usize::from(nibble)] = settle(&path, old.node.child(nibble), child, out);
         }
         if let Some(only) = only {
-            return self.merge(path, last, old.links[usize::from(last)], only, out);
+            return self.merge(path, last, old.node.child(last), only, out);
         }
-        if count == 0 {
+        if filled == 0 {
             return Ok(leaf_or_empty(Nibbles::new(), value));
         }
-        Ok(New::Branch(out.make_branch(path, &links, &made, value)))
+        Ok(New::Branch(out.make_branch(path, &old.node, children, &made, value)))
     }
 
     /// Replaces a branch at `path` by its last child.
