@@ -26,6 +26,7 @@ use tokio::{
 
 use crate::{
     chain::{Chain, HeadEvent},
+    foreign_batches::ForeignBatches,
     l1_index,
 };
 
@@ -82,6 +83,7 @@ pub struct BatchPoster {
     inbox: Inbox,
     sender: TxSender,
     config: PosterConfig,
+    foreign: ForeignBatches,
     /// Since when blocks have been waiting.
     waiting_since: Option<Instant>,
     /// When the waiting blocks were last read.
@@ -122,7 +124,8 @@ impl BatchPoster {
         config: PosterConfig,
     ) -> Self {
         let looked_at = Instant::now();
-        Self { chain, client, inbox, sender, config, waiting_since: None, looked_at }
+        let foreign = ForeignBatches::default();
+        Self { chain, client, inbox, sender, config, foreign, waiting_since: None, looked_at }
     }
 
     /// Runs for ever; ends only on errors that no retry can mend.
@@ -149,6 +152,7 @@ impl BatchPoster {
     }
 
     async fn post_if_due(&mut self) -> anyhow::Result<()> {
+        self.tell_foreign()?;
         let heads = self.chain.store.heads();
         if heads.latest.number == heads.safe.number {
             self.waiting_since = None;
@@ -176,10 +180,25 @@ impl BatchPoster {
             // L1 holds a batch that was not derived when the blocks were read; it may be our own.
             return Ok(());
         }
+        self.foreign.start(waiting.cursor.batch);
         match self.draft(waiting).await? {
             Some(draft) => self.post(draft).await,
             None => Ok(()),
         }
+    }
+
+    /// Tells the operator of batches that another sequencer posted with the same key.
+    fn tell_foreign(&mut self) -> anyhow::Result<()> {
+        let store = &self.chain.store;
+        let derived = l1_index::safe_cursor(store)?.batch;
+        for batch in self.foreign.look(store, derived)? {
+            tracing::error!(
+                batch,
+                "another sequencer posts with this key, and takes back what this one promised: \
+                 stop one of them"
+            );
+        }
+        Ok(())
     }
 
     /// Encodes as many of the waiting blocks as fit; nothing if they were taken back meanwhile.
@@ -194,6 +213,7 @@ impl BatchPoster {
     async fn post(&mut self, draft: Draft) -> anyhow::Result<()> {
         let Draft { position, last_block, transactions, data } = draft;
         let bytes = data.len();
+        self.foreign.note(position.index, last_block, position.deposits_read);
         let by_blobs = match self.config.da {
             DataAvailability::Blob => true,
             DataAvailability::Calldata => bytes > MAX_CALLDATA_BYTES,

@@ -14,6 +14,7 @@ pub mod chain;
 pub mod cli;
 pub mod deriver;
 pub mod engine;
+pub mod foreign_batches;
 pub mod l1_index;
 pub mod l1_watcher;
 pub mod node;

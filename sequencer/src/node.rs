@@ -17,7 +17,7 @@ use gainsay_l1::{
     AssertionChain, Inbox, InboxReader, KeySource, L1Client, PasswordSource, PendingNonce,
     ReaderConfig, ReaderState, RollupConfig, TxSender, TxSenderConfig,
 };
-use gainsay_store::{Store, StoreOptions};
+use gainsay_store::{Store, StoreError, StoreOptions};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -368,6 +368,14 @@ async fn genesis_assertion(contract: &AssertionChain) -> anyhow::Result<LoggedAs
     })
 }
 
+/// Says which folder it was, and in plain words when another node has it: the database calls a lock
+/// that is held "Resource temporarily unavailable".
+fn cannot_open(data: &Path, error: StoreError) -> anyhow::Error {
+    let is_locked = error.to_string().contains("lock file");
+    let what = if is_locked { "another process runs on" } else { "cannot open" };
+    anyhow::Error::from(error).context(format!("{what} {}", data.display()))
+}
+
 fn open_store(data: &Path, rollup: &RollupConfig, args: &NodeArgs) -> anyhow::Result<Store> {
     let genesis = gainsay_transition::genesis(
         &rollup.chain,
@@ -385,7 +393,7 @@ fn open_store(data: &Path, rollup: &RollupConfig, args: &NodeArgs) -> anyhow::Re
         cache_bytes: args.cache_mib << 20,
         genesis_hash: Some(genesis.hash),
     };
-    let store = Store::open(data, &options)?;
+    let store = Store::open(data, &options).map_err(|error| cannot_open(data, error))?;
     if store.is_empty() {
         store.init_genesis(&genesis)?;
     }

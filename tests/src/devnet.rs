@@ -83,7 +83,7 @@ impl Devnet {
         let rollup = RollupConfig::load(&path.join("rollup.json")).unwrap();
         let gate = if options.is_gated { Some(l1.gate().await) } else { None };
         let l1_url = gate.as_ref().map_or(l1.rpc.url(), Gate::url);
-        let mut sequencer = sequencer("sequencer", path, l1_url, &options);
+        let mut sequencer = sequencer("sequencer", "sequencer", path, l1_url, &options);
         sequencer.start().await;
         Self { sequencer, gate, l1, rollup, options, folder }
     }
@@ -93,11 +93,10 @@ impl Devnet {
         self.gate.as_ref().expect("a devnet with is_gated")
     }
 
-    /// A second sequencer with the same keys and `rollup.json`, not started, whose folder nobody
-    /// has made yet: [`Self::data`] tells where it is.
-    pub fn second_sequencer(&self, name: &str) -> Node {
-        assert!(!self.data(name).exists(), "there is a node {name} already");
-        sequencer(name, self.folder(), self.l1.rpc.url(), &self.options)
+    /// A second sequencer with the same keys and `rollup.json`, not started, on the folder of this
+    /// name (see [`Self::data`]).
+    pub fn second_sequencer(&self, name: &str, data: &str) -> Node {
+        sequencer(name, data, self.folder(), self.l1.rpc.url(), &self.options)
     }
 
     /// The folder of a node's blocks and state. The first sequencer's name is `sequencer`.
@@ -214,8 +213,8 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
     assert!(output.status.success(), "gainsay deploy: {}", report(&output));
 }
 
-fn sequencer(name: &str, folder: &Path, l1_rpc: &str, options: &DevnetOptions) -> Node {
-    let data = folder.join(name);
+fn sequencer(name: &str, data: &str, folder: &Path, l1_rpc: &str, options: &DevnetOptions) -> Node {
+    let data = folder.join(data);
     let (port, mut arguments) = node_arguments("sequence", folder, &data, l1_rpc);
     let block_time = options.block_time_ms.to_string();
     let more = ["--da", options.da, "--block-time-ms", &block_time];

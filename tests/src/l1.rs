@@ -70,15 +70,15 @@ impl L1 {
         self.rpc.call("evm_setIntervalMining", json!([1])).await;
     }
 
-    /// Makes one block.
-    pub async fn mine(&self) {
-        self.rpc.call("evm_mine", json!([])).await;
+    /// Makes so many blocks at once, whose timestamps are a second apart.
+    pub async fn mine(&self, blocks: u64) {
+        self.rpc.call("anvil_mine", json!([blocks, 1])).await;
     }
 
     /// Lets time pass on L1.
     pub async fn travel(&self, secs: u64) {
         self.rpc.call("evm_increaseTime", json!([secs])).await;
-        self.mine().await;
+        self.rpc.call("evm_mine", json!([])).await;
     }
 
     /// Timestamp of the head, seconds.

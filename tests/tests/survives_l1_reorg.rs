@@ -1,11 +1,11 @@
-//! L1 reorgs take nothing from users: transactions of displaced blocks come back, and all nodes
-//! agree again.
+//! L1 reorgs take nothing from users: transactions of displaced blocks come back, deposits that L1
+//! keeps are executed once, claims go on, and all nodes agree again.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use alloy::primitives::{B256, U256, address};
 use gainsay_tests::{
-    Call, Devnet, DevnetOptions, Kind, Wallet, assert_same_chain, number, seeded, wait_for_receipt,
-    wait_for_safe,
+    Call, Devnet, DevnetOptions, InboxRecord, Kind, Load, Seen, Wallet, assert_posted_once,
+    assert_same_chain, number, rounds, seeded, wait_for_receipt, wait_for_safe,
 };
 use rand::Rng;
 
@@ -125,6 +125,77 @@ async fn that_drops_a_claim() {
     let on_l1 = assertion_chain.assertion(next).await.unwrap();
     assert_ne!(on_l1.created_at, 0, "rollup_status shows claim {next}, which L1 does not have");
     all_come_back(&mut devnet, &hashes, "fresh").await;
+}
+
+/// Everything at once: users, deposits, batches, claims, and L1 blocks that go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_random_depths_under_batches_deposits_and_claims() {
+    const DEPTH_MAX: u64 = 20;
+    let mut random = seeded("at_random_depths_under_batches_deposits_and_claims");
+    let claims = DevnetOptions {
+        proposes: true,
+        challenge_period_secs: 20,
+        min_interval_secs: 2,
+        ..options()
+    };
+    let mut devnet = Devnet::start(claims).await;
+    let mut old = devnet.follower("old").await;
+    let first_block = devnet.l1.rpc.block_number().await + 1;
+    devnet.l1.mine(DEPTH_MAX).await;
+    let to = devnet.wallet(5).address().to_string();
+    let mut seen = Seen::default();
+    let mut deposits = Vec::new();
+    for _ in 0..rounds(3) {
+        let load = Load::start(&devnet, &[0, 1]);
+        for _ in 0..random.random_range(0..3) {
+            let wei = random.random_range(1..1_000_u32).to_string();
+            deposits.push(devnet.deposit(2, &["--to", &to, "--value-wei", &wei]).await);
+        }
+        devnet.l1.wait_blocks(random.random_range(1..8)).await;
+        let head = devnet.l1.rpc.block_number().await;
+        let depth = random.random_range(1..=DEPTH_MAX).min(head - first_block + 1);
+        devnet.l1.reorg(depth).await;
+        devnet.l1.wait_blocks(random.random_range(0..4)).await;
+        let round = load.stop().await;
+        println!("L1 reorg of depth {depth} at {head}, {} receipts seen", round.receipts.len());
+        assert!(!round.receipts.is_empty(), "the load did not get through: nothing was tested");
+        seen.extend(round);
+        assert_eq!(devnet.sequencer.ended(), None, "the sequencer gave up");
+    }
+    // Nothing with a receipt is lost; what L1 kept was executed once, what it dropped was not.
+    seen.assert_included(&mut devnet.sequencer).await;
+    let wallet = devnet.wallet(3);
+    let hashes = transfers(&mut devnet, &wallet, 1).await;
+    all_come_back(&mut devnet, &hashes, "fresh").await;
+    let posted = assert_posted_once(&devnet, &mut old).await;
+    let kept = InboxRecord::read(&devnet).await.deposit_hashes();
+    for hash in &deposits {
+        if kept.contains(hash) {
+            wait_for_receipt(&mut devnet.sequencer, *hash).await;
+        } else {
+            let receipt = devnet.sequencer.rpc.receipt(*hash).await;
+            assert!(receipt.is_null(), "L1 dropped deposit {hash}: {receipt:#}");
+        }
+    }
+    wait_for_safe(&mut devnet.sequencer, posted).await;
+    assert_same_chain(&devnet.sequencer.rpc, &old.rpc, posted).await;
+    seen.assert_included(&mut old).await;
+    wait_for_confirmed(&mut devnet, posted).await;
+    let (receipts, count) = (seen.receipts.len(), deposits.len());
+    println!("{receipts} receipts, {count} deposits, {posted} blocks posted once and confirmed");
+}
+
+/// Waits until a claim about a block of at least this height is confirmed.
+async fn wait_for_confirmed(devnet: &mut Devnet, height: u64) {
+    let rpc = devnet.sequencer.rpc.clone();
+    devnet
+        .sequencer
+        .wait("to have its claims confirmed", || async {
+            let status = rpc.status().await;
+            let block = status["confirmed"]["blockNumber"].as_u64();
+            if block >= Some(height) { Ok(()) } else { Err(format!("{status:#}")) }
+        })
+        .await;
 }
 
 /// Waits for a pending claim that is on L1, other than `before`; its id.

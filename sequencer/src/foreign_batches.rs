@@ -1,0 +1,108 @@
+//! Notices when somebody else posts batches with this sequencer's key.
+//!
+//! In: the batches that this process tried to post, and those that L1 holds. Out: those that are
+//! not ours, each one once. The chain is safe with two sequencers, since each batch names the place
+//! that it takes; but each takes back what the other promised its users.
+
+use std::collections::BTreeMap;
+
+use gainsay_derivation::BatchKind;
+use gainsay_store::{BatchRecord, Store, StoreError};
+
+/// Batches whose attempts are remembered: more than any L1 reorg drops.
+const REMEMBERED: u64 = 256;
+
+/// What this process tried to post, and how far L1 was compared with it.
+#[derive(Debug, Default)]
+pub struct ForeignBatches {
+    /// What we tried to post at each index: an L1 reorg may bring any of them.
+    attempts: BTreeMap<u64, Vec<Attempt>>,
+    /// Batches below this are judged; none is before L1's head was reached.
+    judged: Option<u64>,
+}
+
+/// What a batch does to the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Attempt {
+    last_block: u64,
+    deposits_read: u64,
+}
+
+impl ForeignBatches {
+    /// Notes that a batch is about to be posted.
+    pub fn note(&mut self, index: u64, last_block: u64, deposits_read: u64) {
+        let attempts = self.attempts.entry(index).or_default();
+        let attempt = Attempt { last_block, deposits_read };
+        if !attempts.contains(&attempt) {
+            attempts.push(attempt);
+        }
+        self.attempts = self.attempts.split_off(&index.saturating_sub(REMEMBERED));
+    }
+
+    /// L1 holds `count` batches, and all are derived. Those up to here came before this process; so
+    /// may the next one, if the one before it ended with a batch on its way.
+    pub fn start(&mut self, count: u64) {
+        self.judged.get_or_insert(count.saturating_add(1));
+    }
+
+    /// The batches derived since the last look, up to `derived` of them, that are not ours.
+    pub fn look(&mut self, store: &Store, derived: u64) -> Result<Vec<u64>, StoreError> {
+        let Some(judged) = self.judged else { return Ok(Vec::new()) };
+        let mut foreign = Vec::new();
+        for index in judged..derived {
+            let Some(record) = store.batch(index)? else { break };
+            if !self.is_ours(index, &record) {
+                foreign.push(index);
+            }
+        }
+        self.judged = Some(judged.max(derived));
+        Ok(foreign)
+    }
+
+    /// Anybody may force a batch of deposits.
+    fn is_ours(&self, index: u64, record: &BatchRecord) -> bool {
+        let (header, derived) = (&record.header, &record.derived);
+        let attempt = derived.as_ref().map(|derived| Attempt {
+            last_block: derived.last_block,
+            deposits_read: header.deposits_read,
+        });
+        header.kind == BatchKind::Forced
+            || attempt.is_none_or(|attempt| {
+                self.attempts.get(&index).is_some_and(|ours| ours.contains(&attempt))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_l1::{TestL1, TestNode, batch_block, l1_time};
+
+    #[test]
+    fn batches_that_nobody_here_tried_are_foreign_once() {
+        let mut l1 = TestL1::default();
+        let node = TestNode::new();
+        let mut foreign = ForeignBatches::default();
+        let post = |l1: &mut TestL1, number: u64, blocks: usize| {
+            let blocks = vec![batch_block(l1_time(1), 0, &[]); blocks];
+            node.deriver.on_batch(&l1.batch_of(number, 0, &blocks)).unwrap();
+        };
+        let store = &node.chain.store;
+        // Blocks: 1..=2, 3, 4, 5..=7, 8.
+        post(&mut l1, 2, 2);
+        assert_eq!(foreign.look(store, 1).unwrap(), [0_u64; 0], "before the start");
+        foreign.start(1);
+        post(&mut l1, 3, 1);
+        assert_eq!(foreign.look(store, 2).unwrap(), [0_u64; 0], "from the process before");
+        post(&mut l1, 4, 1);
+        foreign.note(3, 6, 0);
+        foreign.note(3, 7, 0);
+        post(&mut l1, 5, 3);
+        foreign.note(4, 9, 0);
+        post(&mut l1, 6, 1);
+        assert_eq!(foreign.look(store, 5).unwrap(), [2, 4]);
+        assert_eq!(foreign.look(store, 5).unwrap(), [0_u64; 0], "told before");
+        foreign.start(0);
+        assert_eq!(foreign.look(store, 5).unwrap(), [0_u64; 0], "started before");
+    }
+}
