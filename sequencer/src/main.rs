@@ -33,7 +33,10 @@ enum Command {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,jsonrpsee=warn"));
+        // Whoever sends nonsense must not fill the log.
+        .unwrap_or_else(|_| {
+            EnvFilter::new("info,hyper=warn,jsonrpsee=warn,jsonrpsee-server=error")
+        });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

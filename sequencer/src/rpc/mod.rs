@@ -8,6 +8,8 @@
 //! | module | job |
 //! |---|---|
 //! | `server` | [`serve`]: the listening server and its bounds |
+//! | `connection` | connections: how many, and how patient |
+//! | `without_push` | over HTTP nobody can subscribe |
 //! | `batch_calls` | batches: transactions next to each other go in together |
 //! | `node` | what all methods share, and where blocking work runs |
 //! | `args`, `error`, `revert` | parameters in, errors out |
@@ -25,6 +27,7 @@ mod batch_calls;
 mod block_methods;
 mod call_methods;
 mod chain_reader;
+mod connection;
 mod error;
 mod fee_methods;
 mod filters;
@@ -42,6 +45,7 @@ mod state_override;
 mod submit;
 mod subscriptions;
 mod tx_collector;
+mod without_push;
 
 use std::sync::Arc;
 
@@ -86,8 +90,12 @@ pub struct RpcLimits {
     pub response_bytes_max: u32,
     /// Requests in one batch.
     pub batch_len_max: u32,
-    /// Connections at a time, HTTP and WebSocket together.
+    /// Connections at a time, HTTP and WebSocket together; fewer if few files may be open.
     pub connections_max: u32,
+    /// WebSocket connections at a time.
+    pub websockets_max: u32,
+    /// Bytes of one message over WebSocket.
+    pub websocket_message_bytes_max: u32,
     /// Subscriptions of one WebSocket connection.
     pub subscriptions_per_connection_max: u32,
     /// Reads of the store that run at a time.
@@ -126,6 +134,8 @@ impl Default for RpcLimits {
             response_bytes_max: 64 << 20,
             batch_len_max: 5_000,
             connections_max: 2_000,
+            websockets_max: 1_000,
+            websocket_message_bytes_max: 512 << 10,
             subscriptions_per_connection_max: 128,
             concurrent_reads_max: 2 * cores + 2,
             concurrent_calls_max: cores + 1,
