@@ -56,6 +56,7 @@ mod syscall;
 mod dense;
 mod machine;
 mod snapshot;
+mod sparse;
 mod witness;
 
 mod verify;

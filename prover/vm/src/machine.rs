@@ -9,8 +9,15 @@ use alloy_primitives::B256;
 #[cfg(all(target_arch = "x86_64", unix))]
 use crate::jit;
 use crate::{
-    Hart, Host, Memory, Program, SnapshotPolicy, State, VmError, dense::dense_hashes, fast,
-    host::HostPort, memory::Reader, reference, snapshot::Snapshots, witness::witness,
+    Hart, Host, Memory, Program, SnapshotPolicy, State, VmError,
+    dense::dense_hashes,
+    fast,
+    host::HostPort,
+    memory::Reader,
+    reference,
+    snapshot::Snapshots,
+    sparse::{Waiting, hash_beside},
+    witness::witness,
 };
 
 /// What executes instructions. All give the same states.
@@ -183,7 +190,7 @@ impl Machine {
     }
 
     /// The hashes of the states at the `count` positions `interval`, `2 * interval` and so on: the
-    /// leaves of a sparse commitment. After halting they repeat.
+    /// leaves of a sparse commitment. After halting they repeat. They are hashed on another thread.
     ///
     /// # Errors
     /// Those of [`Self::run`].
@@ -193,17 +200,25 @@ impl Machine {
         count: usize,
         host: &mut dyn Host,
     ) -> Result<Vec<B256>, VmError> {
-        let mut hashes = Vec::with_capacity(count);
-        let mut step = 0_u64;
-        while hashes.len() < count {
-            step = step.saturating_add(interval);
-            self.go_to(step, host)?;
-            let hash = self.state_hash();
-            hashes.push(hash);
-            if self.hart.is_halted() {
-                hashes.resize(count, hash);
+        let code_root = self.program.code().root();
+        let mut tree = self.memory.take_tree();
+        let (result, mut hashes) = hash_beside(code_root, &mut tree, |hash| {
+            let mut step = 0_u64;
+            for _ in 0..count {
+                step = step.saturating_add(interval);
+                self.go_to(step, host)?;
+                let pages = self.memory.copy_changes(Reader::Tree);
+                hash(Waiting { hart: self.hart.clone(), pages });
+                if self.hart.is_halted() {
+                    break;
+                }
             }
+            Ok(())
+        });
+        self.memory.put_tree(tree);
+        if let Some(last) = hashes.last() {
+            hashes.resize(count, *last);
         }
-        Ok(hashes)
+        result.map(|()| hashes)
     }
 }

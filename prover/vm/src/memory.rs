@@ -131,8 +131,27 @@ impl Memory {
     /// The root of the tree, after bringing changed pages up to date.
     pub fn root(&mut self) -> B256 {
         let changed = self.take_changes(Reader::Tree);
-        self.tree.update(&self.bytes, &changed);
+        let (pages, _) = self.bytes.as_chunks::<PAGE_BYTES>();
+        let changed: Vec<_> = changed.iter().map(|page| (*page, &pages[*page as usize])).collect();
+        self.tree.update(&changed);
         self.tree.root()
+    }
+
+    /// Takes the tree away, to be brought up to date elsewhere and put back by
+    /// [`Self::put_tree`]; meanwhile there is none.
+    pub(crate) fn take_tree(&mut self) -> MemoryTree {
+        std::mem::replace(&mut self.tree, MemoryTree::new())
+    }
+
+    /// Puts back the tree.
+    pub(crate) fn put_tree(&mut self, tree: MemoryTree) {
+        self.tree = tree;
+    }
+
+    /// Copies of the pages changed since this reader asked last.
+    pub(crate) fn copy_changes(&mut self, reader: Reader) -> Vec<(u32, Box<[u8; PAGE_BYTES]>)> {
+        let changed = self.take_changes(reader);
+        changed.into_iter().map(|page| (page, Box::new(*self.page(page)))).collect()
     }
 
     /// The siblings from height `lowest` up of the subtree of that height that begins with `leaf`.

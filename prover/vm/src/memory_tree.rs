@@ -20,6 +20,9 @@ pub(crate) const PAGE_LEAVES: usize = PAGE_BYTES / LEAF_BYTES;
 /// Pages that a thread hashes together, so that even their top levels fill the lanes.
 const PAGES_TOGETHER: usize = 16;
 
+/// Pages that one thread hashes alone: 200 us of work.
+const PAGES_ALONE: usize = 48;
+
 /// The nodes from the pages' roots up to the root.
 pub(crate) struct MemoryTree {
     /// As a heap: the root at 1, children of i at 2i and 2i + 1, roots of pages from
@@ -38,17 +41,15 @@ impl MemoryTree {
     }
 
     /// Hashes the given pages, which are in order, and everything above them.
-    pub(crate) fn update(&mut self, memory: &[u8; MEMORY_LEN], pages: &[u32]) {
-        let roots: Vec<B256> = if pages.len() <= PAGES_TOGETHER {
-            page_roots(memory, pages)
+    pub(crate) fn update(&mut self, pages: &[(u32, &[u8; PAGE_BYTES])]) {
+        let groups = pages.chunks(PAGES_TOGETHER);
+        let roots: Vec<B256> = if pages.len() <= PAGES_ALONE {
+            groups.flat_map(page_roots).collect()
         } else {
-            pages
-                .par_chunks(PAGES_TOGETHER)
-                .flat_map_iter(|group| page_roots(memory, group))
-                .collect()
+            pages.par_chunks(PAGES_TOGETHER).flat_map_iter(page_roots).collect()
         };
         let mut changed = Vec::with_capacity(pages.len());
-        for (page, root) in pages.iter().zip(&roots) {
+        for ((page, _), root) in pages.iter().zip(&roots) {
             let index = PAGE_COUNT | *page as usize;
             self.nodes[index] = root.0;
             changed.push(index);
@@ -70,7 +71,7 @@ impl MemoryTree {
         let mut siblings = Vec::new();
         if lowest < PAGE_HEIGHT {
             let page = leaf >> PAGE_HEIGHT;
-            let levels = page_levels(&[page_of(memory, page)]);
+            let levels = page_levels(&[&memory.as_chunks::<PAGE_BYTES>().0[page as usize]]);
             let inside = leaf as usize & PAGE_LEAVES.wrapping_sub(1);
             for height in lowest..PAGE_HEIGHT {
                 siblings.push(levels[height as usize][(inside >> height) ^ 1]);
@@ -105,13 +106,9 @@ impl MemoryTree {
 }
 
 /// The roots of some pages.
-fn page_roots(memory: &[u8; MEMORY_LEN], pages: &[u32]) -> Vec<B256> {
-    let pages: Vec<_> = pages.iter().map(|page| page_of(memory, *page)).collect();
+fn page_roots(pages: &[(u32, &[u8; PAGE_BYTES])]) -> Vec<B256> {
+    let pages: Vec<_> = pages.iter().map(|(_, bytes)| *bytes).collect();
     page_levels(&pages).pop().expect("levels up to the root")
-}
-
-fn page_of(memory: &[u8; MEMORY_LEN], page: u32) -> &[u8; PAGE_BYTES] {
-    &memory.as_chunks::<PAGE_BYTES>().0[page as usize]
 }
 
 /// The nodes of some pages, level by level from the leaves to [`PAGE_HEIGHT`]; a level holds the

@@ -55,12 +55,11 @@ impl Snapshots {
 
     /// Takes a snapshot, unless this step has been passed before.
     pub(crate) fn pass(&mut self, hart: &Hart, memory: &mut Memory) {
-        let changed = memory.take_changes(Reader::Snapshots);
         if self.taken.last().is_some_and(|last| last.hart.step >= hart.step) {
+            memory.take_changes(Reader::Snapshots);
             return;
         }
-        let copy = |page: u32| (page, Box::new(*memory.page(page)));
-        let pages = changed.into_iter().map(copy).collect();
+        let pages = memory.copy_changes(Reader::Snapshots);
         self.taken.push(Snapshot { hart: hart.clone(), pages });
         self.keep_within_budget();
     }

@@ -133,6 +133,23 @@ fn dense_hashes_join_over_stretches() {
 }
 
 #[test]
+fn sparse_hashes_are_those_of_each_state() {
+    let host = &mut Preimages::default();
+    let policy = SnapshotPolicy { interval: 3_000, bytes_max: usize::MAX };
+    let mut machine = Machine::new(program(&busy_program()), B256::ZERO).with_snapshots(policy);
+    // Once from the start, once again from beyond: the tree is put back each time.
+    for (interval, count) in [(777, 40), (5_000, 9)] {
+        let hashes = machine.state_hashes_every(interval, count, host).unwrap();
+        let mut direct = Machine::new(program(&busy_program()), B256::ZERO);
+        for (number, hash) in (1..).zip(&hashes) {
+            direct.run(number * interval, host).unwrap();
+            assert_eq!(direct.state_hash(), *hash, "every {interval}, number {number}");
+        }
+        assert_eq!(machine.state_hash(), hashes[count - 1]);
+    }
+}
+
+#[test]
 fn sparse_hashes_repeat_after_the_halt() {
     let mut machine = Machine::new(program(&[addi(1, 0, 1), EBREAK]), B256::ZERO);
     let host = &mut Preimages::default();

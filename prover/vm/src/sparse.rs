@@ -1,0 +1,44 @@
+//! The hashes of states far apart, made on another thread while the machine runs on.
+//!
+//! The runner copies the pages that have changed since the state before and goes on; the hasher
+//! owns the tree meanwhile. So hashing costs a run nothing but the copies, as long as it keeps up.
+
+use std::sync::mpsc::sync_channel;
+
+use alloy_primitives::B256;
+
+use crate::{Hart, State, memory::PAGE_BYTES, memory_tree::MemoryTree};
+
+/// States that wait to be hashed, with their pages; then the runner waits.
+const QUEUE: usize = 4;
+
+/// A state that is to be hashed, by what has changed since the one before.
+pub(crate) struct Waiting {
+    pub(crate) hart: Hart,
+    pub(crate) pages: Vec<(u32, Box<[u8; PAGE_BYTES]>)>,
+}
+
+/// Calls `run` with a function that takes states, and returns what it returns and the hashes of
+/// these states in order. The tree ends as that of the last state.
+pub(crate) fn hash_beside<T>(
+    code_root: B256,
+    tree: &mut MemoryTree,
+    run: impl FnOnce(&mut dyn FnMut(Waiting)) -> T,
+) -> (T, Vec<B256>) {
+    std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel::<Waiting>(QUEUE);
+        let hasher = scope.spawn(move || {
+            let hash = |Waiting { hart, pages }: Waiting| {
+                let pages: Vec<_> = pages.iter().map(|(page, bytes)| (*page, &**bytes)).collect();
+                tree.update(&pages);
+                State { code_root, memory_root: tree.root(), hart }.hash()
+            };
+            receiver.into_iter().map(hash).collect()
+        });
+        let result = run(&mut |waiting| {
+            sender.send(waiting).expect("the hasher takes states until there are no more");
+        });
+        drop(sender);
+        (result, hasher.join().expect("hashing has no way to fail"))
+    })
+}
