@@ -35,13 +35,14 @@ fn main() {
     for (name, native) in PROGRAMS {
         let measured = engines::measure(name, read(name), native);
         println!(
-            "{name:10} {:>14} {:>6.0} MIPS {:>6.0} MIPS {:>6.0} MIPS {:>6.0} MIPS {:>11.3}",
+            "{name:10} {:>14} {:>6.0} MIPS {:>6.0} MIPS {:>6.0} MIPS {:>6.0} MIPS {:>11.3} {:>+18.1}%",
             measured.steps,
             measured.reference_mips,
             measured.fast_mips,
             mips(&measured, measured.jit),
             mips(&measured, measured.ckb),
             measured.native,
+            (measured.hashed / measured.hashed_once - 1.0) * 100.0,
         );
         times.push(measured);
     }
@@ -84,17 +85,15 @@ fn engine_rows(times: &[Times]) -> Vec<Row> {
         less_is_better: true,
         goal: 1.0 / 15.0,
     });
-    for it in times {
-        rows.push(Row {
-            name: format!("machine: {}, a state hash every 2^20 steps", it.name),
-            ours: it.hashed,
-            peer: it.hashed_once,
-            peer_name: "one at the end, all threads",
-            unit: "s",
-            less_is_better: true,
-            goal: 1.0 / 1.3,
-        });
-    }
+    rows.push(Row {
+        name: "machine: a state hash every 2^20 steps, geom. mean".into(),
+        ours: over(&|it| it.hashed),
+        peer: over(&|it| it.hashed_once),
+        peer_name: "one at the end, all threads",
+        unit: "s",
+        less_is_better: true,
+        goal: 1.0 / 1.3,
+    });
     rows
 }
 
