@@ -6,6 +6,11 @@ use std::{fs, net::SocketAddr, time::Duration};
 
 use alloy::primitives::{Bytes, hex};
 use gainsay_tests::{Devnet, DevnetOptions, Node, PATIENCE, Rpc, seeded, wait_until};
+use jsonrpsee::{
+    core::client::{ClientT, SubscriptionClientT},
+    rpc_params,
+    ws_client::WsClientBuilder,
+};
 use rand::{Rng, RngCore};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
@@ -21,6 +26,8 @@ const MEMORY_MAX_BYTES: u64 = 1 << 30;
 const CONNECTIONS: usize = 10_000;
 /// Of these, the node keeps.
 const CONNECTIONS_KEPT: usize = 2_000;
+/// Subscriptions of one WebSocket.
+const SUBSCRIPTIONS_MAX: usize = 128;
 
 struct Target {
     devnet: Devnet,
@@ -411,6 +418,57 @@ async fn clients_that_never_finish() {
     assert_eq!((answer.status, answer.code()), (408, -32000), "{answer:?}");
     drop(sockets);
     target.assert_well("clients that never finish").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn websockets_and_subscriptions_without_end() {
+    let mut target = Target::start().await;
+    let url = format!("ws://{}", target.address);
+    let connect = || WsClientBuilder::default().build(&url);
+    let client = connect().await.unwrap();
+    let heads = || {
+        let params = rpc_params!["newHeads"];
+        client.subscribe::<Value, _>("eth_subscribe", params, "eth_unsubscribe")
+    };
+    let mut subscriptions = Vec::new();
+    let error = loop {
+        match heads().await {
+            Ok(subscription) => subscriptions.push(subscription),
+            Err(error) => break error.to_string(),
+        }
+        assert!(subscriptions.len() <= SUBSCRIPTIONS_MAX, "no end of subscriptions");
+    };
+    assert_eq!(subscriptions.len(), SUBSCRIPTIONS_MAX, "{error}");
+    assert!(error.contains("-32006"), "{error}");
+    for subscription in &mut subscriptions {
+        let head = timeout(PATIENCE, subscription.next()).await.unwrap().unwrap().unwrap();
+        assert!(head["number"].is_string(), "{head}");
+    }
+    // A message that is too long is refused, and the connection stands.
+    let long = "0".repeat(600_000);
+    let refused = client.request::<Value, _>("eth_getBalance", rpc_params![long]).await;
+    assert!(refused.is_err(), "{refused:?}");
+
+    let mut clients = Vec::new();
+    let error = loop {
+        match connect().await {
+            Ok(client) => clients.push(client),
+            Err(error) => break error.to_string(),
+        }
+        assert!(clients.len() < CONNECTIONS_KEPT, "no end of WebSockets");
+    };
+    assert!(error.contains("429"), "{error}");
+    println!("{} WebSockets", clients.len());
+    // Others are served meanwhile, and new ones when those are gone.
+    target.assert_well("as many WebSockets as it takes").await;
+    drop((clients, subscriptions, client));
+    wait_until("a WebSocket", || async {
+        let client = connect().await.map_err(|error| error.to_string())?;
+        let id = client.request::<Value, _>("eth_chainId", rpc_params![]).await;
+        id.map_err(|error| error.to_string())
+    })
+    .await;
+    target.assert_well("WebSockets without end").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
