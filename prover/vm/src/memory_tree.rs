@@ -1,6 +1,6 @@
-//! The tree over the memory. It keeps the nodes of touched pages, leaves included, and the 18 levels
-//! above the pages, so that only what has changed since the last time is hashed: eight hashes at a
-//! time, and on more threads when there are many.
+//! The tree over the memory. It keeps the nodes of touched pages, leaves included, and the 18
+//! levels above the pages, so that only what has changed since the last time is hashed: eight
+//! hashes at a time, and on more threads when there are many.
 
 use std::{collections::HashMap, sync::LazyLock};
 

@@ -1,5 +1,5 @@
-//! The other engines are the reference engine: the same state at every boundary, whatever the program
-//! does and wherever the boundaries lie; and both go back and forth without a difference.
+//! The other engines are the reference engine: the same state at every boundary, whatever the
+//! program does and wherever the boundaries lie; and both go back and forth without a difference.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 

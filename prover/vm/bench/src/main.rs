@@ -35,7 +35,8 @@ fn main() {
     for (name, native) in PROGRAMS {
         let measured = engines::measure(name, read(name), native);
         println!(
-            "{name:10} {:>14} {:>6.0} MIPS {:>6.0} MIPS {:>6.0} MIPS {:>6.0} MIPS {:>11.3} {:>+18.1}%",
+            "{name:10} {:>14} {:>6.0} MIPS {:>6.0} MIPS {:>6.0} MIPS {:>6.0} MIPS \
+             {:>11.3} {:>+18.1}%",
             measured.steps,
             measured.reference_mips,
             measured.fast_mips,

@@ -1,4 +1,5 @@
-//! Rows of measurements: printed as a table and kept in a JSON file, in the form of `scripts/bench`.
+//! Rows of measurements: printed as a table and kept in a JSON file, in the form of
+//! `scripts/bench`.
 
 use std::{fs, path::Path};
 

@@ -46,8 +46,9 @@ pub(super) struct Compiled {
     pub(super) leaders: Vec<bool>,
 }
 
-/// Compiles the code that begins at `start`. Blocks also begin at `targets`, indices of instructions
-/// that indirect jumps may lead to: such a jump to the middle of a block leaves native code.
+/// Compiles the code that begins at `start`. Blocks also begin at `targets`, indices of
+/// instructions that indirect jumps may lead to: such a jump to the middle of a block leaves native
+/// code.
 pub(super) fn compile(
     fast: &FastCode,
     start: u64,

@@ -1,8 +1,8 @@
 //! The translating engine: a program becomes native code of x86-64 in one pass, and runs as that.
 //!
-//! What is rare or goes wrong is left to the other engines, at its exact step: system calls, faults,
-//! illegal words and jumps out of the code to the reference, and the steps before a boundary that
-//! are fewer than a block has to the fast one.
+//! What is rare or goes wrong is left to the other engines, at its exact step: system calls,
+//! faults, illegal words and jumps out of the code to the reference, and the steps before a
+//! boundary that are fewer than a block has to the fast one.
 //!
 //! | module | job |
 //! |---|---|
