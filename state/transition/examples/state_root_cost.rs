@@ -5,12 +5,13 @@
 //! slots, as nodes by path. Then 1,000 and 10,000 of the accounts change, or 2,000 and 20,000 slots
 //! of the token.
 //!
-//! The peer is given the changed leaves, hashed, sorted and encoded, and the hashes of all unchanged
-//! siblings; it returns the root and the updated branches, as reth keeps them. Ours hashes and sorts
-//! the keys, reads the nodes by path, and returns the root and every node written. It reads once
-//! from a map of the nodes on the changed paths, which the CPU's caches hold as they hold what the
-//! peer is given, and once from a map of the whole state, which they do not hold. All roots must be
-//! equal. The figures are the best and the mean of many rounds.
+//! The peer is given the changed leaves, hashed, sorted and encoded, and the hashes of all
+//! unchanged siblings; it returns the root and the updated branches, as reth keeps them. Ours
+//! hashes and sorts the keys, reads the nodes by path, and returns the root and every node written.
+//! It reads once from a map of the nodes on the changed paths, which the CPU's caches hold as they
+//! hold what the peer is given, and once from a map of the whole state, which they do not hold. All
+//! roots must be equal. The figures are the best of many rounds; other load on the machine changes
+//! CPU time little.
 #![expect(clippy::unwrap_used, reason = "a measurement that fails has nothing to print")]
 
 use std::{
@@ -39,7 +40,8 @@ fn main() {
     let accounts = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(1_000_000);
     let mut rng = StdRng::seed_from_u64(1);
     let state = State::new(accounts, &mut rng);
-    println!("{accounts} accounts and slots, {} nodes", state.nodes.0.len());
+    let nodes: usize = state.nodes.0.values().map(HashMap::len).sum();
+    println!("{accounts} accounts and slots, {nodes} nodes");
     for count in [1_000, 10_000] {
         let changes = state.changed_accounts(&mut rng, count);
         compare(&format!("{count} accounts"), &state, &changes, None);
@@ -75,8 +77,8 @@ fn compare(what: &str, state: &State, changes: &[AccountChange], owner: Option<B
     println!("{what}:");
     println!("  HashBuilder                  {peer}");
     for (threads, (warm, cold)) in (1..).zip(&ours) {
-        println!("  ours, {threads} threads              {warm}, ratio {:.2}", peer.ratio(warm));
-        println!("  ours, {threads} threads, whole state {cold}, ratio {:.2}", peer.ratio(cold));
+        println!("  ours, {threads} threads              {warm}, {}", warm.ratios(&peer));
+        println!("  ours, {threads} threads, whole state {cold}, {}", cold.ratios(&peer));
     }
 }
 
@@ -89,18 +91,19 @@ struct State {
     accounts: usize,
 }
 
-/// Nodes by trie and path, as a disk keeps them.
+/// Nodes by trie and path.
 #[derive(Default)]
-struct Nodes(HashMap<(Option<B256>, Nibbles), Bytes>);
+struct Nodes(HashMap<Option<B256>, HashMap<Nibbles, Bytes>>);
 
 impl Nodes {
+    fn insert(&mut self, owner: Option<B256>, path: &Nibbles, rlp: &[u8]) {
+        self.0.entry(owner).or_default().insert(*path, Bytes::copy_from_slice(rlp));
+    }
+
+    /// All are new, or take the place of others: nothing is ever deleted here.
     fn apply(&mut self, nodes: &NodeSet) {
         for (owner, path, node) in nodes.iter() {
-            let place = (owner, *path);
-            match node {
-                Some(rlp) => drop(self.0.insert(place, Bytes::copy_from_slice(rlp))),
-                None => drop(self.0.remove(&place)),
-            }
+            self.insert(owner, path, node.unwrap());
         }
     }
 }
@@ -109,7 +112,7 @@ impl NodeReader for Nodes {
     type Error = MissingNode;
 
     fn node(&self, owner: Option<B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, MissingNode> {
-        let found = self.0.get(&(owner, *path)).cloned();
+        let found = self.0.get(&owner).and_then(|nodes| nodes.get(path)).cloned();
         found.ok_or(MissingNode { owner, path: *path, hash: *hash })
     }
 }
@@ -117,7 +120,7 @@ impl NodeReader for Nodes {
 /// Notes what is read.
 struct Recorder<'a> {
     nodes: &'a Nodes,
-    read: Mutex<HashMap<(Option<B256>, Nibbles), Bytes>>,
+    read: Mutex<Nodes>,
 }
 
 impl NodeReader for Recorder<'_> {
@@ -125,8 +128,7 @@ impl NodeReader for Recorder<'_> {
 
     fn node(&self, owner: Option<B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, MissingNode> {
         let node = self.nodes.node(owner, path, hash)?;
-        let copy = Bytes::copy_from_slice(&node);
-        self.read.lock().unwrap().insert((owner, *path), copy);
+        self.read.lock().unwrap().insert(owner, path, &node);
         Ok(node)
     }
 }
@@ -191,7 +193,7 @@ impl State {
     fn touched(&self, changes: &[AccountChange]) -> Nodes {
         let recorder = Recorder { nodes: &self.nodes, read: Mutex::default() };
         update_state(&recorder, self.root, changes).unwrap();
-        Nodes(recorder.read.into_inner().unwrap())
+        recorder.read.into_inner().unwrap()
     }
 
     /// New balances and nonces of accounts that are there.
@@ -297,37 +299,41 @@ fn siblings(
 #[derive(Default)]
 struct Cost {
     walls: Vec<Duration>,
-    cpu: Duration,
+    cpus: Vec<Duration>,
 }
 
 impl Cost {
     fn time<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        let (start, cpu) = (Instant::now(), cpu_time());
+        let cpu = cpu_time();
+        let start = Instant::now();
         let done = run();
-        self.cpu += cpu_time() - cpu;
         self.walls.push(start.elapsed());
+        self.cpus.push(cpu_time() - cpu);
         done
     }
 
-    fn best(&self) -> Duration {
-        self.walls.iter().min().copied().unwrap_or_default()
+    /// How many times the fastest round of another is as long as the fastest of this.
+    fn ratios(&self, other: &Self) -> String {
+        let [wall, cpu] = [(&self.walls, &other.walls), (&self.cpus, &other.cpus)]
+            .map(|(ours, theirs)| best_ms(theirs) / best_ms(ours));
+        format!("ratio {wall:.2}, of CPU {cpu:.2}")
     }
+}
 
-    fn ratio(&self, other: &Self) -> f64 {
-        self.best().as_secs_f64() / other.best().as_secs_f64()
-    }
+fn best_ms(times: &[Duration]) -> f64 {
+    times.iter().min().unwrap().as_secs_f64() * 1e3
 }
 
 impl std::fmt::Display for Cost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let best = self.best().as_secs_f64() * 1e3;
-        let cpu = self.cpu.as_secs_f64() * 1e3 / self.walls.len() as f64;
-        write!(f, "best {best:7.2} ms, mean {cpu:7.2} ms of CPU")
+        write!(f, "{:7.2} ms, {:7.2} ms of CPU", best_ms(&self.walls), best_ms(&self.cpus))
     }
 }
 
 /// CPU time of this process so far, all threads.
 fn cpu_time() -> Duration {
+    // Linux counts a thread's time when it yields.
+    std::thread::yield_now();
     let nanoseconds = fs::read_dir("/proc/self/task").unwrap().map(|task| {
         let stat = fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap();
         stat.split_whitespace().next().unwrap().parse::<u64>().unwrap()

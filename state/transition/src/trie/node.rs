@@ -28,6 +28,9 @@ pub(super) const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 /// The header of the RLP of a branch with 16 hashes and no value: a list of 529 bytes.
 const FULL_HEADER: [u8; 3] = [0xf9, 0x02, 0x11];
 
+/// What the first byte of a hash's RLP has beside that of nothing.
+const HASH_BIT: u8 = HASH_CODE ^ EMPTY_STRING_CODE;
+
 /// How a parent names a child: nothing, a hash of 33 bytes, or the child itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link<'r>(&'r [u8]);
@@ -142,6 +145,33 @@ impl<'r> Branch<'r> {
         Some(Self { items, starts: Self::FULL_STARTS, filled: u16::MAX, value: &[] })
     }
 
+    /// The usual branch below: hashes, gaps, and no value. Where they are nobody can predict, so
+    /// nothing branches on it.
+    fn sparse(rlp: &'r [u8]) -> Option<Self> {
+        let items = match rlp {
+            [0xf8, len, items @ ..] if *len > 55 && items.len() == usize::from(*len) => items,
+            [0xf9, high, low, items @ ..]
+                if *high > 0 && items.len() == usize::from(u16::from_be_bytes([*high, *low])) =>
+            {
+                items
+            }
+            _ => return None,
+        };
+        let (mut starts, mut filled, mut end) = ([0; 17], 0, 0_u16);
+        for nibble in 0..16 {
+            let code = *items.get(usize::from(end))?;
+            if code & !HASH_BIT != EMPTY_STRING_CODE {
+                return None;
+            }
+            let is_hash = u16::from(code & HASH_BIT != 0);
+            filled |= is_hash << nibble;
+            end += 1 + 32 * is_hash;
+            starts[nibble + 1] = end;
+        }
+        let is_end = items.get(usize::from(end)..) == Some(&[EMPTY_STRING_CODE]);
+        is_end.then_some(Self { items, starts, filled, value: &[] })
+    }
+
     /// A branch with one child, written to `items`.
     pub(super) fn of_one(
         nibble: u8,
@@ -203,7 +233,7 @@ impl<'r> Node<'r> {
     /// Decodes the node that stands `depth` nibbles down. No path through it leads below
     /// [`KEY_NIBBLES_MAX`], except a branch at that depth, whose children no key reaches.
     pub(super) fn decode(rlp: &'r [u8], depth: usize) -> Result<Self, NodeDefect> {
-        if let Some(branch) = Branch::full(rlp) {
+        if let Some(branch) = Branch::full(rlp).or_else(|| Branch::sparse(rlp)) {
             return Ok(Self::Branch(branch));
         }
         let mut rest = rlp;
