@@ -383,6 +383,52 @@ async fn serves_again(node: &Node) {
     .await;
 }
 
+/// Clients that ask for much and take nothing: what they do not take is bounded, and others get
+/// theirs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_takes() {
+    const CLIENTS: usize = 120;
+    let mut target = Target::start().await;
+    let rpc = &target.devnet.sequencer.rpc;
+    // The largest code that is there: Multicall3, EntryPoint or another preinstall.
+    let alloc = &target.devnet.rollup.genesis.alloc;
+    let (address, account) = alloc.iter().max_by_key(|(_, it)| it.code.len()).unwrap();
+    let code = rpc.call("eth_getCode", json!([address, "latest"])).await;
+    assert_eq!(code.as_str().unwrap().len(), 2 + 2 * account.code.len());
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "eth_getCode", "params": [address, "latest"],
+    });
+    let count = (12 << 20) / code.as_str().unwrap().len();
+    let batch = json!(vec![call; count]).to_string();
+    let mut sockets = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut socket = target.connect().await;
+        let head = head(&format!("content-length: {}", batch.len()));
+        socket.write_all((head + &batch).as_bytes()).await.unwrap();
+        sockets.push(socket);
+    }
+    // The last one has been answered when all have been worked on.
+    let mut answers = Vec::new();
+    for socket in sockets.iter_mut().rev() {
+        answers.push(read_answer(socket).await.expect("an answer"));
+        if answers.len() >= CLIENTS / 2 {
+            break;
+        }
+    }
+    target.assert_well("12 MiB for each of 120 clients").await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
+    assert!(!refused.is_empty(), "room for everybody: nothing was tested");
+    for answer in &refused {
+        assert_eq!((answer.status, answer.code()), (503, -32005), "{answer:?}");
+    }
+    drop(sockets);
+    let answer = target.post(&batch).await;
+    let codes = answer.json();
+    assert_eq!((answer.status, codes.as_array().map(Vec::len)), (200, Some(count)));
+    assert_eq!(codes[count - 1]["result"], code);
+    target.assert_well("answers that nobody takes").await;
+}
+
 /// Slow clients: they hold their place for a while only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_never_finish() {
