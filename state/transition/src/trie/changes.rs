@@ -1,7 +1,7 @@
 //! Sorted changes to one trie, and how they fall apart on the way down.
 //!
-//! In: changes in rising order of their keys. Out: the parts of them that lie under a path. It never
-//! reads a node.
+//! In: changes in rising order of their keys. Out: the parts of them that lie under a path. It
+//! never reads a node.
 
 use core::ops::Range;
 

@@ -358,3 +358,68 @@ pub(super) fn encode_extension(buffer: &mut Vec<u8>, path: &Nibbles, child: &Rlp
 pub(super) fn encode_list_header(buffer: &mut Vec<u8>, payload_length: usize) {
     Header { list: true, payload_length }.encode(buffer);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The RLP of a branch with hashes where `filled` has bits.
+    fn branch(filled: u16) -> Vec<u8> {
+        let mut items = Vec::new();
+        for nibble in 0..16_u8 {
+            if filled >> nibble & 1 == 1 {
+                items.push(HASH_CODE);
+                items.extend([0x80 + nibble; 32]);
+            } else {
+                items.push(EMPTY_STRING_CODE);
+            }
+        }
+        items.push(EMPTY_STRING_CODE);
+        let mut rlp = Vec::new();
+        encode_list_header(&mut rlp, items.len());
+        rlp.extend(items);
+        rlp
+    }
+
+    fn parts<'r>(branch: &Branch<'r>) -> (&'r [u8], [u16; 17], u16, &'r [u8]) {
+        (branch.items, branch.starts, branch.filled, branch.value)
+    }
+
+    #[test]
+    fn the_short_ways_to_decode_a_branch_agree_with_the_long_one() {
+        for filled in 0..=u16::MAX {
+            let rlp = branch(filled);
+            let mut rest = &rlp[..];
+            let items = Header::decode_bytes(&mut rest, true).unwrap();
+            let long = Branch::decode(items).unwrap();
+            assert_eq!(long.filled, filled);
+            // With one child or none the list is short, and the header another.
+            let sparse = Branch::sparse(&rlp).map(|short| parts(&short));
+            assert_eq!(sparse, (filled.count_ones() > 1).then_some(parts(&long)));
+            let full = Branch::full(&rlp).map(|short| parts(&short));
+            assert_eq!(full, (filled == u16::MAX).then_some(parts(&long)));
+        }
+    }
+
+    #[test]
+    fn the_short_ways_refuse_what_the_long_one_refuses() {
+        for filled in [0x0003, 0x1111, 0xfffe, 0xffff] {
+            let rlp = branch(filled);
+            for at in 0..rlp.len() {
+                for bit in 0..8 {
+                    let mut flipped = rlp.clone();
+                    flipped[at] ^= 1 << bit;
+                    let short = Branch::full(&flipped).or_else(|| Branch::sparse(&flipped));
+                    let mut rest = &flipped[..];
+                    let long = Header::decode_bytes(&mut rest, true).map(Branch::decode);
+                    if let Some(short) = short {
+                        assert!(rest.is_empty());
+                        assert_eq!(parts(&short), parts(&long.unwrap().unwrap()));
+                    }
+                }
+            }
+            assert!(Branch::sparse(&rlp[..rlp.len() - 1]).is_none());
+            assert!(Branch::sparse(&[&rlp[..], &[EMPTY_STRING_CODE]].concat()).is_none());
+        }
+    }
+}

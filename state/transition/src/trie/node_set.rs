@@ -33,7 +33,7 @@ pub struct MissingNode {
 }
 
 impl NodeSet {
-    /// What the set says of a node: `None` nothing, `Some(None)` deleted, `Some(Some(rlp))` written.
+    /// What the set says of a node: `None` nothing, `Some(None)` deleted, else written.
     pub fn get(&self, owner: Option<B256>, path: &Nibbles) -> Option<Option<&Bytes>> {
         let nodes = self.tries.get(&owner)?;
         let index = nodes.binary_search_by(|(key, _)| key.cmp(path)).ok()?;
