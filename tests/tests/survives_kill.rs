@@ -63,8 +63,8 @@ async fn at_random_points_under_load() {
     assert_store_consistent(&devnet.data("sequencer"));
 }
 
-/// A reorg of L1 takes blocks back whose transactions have receipts; killed before they are in other
-/// blocks, the sequencer still has them.
+/// A reorg of L1 takes blocks back whose transactions have receipts; killed before they are in
+/// other blocks, the sequencer still has them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_it_takes_blocks_back() {
     const TAKEN_BACK: &str = "reorg l1_block";

@@ -1,6 +1,7 @@
 //! The listening server: HTTP and WebSocket on one port, open to browsers, bounded everywhere.
 //!
-//! In: an [`RpcContext`] and an address. Out: the address in use and a handle that stops the server.
+//! In: an [`RpcContext`] and an address. Out: the address in use and a handle that stops the
+//! server.
 //!
 //! | bound | on |
 //! |---|---|
@@ -57,7 +58,7 @@ use super::{
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a request over HTTP: to be received, to wait for its turn and to be answered.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(45);
-/// Bytes of all requests longer than [`SHORT_BYTES`] that are in memory at a time. More have to wait.
+/// Bytes of all requests longer than [`SHORT_BYTES`] that are in memory at a time. More must wait.
 const BODIES_BYTES_MAX: usize = 256 << 20;
 /// Requests up to this length are not counted: the bound on connections bounds them, too.
 const SHORT_BYTES: u64 = 64 << 10;
