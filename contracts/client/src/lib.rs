@@ -29,6 +29,7 @@ pub use inbox_events::{
 mod inbox_reader;
 pub use inbox_reader::{InboxReader, L1Advance, L1Update, ReaderConfig, ReaderState};
 mod batch_data;
+mod kzg;
 pub use batch_data::BatchData;
 mod fees;
 pub use fees::{FeeLimits, L1Fees, TxFees};
