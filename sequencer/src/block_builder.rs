@@ -108,6 +108,11 @@ impl BlockBuilder {
         }
     }
 
+    /// Whether displaced transactions wait for a block.
+    pub fn has_displaced(&self) -> bool {
+        !self.displaced.is_empty()
+    }
+
     /// Builds until every displaced transaction is in a block again, before the node stops.
     pub fn build_displaced(&mut self) -> anyhow::Result<()> {
         let mut left = usize::MAX;

@@ -10,12 +10,12 @@ use alloy_primitives::B256;
 use anyhow::Context;
 use gainsay_derivation::{BlockInput, Cursor, Deposit, Derivation, decode_batch};
 use gainsay_l1::{L1BlockRef, PostedBatch};
-use gainsay_store::{BatchRecord, DepositRecord, DerivedBlocks, L1Update};
+use gainsay_store::{BatchRecord, DepositRecord, DerivedBlocks, L1Update, Store};
 use gainsay_transition::{RecoveredTx, SealedBlock, transition};
 
 use crate::{
     chain::{Chain, HeadEvent},
-    l1_index,
+    displaced_journal, l1_index,
 };
 
 /// A batch with its data as fetched from L1.
@@ -42,12 +42,25 @@ pub struct Deriver {
     chain: Chain,
     /// A follower shows nothing that L1 does not say (unless it has a sequencer to ask).
     drop_unsafe_on_reorg: bool,
+    /// A sequencer puts the transactions of blocks that go into other blocks.
+    keeps_displaced: bool,
 }
 
 impl Deriver {
     /// A deriver that goes on where the store stands.
     pub const fn new(chain: Chain, drop_unsafe_on_reorg: bool) -> Self {
-        Self { chain, drop_unsafe_on_reorg }
+        Self { chain, drop_unsafe_on_reorg, keeps_displaced: false }
+    }
+
+    /// Writes the transactions of blocks that go to the [journal](displaced_journal) first.
+    pub const fn keeping_displaced(mut self) -> Self {
+        self.keeps_displaced = true;
+        self
+    }
+
+    /// The store that it writes.
+    pub const fn store(&self) -> &Store {
+        &self.chain.store
     }
 
     /// Notes deposits that L1 holds. Those already on record are passed over.
@@ -221,6 +234,9 @@ impl Deriver {
     fn rewind(&self, to: u64, derived: &mut Derived) -> anyhow::Result<()> {
         if to >= self.chain.store.head().number {
             return Ok(());
+        }
+        if self.keeps_displaced {
+            displaced_journal::keep_above(&self.chain.store, to)?;
         }
         for block in self.chain.store.rewind(to)? {
             derived.displaced.extend(block.transactions.into_iter().filter(|tx| !tx.is_deposit()));

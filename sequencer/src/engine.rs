@@ -14,6 +14,7 @@ use gainsay_transition::SealedBlock;
 use crate::{
     block_builder::BlockBuilder,
     deriver::{Derived, Deriver, FetchedBatch},
+    displaced_journal,
     pool::Pool,
 };
 
@@ -69,6 +70,8 @@ pub struct Engine {
     building: Option<Building>,
     messages: mpsc::Receiver<EngineMessage>,
     caught_up: bool,
+    /// Whether the journal may hold displaced transactions.
+    journaled: bool,
 }
 
 impl Engine {
@@ -78,11 +81,16 @@ impl Engine {
         building: Option<Building>,
         messages: mpsc::Receiver<EngineMessage>,
     ) -> Self {
-        Self { deriver, building, messages, caught_up: false }
+        Self { deriver, building, messages, caught_up: false, journaled: false }
     }
 
     /// Runs until the mailbox closes (which is how a node stops) or something fails.
     pub fn run(mut self) -> anyhow::Result<()> {
+        if let Some(building) = &mut self.building {
+            // From before a crash.
+            building.builder.restore(displaced_journal::load(self.deriver.store())?);
+            self.journaled = true;
+        }
         let mut next_build = Instant::now();
         loop {
             let wait = match &self.building {
@@ -100,6 +108,11 @@ impl Engine {
             {
                 next_build = (next_build + building.block_time).max(Instant::now());
                 building.builder.build()?;
+                if self.journaled && !building.builder.has_displaced() {
+                    building.builder.flush()?;
+                    displaced_journal::clear(self.deriver.store())?;
+                    self.journaled = false;
+                }
             }
         }
         match &mut self.building {
@@ -157,6 +170,7 @@ impl Engine {
             return Ok(());
         };
         building.builder.reset()?;
+        self.journaled |= !derived.displaced.is_empty();
         building.builder.restore(derived.displaced);
         Ok(building.pool.reset()?)
     }

@@ -13,6 +13,7 @@ pub mod block_builder;
 pub mod chain;
 pub mod cli;
 pub mod deriver;
+pub mod displaced_journal;
 pub mod engine;
 pub mod foreign_batches;
 pub mod l1_index;

@@ -231,8 +231,8 @@ pub async fn sequence(args: SequenceArgs) -> anyhow::Result<()> {
     )?;
     let building = Building { builder, pool: pool.clone(), block_time };
     let (engine, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
-    let engine_thread =
-        Engine::new(Deriver::new(base.chain.clone(), false), Some(building), mailbox);
+    let deriver = Deriver::new(base.chain.clone(), false).keeping_displaced();
+    let engine_thread = Engine::new(deriver, Some(building), mailbox);
 
     let mut tasks = Tasks::default();
     let poster_sender = TxSender::new(base.client.clone(), signer, own_key()).await?;

@@ -99,9 +99,11 @@ async fn send_transfers(rpc: Rpc, wallet: Wallet, stopped: watch::Receiver<bool>
     let to = wallet.address();
     let mut seen = Seen::default();
     let mut waiting: Vec<B256> = Vec::new();
-    let count = rpc.try_call("eth_getTransactionCount", json!([to, "pending"])).await;
-    let Ok(count) = count else { return seen };
-    let mut nonce = number(&count);
+    let next_nonce = || async {
+        let count = rpc.try_call("eth_getTransactionCount", json!([to, "pending"])).await;
+        count.ok().map(|count| number(&count))
+    };
+    let Some(mut nonce) = next_nonce().await else { return seen };
     let mut ending: Option<Instant> = None;
     loop {
         if *stopped.borrow() {
@@ -112,7 +114,12 @@ async fn send_transfers(rpc: Rpc, wallet: Wallet, stopped: watch::Receiver<bool>
         } else {
             for _ in 0..BURST {
                 let raw = wallet.sign(Kind::Eip1559, nonce, Call::transfer(to, U256::from(nonce)));
-                let Ok(hash) = rpc.try_send(&raw).await else { return seen };
+                let Ok(hash) = rpc.try_send(&raw).await else {
+                    // Gone, or of another mind about the nonce, as when it has taken blocks back.
+                    let Some(next) = next_nonce().await else { return seen };
+                    nonce = next;
+                    break;
+                };
                 nonce += 1;
                 waiting.push(hash);
             }

@@ -6,6 +6,11 @@ use std::{fs, net::SocketAddr, time::Duration};
 
 use alloy::primitives::{Bytes, hex};
 use gainsay_tests::{Devnet, DevnetOptions, Node, PATIENCE, Rpc, seeded, wait_until};
+use jsonrpsee::{
+    core::client::{ClientT, SubscriptionClientT},
+    rpc_params,
+    ws_client::WsClientBuilder,
+};
 use rand::{Rng, RngCore};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
@@ -21,6 +26,8 @@ const MEMORY_MAX_BYTES: u64 = 1 << 30;
 const CONNECTIONS: usize = 10_000;
 /// Of these, the node keeps.
 const CONNECTIONS_KEPT: usize = 2_000;
+/// Subscriptions of one WebSocket.
+const SUBSCRIPTIONS_MAX: usize = 128;
 
 struct Target {
     devnet: Devnet,
@@ -376,6 +383,52 @@ async fn serves_again(node: &Node) {
     .await;
 }
 
+/// Clients that ask for much and take nothing: what they do not take is bounded, and others get
+/// theirs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_takes() {
+    const CLIENTS: usize = 120;
+    let mut target = Target::start().await;
+    let rpc = &target.devnet.sequencer.rpc;
+    // The largest code that is there: Multicall3, EntryPoint or another preinstall.
+    let alloc = &target.devnet.rollup.genesis.alloc;
+    let (address, account) = alloc.iter().max_by_key(|(_, it)| it.code.len()).unwrap();
+    let code = rpc.call("eth_getCode", json!([address, "latest"])).await;
+    assert_eq!(code.as_str().unwrap().len(), 2 + 2 * account.code.len());
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "eth_getCode", "params": [address, "latest"],
+    });
+    let count = (12 << 20) / code.as_str().unwrap().len();
+    let batch = json!(vec![call; count]).to_string();
+    let mut sockets = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut socket = target.connect().await;
+        let head = head(&format!("content-length: {}", batch.len()));
+        socket.write_all((head + &batch).as_bytes()).await.unwrap();
+        sockets.push(socket);
+    }
+    // The last one has been answered when all have been worked on.
+    let mut answers = Vec::new();
+    for socket in sockets.iter_mut().rev() {
+        answers.push(read_answer(socket).await.expect("an answer"));
+        if answers.len() >= CLIENTS / 2 {
+            break;
+        }
+    }
+    target.assert_well("12 MiB for each of 120 clients").await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
+    assert!(!refused.is_empty(), "room for everybody: nothing was tested");
+    for answer in &refused {
+        assert_eq!((answer.status, answer.code()), (503, -32005), "{answer:?}");
+    }
+    drop(sockets);
+    let answer = target.post(&batch).await;
+    let codes = answer.json();
+    assert_eq!((answer.status, codes.as_array().map(Vec::len)), (200, Some(count)));
+    assert_eq!(codes[count - 1]["result"], code);
+    target.assert_well("answers that nobody takes").await;
+}
+
 /// Slow clients: they hold their place for a while only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_never_finish() {
@@ -411,6 +464,57 @@ async fn clients_that_never_finish() {
     assert_eq!((answer.status, answer.code()), (408, -32000), "{answer:?}");
     drop(sockets);
     target.assert_well("clients that never finish").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn websockets_and_subscriptions_without_end() {
+    let mut target = Target::start().await;
+    let url = format!("ws://{}", target.address);
+    let connect = || WsClientBuilder::default().build(&url);
+    let client = connect().await.unwrap();
+    let heads = || {
+        let params = rpc_params!["newHeads"];
+        client.subscribe::<Value, _>("eth_subscribe", params, "eth_unsubscribe")
+    };
+    let mut subscriptions = Vec::new();
+    let error = loop {
+        match heads().await {
+            Ok(subscription) => subscriptions.push(subscription),
+            Err(error) => break error.to_string(),
+        }
+        assert!(subscriptions.len() <= SUBSCRIPTIONS_MAX, "no end of subscriptions");
+    };
+    assert_eq!(subscriptions.len(), SUBSCRIPTIONS_MAX, "{error}");
+    assert!(error.contains("-32006"), "{error}");
+    for subscription in &mut subscriptions {
+        let head = timeout(PATIENCE, subscription.next()).await.unwrap().unwrap().unwrap();
+        assert!(head["number"].is_string(), "{head}");
+    }
+    // A message that is too long is refused, and the connection stands.
+    let long = "0".repeat(600_000);
+    let refused = client.request::<Value, _>("eth_getBalance", rpc_params![long]).await;
+    assert!(refused.is_err(), "{refused:?}");
+
+    let mut clients = Vec::new();
+    let error = loop {
+        match connect().await {
+            Ok(client) => clients.push(client),
+            Err(error) => break error.to_string(),
+        }
+        assert!(clients.len() < CONNECTIONS_KEPT, "no end of WebSockets");
+    };
+    assert!(error.contains("429"), "{error}");
+    println!("{} WebSockets", clients.len());
+    // Others are served meanwhile, and new ones when those are gone.
+    target.assert_well("as many WebSockets as it takes").await;
+    drop((clients, subscriptions, client));
+    wait_until("a WebSocket", || async {
+        let client = connect().await.map_err(|error| error.to_string())?;
+        let id = client.request::<Value, _>("eth_chainId", rpc_params![]).await;
+        id.map_err(|error| error.to_string())
+    })
+    .await;
+    target.assert_well("WebSockets without end").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ use alloy::primitives::U256;
 use gainsay_tests::{
     Call, Devnet, DevnetOptions, Kind, Load, Seen, assert_posted_once, assert_same_blocks,
     assert_same_chain, assert_store_consistent, number, rounds, seeded, wait_for_receipt,
-    wait_for_safe,
+    wait_for_safe, wait_until,
 };
 use rand::{Rng, rngs::StdRng};
 
@@ -61,6 +61,47 @@ async fn at_random_points_under_load() {
     println!("{receipts} receipts and {blocks} blocks seen, {posted} blocks posted once");
     devnet.sequencer.stop();
     assert_store_consistent(&devnet.data("sequencer"));
+}
+
+/// A reorg of L1 takes blocks back whose transactions have receipts; killed before they are in
+/// other blocks, the sequencer still has them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_it_takes_blocks_back() {
+    const TAKEN_BACK: &str = "reorg l1_block";
+    let mut random = seeded("while_it_takes_blocks_back");
+    let options = DevnetOptions { l1_slots_in_epoch: 32, ..Default::default() };
+    let mut devnet = Devnet::start(options).await;
+    let to = devnet.wallet(4).address().to_string();
+    let mut seen = Seen::default();
+    for _ in 0..rounds(3) {
+        let before = devnet.l1.rpc.block_number().await;
+        let deposit = devnet.deposit(2, &["--to", &to, "--value-wei", "1"]).await;
+        let load = Load::start(&devnet, &[0, 1]);
+        wait_for_receipt(&mut devnet.sequencer, deposit).await;
+        devnet.l1.wait_blocks(1).await;
+        seen.extend(load.stop().await);
+        let reorgs = devnet.sequencer.log().matches(TAKEN_BACK).count();
+        // Without the deposit, no block from its own on can stand.
+        devnet.l1.reorg_from(before + 1).await;
+        let node = &devnet.sequencer;
+        wait_until("the sequencer to see the reorg", || async {
+            let count = node.log().matches(TAKEN_BACK).count();
+            if count > reorgs { Ok(()) } else { Err(format!("{count} reorgs")) }
+        })
+        .await;
+        let life = Duration::from_millis(random.random_range(0..100));
+        tokio::time::sleep(life).await;
+        devnet.sequencer.kill();
+        assert_store_consistent(&devnet.data("sequencer"));
+        devnet.sequencer.start().await;
+        seen.assert_included(&mut devnet.sequencer).await;
+        println!("killed {} ms after a rewind, {} receipts", life.as_millis(), seen.receipts.len());
+    }
+    let height = devnet.sequencer.rpc.block_number().await;
+    let mut follower = devnet.follower("follower").await;
+    wait_for_safe(&mut follower, height).await;
+    assert_posted_once(&devnet, &mut follower).await;
+    seen.assert_included(&mut follower).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,8 +25,8 @@ pub struct Code {
 }
 
 impl Code {
-    /// The code that has `text` at `address`, with zeros in front down to a whole leaf and behind up
-    /// to a whole instruction.
+    /// The code that has `text` at `address`, with zeros in front down to a whole leaf and behind
+    /// up to a whole instruction.
     ///
     /// # Errors
     /// [`VmError::CodeSize`] when it is empty or exceeds [`MAX_CODE_BYTES`].

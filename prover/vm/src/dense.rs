@@ -12,8 +12,7 @@ use crate::{
     Code, Hart, Memory, VmError,
     batch::{hash_many, hash_pairs},
     host::HostPort,
-    memory::PAGE_BYTES,
-    memory_tree::{MemoryTree, PAGE_HEIGHT, PAGE_LEAVES, page_levels},
+    memory_tree::MemoryTree,
     merkle::MEMORY_HEIGHT,
     reference,
     state::{STATE_BYTES, pack_state},
@@ -29,12 +28,6 @@ struct Write {
     state: usize,
     leaf: u32,
     value: B256,
-}
-
-/// A page as it was before the stretch wrote to it.
-struct OldPage {
-    page: u32,
-    bytes: Box<[u8; PAGE_BYTES]>,
 }
 
 /// Hashes the present state and those after it, `count` in all; the hart ends at the last of them.
@@ -71,7 +64,6 @@ struct Stretch {
     /// Packed, with the memory root of the first of them.
     states: Vec<[u8; STATE_BYTES]>,
     writes: Vec<Write>,
-    old_pages: Vec<OldPage>,
 }
 
 impl Stretch {
@@ -86,20 +78,10 @@ impl Stretch {
         // Brings the tree up to date: it stays as it is now while the stretch runs.
         let memory_root = memory.root();
         let code_root = code.root();
-        let mut stretch =
-            Self { states: Vec::with_capacity(count), writes: Vec::new(), old_pages: Vec::new() };
-        let mut is_old = vec![false; crate::memory::PAGE_COUNT];
+        let mut stretch = Self { states: Vec::with_capacity(count), writes: Vec::new() };
         stretch.states.push(pack_state(&code_root, &memory_root, hart));
         while stretch.states.len() < count && !hart.is_halted() {
             let written = Access::of_next_step(hart, code).written_leaf();
-            if let Some(leaf) = written {
-                let page = leaf >> PAGE_HEIGHT;
-                let seen = &mut is_old[page as usize];
-                if !std::mem::replace(seen, true) {
-                    let bytes = Box::new(*memory.page(page));
-                    stretch.old_pages.push(OldPage { page, bytes });
-                }
-            }
             reference::step(hart, code, memory, host)?;
             if let Some(leaf) = written {
                 let (state, value) = (stretch.states.len(), memory.leaf(leaf));
@@ -112,8 +94,7 @@ impl Stretch {
 
     /// The hashes of the states. `memory` still has the tree from before the stretch.
     fn hashes(mut self, memory: &Memory) -> Vec<B256> {
-        self.old_pages.sort_unstable_by_key(|old| old.page);
-        let roots = roots_after(memory.tree(), &self.old_pages, &self.writes);
+        let roots = roots_after(memory.tree(), &self.writes);
         let ends = self.writes.iter().skip(1).map(|write| write.state);
         let ends = ends.chain([self.states.len()]);
         for ((write, root), end) in self.writes.iter().zip(&roots).zip(ends) {
@@ -128,25 +109,11 @@ impl Stretch {
 }
 
 /// The memory roots after each write, from the tree before all of them.
-fn roots_after(tree: &MemoryTree, old_pages: &[OldPage], writes: &[Write]) -> Vec<B256> {
-    let bytes: Vec<&[u8; PAGE_BYTES]> = old_pages.iter().map(|old| &*old.bytes).collect();
-    let old_levels = page_levels(&bytes);
-    let old_node = |height: u32, node: u32| {
-        if height >= PAGE_HEIGHT {
-            return tree.node_at(height, node);
-        }
-        let page = node >> PAGE_HEIGHT.wrapping_sub(height);
-        let place = old_pages.binary_search_by_key(&page, |old| old.page);
-        let place = place.expect("pages are kept before they are written");
-        let nodes = PAGE_LEAVES >> height;
-        let inside = node as usize & nodes.wrapping_sub(1);
-        old_levels[height as usize][place.wrapping_mul(nodes) | inside]
-    };
-
+fn roots_after(tree: &MemoryTree, writes: &[Write]) -> Vec<B256> {
     let mut values: Vec<B256> = writes.iter().map(|write| write.value).collect();
     let (mut nodes, mut places) = distinct(writes.iter().map(|write| write.leaf));
     for height in 0..MEMORY_HEIGHT {
-        let siblings = Siblings::new(&nodes, |node| old_node(height, node));
+        let siblings = Siblings::new(&nodes, |node| tree.node_at(height, node));
         let pairs = siblings.pairs(&nodes, &places, &values);
         hash_pairs(&pairs, &mut values);
         climb(&mut nodes, &mut places);

@@ -1,5 +1,5 @@
-//! The loader: a static RV64IM ELF to code, an image of memory and an entry. A file is a stranger's:
-//! whatever it holds, the loader gives a program or an error.
+//! The loader: a static RV64IM ELF to code, an image of memory and an entry. A file is a
+//! stranger's: whatever it holds, the loader gives a program or an error.
 
 use object::{
     LittleEndian,

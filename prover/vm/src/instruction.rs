@@ -4,7 +4,8 @@
 /// Number of a register, 0 to 31.
 pub type Register = u8;
 
-/// A decoded instruction. Fields are named as in the manual. Immediates are sign extended, in bytes where they are offsets.
+/// A decoded instruction. Fields are named as in the manual. Immediates are sign extended, in bytes
+/// where they are offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each form's line tells its fields")]
 pub enum Instruction {
@@ -32,7 +33,8 @@ pub enum Instruction {
     Ecall,
     /// EBREAK.
     Ebreak,
-    /// CSRRW, CSRRS, CSRRC and their immediate forms: recognised in order to halt by their own name.
+    /// CSRRW, CSRRS, CSRRC and their immediate forms: recognised in order to halt by their own
+    /// name.
     Csr,
 }
 

@@ -5,6 +5,20 @@
 //! of instructions, its hash, and the witness of any one step.
 //! Architecture invariant: it knows no Ethereum. Preimages are bytes under keys to it.
 //!
+//! Three implementations give the same states: the reference engine, the engines made to be fast
+//! (predecoded, and translated to native code on x86-64), and the verifier, which mirrors the
+//! contract `StepVerifier` and shares neither decoder nor arithmetic with the engines.
+//!
+//! | modules | job |
+//! |---|---|
+//! | `hart`, `state`, `instruction`, `decode` | what a state is, and what words mean |
+//! | `code`, `memory`, `memory_tree`, `merkle`, `batch` | the two trees |
+//! | `elf`, `program` | loading |
+//! | `reference`, `syscall`, `host` | what a step does |
+//! | `predecode`, `fast`, `jit` | the same, fast |
+//! | `machine`, `snapshot`, `sparse`, `dense` | runs forth and back, and their state hashes |
+//! | `witness`, `verify`, `verify_alu`, `verify_proof` | the proof of one step |
+//!
 //! Every input has a defined next state: what a program does is never an error. Errors are a file
 //! that is no program, a preimage that the host lacks, a witness that is none.
 //!

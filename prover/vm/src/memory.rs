@@ -158,7 +158,7 @@ impl Memory {
     /// The tree must be up to date: call [`Self::root`] first.
     #[must_use]
     pub fn path(&self, leaf: u32, lowest: u32) -> MemoryPath {
-        MemoryPath::compress(lowest, self.tree.siblings(&self.bytes, leaf, lowest))
+        MemoryPath::compress(lowest, self.tree.siblings(leaf, lowest))
     }
 
     /// What the fast engine works on: the bytes, and the record of changes by page.

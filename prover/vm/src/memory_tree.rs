@@ -1,5 +1,8 @@
-//! The tree over the memory: 18 levels above the pages are kept, the 7 levels inside a page are
-//! hashed anew when it changes. Hashes are batched eight at a time and spread over threads.
+//! The tree over the memory. It keeps the nodes of touched pages, leaves included, and the 18
+//! levels above the pages, so that only what has changed since the last time is hashed: eight
+//! hashes at a time, and on more threads when there are many.
+
+use std::{collections::HashMap, sync::LazyLock};
 
 use alloy_primitives::B256;
 use gainsay_keccak::keccak256_pairs;
@@ -7,15 +10,14 @@ use rayon::prelude::*;
 
 use crate::{
     batch::hash_pairs,
-    memory::{MEMORY_LEN, PAGE_BYTES, PAGE_COUNT},
+    memory::{PAGE_BYTES, PAGE_COUNT},
     merkle::{LEAF_BYTES, MEMORY_HEIGHT, zero_hash},
 };
 
 /// Levels inside a page: 128 leaves.
 pub(crate) const PAGE_HEIGHT: u32 = 7;
 
-/// Leaves of a page.
-pub(crate) const PAGE_LEAVES: usize = PAGE_BYTES / LEAF_BYTES;
+const PAGE_LEAVES: usize = PAGE_BYTES / LEAF_BYTES;
 
 /// Pages that a thread hashes together, so that even their top levels fill the lanes.
 const PAGES_TOGETHER: usize = 16;
@@ -23,36 +25,63 @@ const PAGES_TOGETHER: usize = 16;
 /// Pages that one thread hashes alone: 200 us of work.
 const PAGES_ALONE: usize = 48;
 
-/// The nodes from the pages' roots up to the root.
+/// The nodes of a page as a heap: its root at 1, children of i at 2i and 2i + 1, leaves from
+/// [`PAGE_LEAVES`] on.
+type PageNodes = [B256; PAGE_LEAVES << 1];
+
+/// The nodes of a page of zeros.
+static ZERO_PAGE: LazyLock<PageNodes> = LazyLock::new(|| {
+    std::array::from_fn(|index| {
+        zero_hash(PAGE_HEIGHT.wrapping_sub(index.checked_ilog2().unwrap_or_default()))
+    })
+});
+
+/// All nodes that are not those of zeros.
 pub(crate) struct MemoryTree {
-    /// As a heap: the root at 1, children of i at 2i and 2i + 1, roots of pages from
-    /// [`PAGE_COUNT`] on. All zero bytes stand for a subtree of zeros, so that an untouched tree
-    /// takes no memory.
+    /// As a heap: the root at 1, roots of pages from [`PAGE_COUNT`] on. All zero bytes stand for a
+    /// subtree of zeros, so that an untouched tree takes no memory.
     nodes: Vec<[u8; 32]>,
+    /// By number; pages that were never touched are left out.
+    pages: HashMap<u32, Box<PageNodes>>,
+}
+
+/// A page in hashing.
+struct Page<'a> {
+    number: u32,
+    bytes: &'a [u8; PAGE_BYTES],
+    nodes: Box<PageNodes>,
 }
 
 impl MemoryTree {
     pub(crate) fn new() -> Self {
-        Self { nodes: vec![[0; 32]; PAGE_COUNT << 1] }
+        Self { nodes: vec![[0; 32]; PAGE_COUNT << 1], pages: HashMap::new() }
     }
 
     pub(crate) fn root(&self) -> B256 {
         self.node(1)
     }
 
-    /// Hashes the given pages, which are in order, and everything above them.
+    /// Takes the bytes of pages, which are in order of their numbers, and hashes what differs from
+    /// before and everything above it.
     pub(crate) fn update(&mut self, pages: &[(u32, &[u8; PAGE_BYTES])]) {
-        let groups = pages.chunks(PAGES_TOGETHER);
-        let roots: Vec<B256> = if pages.len() <= PAGES_ALONE {
-            groups.flat_map(page_roots).collect()
+        let mut hashing: Vec<Page<'_>> = Vec::with_capacity(pages.len());
+        for (number, bytes) in pages {
+            let nodes = self.pages.remove(number).unwrap_or_else(|| Box::new(*ZERO_PAGE));
+            hashing.push(Page { number: *number, bytes, nodes });
+        }
+        if pages.len() <= PAGES_ALONE {
+            hashing.chunks_mut(PAGES_TOGETHER).for_each(hash_pages);
         } else {
-            pages.par_chunks(PAGES_TOGETHER).flat_map_iter(page_roots).collect()
-        };
-        let mut changed = Vec::with_capacity(pages.len());
-        for ((page, _), root) in pages.iter().zip(&roots) {
-            let index = PAGE_COUNT | *page as usize;
-            self.nodes[index] = root.0;
-            changed.push(index);
+            hashing.par_chunks_mut(PAGES_TOGETHER).for_each(hash_pages);
+        }
+        let mut changed = Vec::with_capacity(hashing.len());
+        for Page { number, nodes, .. } in hashing {
+            let index = PAGE_COUNT | number as usize;
+            if self.node(index) != nodes[1] {
+                self.nodes[index] = nodes[1].0;
+                changed.push(index);
+            }
+            self.pages.insert(number, nodes);
         }
         while changed.first().is_some_and(|index| *index > 1) {
             changed.iter_mut().for_each(|index| *index >>= 1);
@@ -67,29 +96,22 @@ impl MemoryTree {
     }
 
     /// The siblings from height `lowest` up of the subtree of that height that begins with `leaf`.
-    pub(crate) fn siblings(&self, memory: &[u8; MEMORY_LEN], leaf: u32, lowest: u32) -> Vec<B256> {
-        let mut siblings = Vec::new();
-        if lowest < PAGE_HEIGHT {
-            let page = leaf >> PAGE_HEIGHT;
-            let levels = page_levels(&[&memory.as_chunks::<PAGE_BYTES>().0[page as usize]]);
-            let inside = leaf as usize & PAGE_LEAVES.wrapping_sub(1);
-            for height in lowest..PAGE_HEIGHT {
-                siblings.push(levels[height as usize][(inside >> height) ^ 1]);
-            }
-        }
-        for height in lowest.max(PAGE_HEIGHT)..MEMORY_HEIGHT {
-            siblings.push(self.node_at(height, leaf >> height ^ 1));
-        }
-        siblings
+    pub(crate) fn siblings(&self, leaf: u32, lowest: u32) -> impl Iterator<Item = B256> {
+        (lowest..MEMORY_HEIGHT).map(move |height| self.node_at(height, (leaf >> height) ^ 1))
     }
 
-    /// A node at or above the roots of pages, by its height and its index in that level.
+    /// A node by its height and its index in that level.
     pub(crate) fn node_at(&self, height: u32, index: u32) -> B256 {
-        let first = 1_usize << MEMORY_HEIGHT.wrapping_sub(height);
-        self.node(first | index as usize)
+        let Some(below_root) = PAGE_HEIGHT.checked_sub(height) else {
+            let first = 1_usize << MEMORY_HEIGHT.wrapping_sub(height);
+            return self.node(first | index as usize);
+        };
+        let inside = index & !(u32::MAX << below_root);
+        let place = (1 << below_root) | inside as usize;
+        self.pages.get(&(index >> below_root)).map_or(zero_hash(height), |nodes| nodes[place])
     }
 
-    /// A node by its place in the heap.
+    /// A node at or above the roots of pages, by its place in the heap.
     fn node(&self, index: usize) -> B256 {
         match self.nodes[index] {
             [0, ..] if self.nodes[index] == [0; 32] => {
@@ -105,28 +127,36 @@ impl MemoryTree {
     }
 }
 
-/// The roots of some pages.
-fn page_roots(pages: &[(u32, &[u8; PAGE_BYTES])]) -> Vec<B256> {
-    let pages: Vec<_> = pages.iter().map(|(_, bytes)| *bytes).collect();
-    page_levels(&pages).pop().expect("levels up to the root")
-}
-
-/// The nodes of some pages, level by level from the leaves to [`PAGE_HEIGHT`]; a level holds the
-/// nodes of the first page, then those of the second, and so on.
-pub(crate) fn page_levels(pages: &[&[u8; PAGE_BYTES]]) -> Vec<Vec<B256>> {
-    let mut leaves = Vec::with_capacity(pages.len().saturating_mul(PAGE_LEAVES));
-    for page in pages {
-        leaves.extend(page.as_chunks::<LEAF_BYTES>().0.iter().copied().map(B256::new));
+/// Brings the nodes of some pages up to date with their bytes.
+fn hash_pages(pages: &mut [Page<'_>]) {
+    // Page in the group, and index in its heap.
+    let mut changed: Vec<(usize, usize)> = Vec::new();
+    for (number, page) in pages.iter_mut().enumerate() {
+        let (leaves, _) = page.bytes.as_chunks::<LEAF_BYTES>();
+        for (leaf, bytes) in leaves.iter().enumerate() {
+            let node = &mut page.nodes[PAGE_LEAVES | leaf];
+            if node.0 != *bytes {
+                node.0 = *bytes;
+                changed.push((number, PAGE_LEAVES | leaf));
+            }
+        }
     }
-    let mut levels = Vec::with_capacity(PAGE_HEIGHT.wrapping_add(1) as usize);
-    levels.push(leaves);
-    for height in 0..PAGE_HEIGHT {
-        let (pairs, _) = levels[height as usize].as_chunks::<2>();
-        let mut level = vec![B256::ZERO; pairs.len()];
-        keccak256_pairs(pairs, &mut level);
-        levels.push(level);
+    let mut pairs: Vec<[B256; 2]> = Vec::with_capacity(changed.len());
+    let mut hashes = Vec::with_capacity(changed.len());
+    for _ in 0..PAGE_HEIGHT {
+        changed.iter_mut().for_each(|(_, index)| *index >>= 1);
+        changed.dedup();
+        pairs.clear();
+        pairs.extend(changed.iter().map(|(page, index)| {
+            let left = index << 1;
+            [pages[*page].nodes[left], pages[*page].nodes[left | 1]]
+        }));
+        hashes.resize(pairs.len(), B256::ZERO);
+        keccak256_pairs(&pairs, &mut hashes);
+        for ((page, index), hash) in changed.iter().zip(&hashes) {
+            pages[*page].nodes[*index] = *hash;
+        }
     }
-    levels
 }
 
 #[cfg(test)]
@@ -190,8 +220,7 @@ mod tests {
                 let bits = random.random_range(11..25);
                 let leaf: u32 = random.random_range(0..1 << bits);
                 let leaf = leaf >> height << height;
-                let bytes = memory.slice(0, 1 << 30).unwrap().try_into().unwrap();
-                let path = memory.tree().siblings(bytes, leaf, height);
+                let path: Vec<B256> = memory.tree().siblings(leaf, height).collect();
                 let subtree = root_by_definition(&memory, height, leaf);
                 let index = u64::from(leaf >> height);
                 let computed = merkle::root_from_siblings(subtree, index, &path);

@@ -80,8 +80,21 @@ impl Program {
     /// The text as native code.
     #[cfg(all(target_arch = "x86_64", unix))]
     pub(crate) fn jit(&self) -> Option<&Jit> {
-        let translate = || Jit::new(&self.code, &self.fast_code).map(Arc::new);
+        let translate = || Jit::new(&self.code, &self.fast_code, self.pointers()).map(Arc::new);
         self.jit.get_or_init(translate).as_deref()
+    }
+
+    /// What may be pointers in the image: jump tables have the targets of indirect jumps. Pointers
+    /// have 8 bytes or 4, in little endian, and lie below 2^30.
+    #[cfg(all(target_arch = "x86_64", unix))]
+    fn pointers(&self) -> impl Iterator<Item = u64> {
+        let words = |segment: &Segment| {
+            let offset = segment.address.wrapping_neg() & 3;
+            let aligned = usize::try_from(offset).ok().and_then(|at| segment.bytes.get(at..));
+            let (words, _) = aligned.unwrap_or_default().as_chunks::<4>();
+            words.iter().map(|word| u32::from_le_bytes(*word).into()).collect::<Vec<u64>>()
+        };
+        self.segments.iter().flat_map(words)
     }
 
     /// Address of the first instruction.

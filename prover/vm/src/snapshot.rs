@@ -19,9 +19,9 @@ pub struct SnapshotPolicy {
 }
 
 impl Default for SnapshotPolicy {
-    /// One a span of 2^20 steps, up to 4 GiB.
+    /// One every 2^24 steps, which are run again in some milliseconds; up to 1 GiB.
     fn default() -> Self {
-        Self { interval: 1 << 20, bytes_max: 4 << 30 }
+        Self { interval: 1 << 24, bytes_max: 1 << 30 }
     }
 }
 

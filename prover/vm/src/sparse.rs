@@ -9,8 +9,14 @@ use alloy_primitives::B256;
 
 use crate::{Hart, State, memory::PAGE_BYTES, memory_tree::MemoryTree};
 
-/// States that wait to be hashed, with their pages; then the runner waits.
-const QUEUE: usize = 4;
+/// States handed over together: fewer would wake the hasher too often.
+const TOGETHER: usize = 16;
+
+/// Pages after which states are handed over even if there are fewer.
+const PAGES_TOGETHER: usize = 1_024;
+
+/// Groups of states that wait to be hashed; then the runner waits.
+const QUEUE: usize = 2;
 
 /// A state that is to be hashed, by what has changed since the one before.
 pub(crate) struct Waiting {
@@ -26,18 +32,26 @@ pub(crate) fn hash_beside<T>(
     run: impl FnOnce(&mut dyn FnMut(Waiting)) -> T,
 ) -> (T, Vec<B256>) {
     std::thread::scope(|scope| {
-        let (sender, receiver) = sync_channel::<Waiting>(QUEUE);
+        let (sender, receiver) = sync_channel::<Vec<Waiting>>(QUEUE);
         let hasher = scope.spawn(move || {
             let hash = |Waiting { hart, pages }: Waiting| {
                 let pages: Vec<_> = pages.iter().map(|(page, bytes)| (*page, &**bytes)).collect();
                 tree.update(&pages);
                 State { code_root, memory_root: tree.root(), hart }.hash()
             };
-            receiver.into_iter().map(hash).collect()
+            receiver.into_iter().flatten().map(hash).collect()
         });
+        let (mut group, mut pages) = (Vec::new(), 0_usize);
+        let hand_over = |group| sender.send(group).expect("the hasher takes all states");
         let result = run(&mut |waiting| {
-            sender.send(waiting).expect("the hasher takes states until there are no more");
+            pages = pages.saturating_add(waiting.pages.len());
+            group.push(waiting);
+            if group.len() >= TOGETHER || pages >= PAGES_TOGETHER {
+                hand_over(std::mem::take(&mut group));
+                pages = 0;
+            }
         });
+        hand_over(group);
         drop(sender);
         (result, hasher.join().expect("hashing has no way to fail"))
     })

@@ -1,5 +1,5 @@
-//! The other engines are the reference engine: the same state at every boundary, whatever the program
-//! does and wherever the boundaries lie; and both go back and forth without a difference.
+//! The other engines are the reference engine: the same state at every boundary, whatever the
+//! program does and wherever the boundaries lie; and both go back and forth without a difference.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
@@ -32,13 +32,19 @@ fn engines_agree_at_every_boundary() {
                 1 => random.random_range(1..20),
                 _ => random.random_range(1..1_000),
             };
-            reference.run(step, &mut reference_host).unwrap();
+            // A program that jumps about may ask for a preimage under a key that nobody knows: all
+            // engines stop before that step.
+            let run = reference.run(step, &mut reference_host).map_err(|error| error.to_string());
             let hash = reference.state_hash();
             for (other, host) in others.iter_mut().zip(&mut other_hosts) {
-                other.run(step, host).unwrap();
                 let place = format!("SEED={seed}, round {round}, step {step}");
+                let other_run = other.run(step, host).map_err(|error| error.to_string());
+                assert_eq!(run, other_run, "{place}");
                 assert_eq!(reference.hart(), other.hart(), "{place}");
                 assert_eq!(hash, other.state_hash(), "{place}");
+            }
+            if run.is_err() {
+                break;
             }
         }
         for host in other_hosts {
@@ -107,6 +113,9 @@ fn dense_hashes_are_those_of_each_state() {
         let program = program(&words);
         let from = random.random_range(0..300);
         let count = random.random_range(1..800);
+        if asks_for_the_unknown(&program, B256::ZERO, 2_000, &host) {
+            continue;
+        }
         let mut machine = Machine::new(program.clone(), B256::ZERO);
         let hashes = machine.state_hashes(from, count, &mut host).unwrap();
         let mut direct = Machine::new(program, B256::ZERO).with_engine(Engine::Reference);

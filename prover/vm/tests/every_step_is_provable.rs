@@ -20,6 +20,9 @@ fn random_programs_are_verified_step_by_step() {
         let words = random_program(&mut random, 700, &mut host);
         let program = program(&words);
         let input = B256::from(random.random::<[u8; 32]>());
+        if asks_for_the_unknown(&program, input, 1_000, &host) {
+            continue;
+        }
         let hashes = verify_run(&program, input, 1_000, &host);
         let mut machine = Machine::new(program, input).with_engine(Engine::Reference);
         machine.run(1_000, &mut host).unwrap();

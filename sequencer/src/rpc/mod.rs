@@ -9,7 +9,8 @@
 //! |---|---|
 //! | `server` | [`serve`]: the listening server and its bounds |
 //! | `connection` | connections: how many, and how patient |
-//! | `without_push` | over HTTP nobody can subscribe |
+//! | `answers_in_flight` | memory of answers that nobody has taken yet |
+//! | `call_bounds` | over HTTP no subscriptions; a few batches at a time |
 //! | `batch_calls` | batches: transactions next to each other go in together |
 //! | `node` | what all methods share, and where blocking work runs |
 //! | `args`, `error`, `revert` | parameters in, errors out |
@@ -22,9 +23,11 @@
 
 mod access_list;
 mod answers;
+mod answers_in_flight;
 mod args;
 mod batch_calls;
 mod block_methods;
+mod call_bounds;
 mod call_methods;
 mod chain_reader;
 mod connection;
@@ -45,7 +48,6 @@ mod state_override;
 mod submit;
 mod subscriptions;
 mod tx_collector;
-mod without_push;
 
 use std::sync::Arc;
 
@@ -86,10 +88,14 @@ pub struct RpcContext {
 pub struct RpcLimits {
     /// Bytes of one request or batch.
     pub request_bytes_max: u32,
-    /// Bytes of one answer or of all answers of a batch.
+    /// Bytes of one answer.
     pub response_bytes_max: u32,
     /// Requests in one batch.
     pub batch_len_max: u32,
+    /// Bytes of all answers of a batch, and of one answer over WebSocket.
+    pub batch_response_bytes_max: u32,
+    /// Batches at work at a time.
+    pub batches_max: usize,
     /// Connections at a time, HTTP and WebSocket together; fewer if few files may be open.
     pub connections_max: u32,
     /// WebSocket connections at a time.
@@ -133,6 +139,8 @@ impl Default for RpcLimits {
             request_bytes_max: 5 << 20,
             response_bytes_max: 64 << 20,
             batch_len_max: 5_000,
+            batch_response_bytes_max: 16 << 20,
+            batches_max: 16,
             connections_max: 2_000,
             websockets_max: 1_000,
             websocket_message_bytes_max: 512 << 10,

@@ -1,12 +1,15 @@
 //! The listening server: HTTP and WebSocket on one port, open to browsers, bounded everywhere.
 //!
-//! In: an [`RpcContext`] and an address. Out: the address in use and a handle that stops the server.
+//! In: an [`RpcContext`] and an address. Out: the address in use and a handle that stops the
+//! server.
 //!
 //! | bound | on |
 //! |---|---|
 //! | `connections_max`, `websockets_max` | connections (see `connection`) |
 //! | `request_bytes_max`, `websocket_message_bytes_max` | one request |
 //! | [`BODIES_BYTES_MAX`] | all long requests that are being received or answered |
+//! | `batches_max`, `batch_response_bytes_max` | batches at work |
+//! | `answers_in_flight` | all long answers that are being sent |
 //! | [`REQUEST_TIME_MAX`] | a request over HTTP, from its head to its answer |
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -40,25 +43,27 @@ use tower_http::cors::{Any, CorsLayer};
 
 use super::{
     RpcContext, RpcLimits,
+    answers_in_flight::AnswersInFlight,
     batch_calls::BatchCalls,
-    block_methods, call_methods,
+    block_methods,
+    call_bounds::CallBounds,
+    call_methods,
     connection::{self, Place},
     fee_methods, filters, log_methods,
     node::{Methods, RpcNode},
     node_methods, raw_methods, state_methods, submit, subscriptions,
-    without_push::WithoutPush,
 };
 
 /// Time that a stopping server gives to requests in work.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a request over HTTP: to be received, to wait for its turn and to be answered.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(45);
-/// Bytes of all requests longer than [`SHORT_BYTES`] that are in memory at a time. More have to wait.
+/// Bytes of all requests longer than [`SHORT_BYTES`] that are in memory at a time. More must wait.
 const BODIES_BYTES_MAX: usize = 256 << 20;
 /// Requests up to this length are not counted: the bound on connections bounds them, too.
 const SHORT_BYTES: u64 = 64 << 10;
 /// Answers and notifications that wait for a slow WebSocket client.
-const WEBSOCKET_BUFFER: u32 = 128;
+const WEBSOCKET_BUFFER: u32 = 16;
 
 /// A running server. Dropping it stops the server, too, without waiting.
 #[derive(Debug)]
@@ -88,11 +93,16 @@ pub async fn serve(
     register(&mut methods);
 
     let (stop, handle) = stop_channel();
-    let layers =
-        |is_websocket| CallLayers { response_bytes_max: limits.response_bytes_max, is_websocket };
+    let batches = Arc::new(Semaphore::new(limits.batches_max));
+    let layers = |is_websocket| CallLayers {
+        response_bytes_max: limits.batch_response_bytes_max,
+        is_websocket,
+        batches: batches.clone(),
+    };
     let for_http = config(&limits).max_connections(connections_max);
     let for_websocket = config(&limits)
         .max_request_body_size(limits.websocket_message_bytes_max)
+        .max_response_body_size(limits.batch_response_bytes_max)
         .max_connections(limits.websockets_max);
     let answerer = Arc::new(Answerer {
         http: builder(for_http, layers(false)),
@@ -100,6 +110,7 @@ pub async fn serve(
         methods: methods.0.into(),
         stop: stop.clone(),
         bodies: Semaphore::new(BODIES_BYTES_MAX),
+        answers: AnswersInFlight::new(),
         request_bytes_max: limits.request_bytes_max,
     });
     let answer = move |request, place| {
@@ -127,15 +138,17 @@ fn builder(config: ServerConfigBuilder, layers: CallLayers) -> Builder {
 struct CallLayers {
     response_bytes_max: u32,
     is_websocket: bool,
+    batches: Arc<Semaphore>,
 }
 
 impl<S> Layer<S> for CallLayers {
-    type Service = BatchCalls<WithoutPush<S>>;
+    type Service = CallBounds<BatchCalls<S>>;
 
     fn layer(&self, service: S) -> Self::Service {
-        BatchCalls {
-            service: WithoutPush { service, is_websocket: self.is_websocket },
-            response_bytes_max: self.response_bytes_max,
+        CallBounds {
+            service: BatchCalls { service, response_bytes_max: self.response_bytes_max },
+            is_websocket: self.is_websocket,
+            batches: self.batches.clone(),
         }
     }
 }
@@ -160,6 +173,7 @@ struct Answerer {
     stop: StopHandle,
     /// A permit for each byte of long requests.
     bodies: Semaphore,
+    answers: AnswersInFlight,
     request_bytes_max: u32,
 }
 
@@ -186,7 +200,8 @@ impl Answerer {
                     None => return Ok(too_large(self.request_bytes_max)),
                 },
             };
-            self.http.clone().build(methods, stop).call(request).await
+            let answer = self.http.clone().build(methods, stop).call(request).await?;
+            Ok(self.answers.admit(answer))
         });
         in_time.await.unwrap_or_else(|_| Ok(too_slow()))
     }
@@ -213,13 +228,17 @@ impl Answerer {
 }
 
 fn too_slow() -> HttpResponse {
-    let error = format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{{\"code\":-32000,\"message\":\
-         \"the request took more than {} s\"}}}}",
-        REQUEST_TIME_MAX.as_secs()
-    );
-    let mut response = HttpResponse::new(HttpBody::from(error));
-    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    let why = format!("the request took more than {} s", REQUEST_TIME_MAX.as_secs());
+    error_answer(StatusCode::REQUEST_TIMEOUT, -32000, &why)
+}
+
+/// An answer to a request whose id is not known.
+pub(super) fn error_answer(status: StatusCode, code: i32, message: &str) -> HttpResponse {
+    let error = serde_json::json!({
+        "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message },
+    });
+    let mut response = HttpResponse::new(HttpBody::from(error.to_string()));
+    *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response

@@ -17,6 +17,8 @@
 //! | `node_set` | the difference that an update makes to the stored nodes |
 //! | `floating` | nodes whose place is not settled |
 //! | `unhashed` | nodes between their making and their hashing |
+//! | `changes` | sorted changes, and how they fall apart on the way down |
+//! | `ahead` | reads the nodes above many changes before they are asked for |
 //! | `update` | [`update`]: sorted changes to one trie |
 //! | `lookup` | [`get`], [`prove`], [`verify_proof`], [`for_each_leaf`] |
 //! | `account` | accounts, their changes and their leaves |
@@ -24,6 +26,8 @@
 //! | `trie_state` | [`TrieState`]: accounts and slots read through the trie alone |
 
 mod account;
+mod ahead;
+mod changes;
 mod error;
 mod floating;
 mod lookup;

@@ -20,12 +20,13 @@ mod cpu;
 mod end_to_end;
 mod in_process;
 mod report;
+mod state_root;
 mod transfers;
 
 use report::Report;
 
 /// What can be measured, in this order.
-const PARTS: [&str; 3] = ["bytes", "process", "load"];
+const PARTS: [&str; 4] = ["bytes", "process", "root", "load"];
 
 fn main() {
     // cargo adds `--bench`.
@@ -41,6 +42,9 @@ fn main() {
     }
     if wants("process") {
         in_process::measure(&mut report);
+    }
+    if wants("root") {
+        state_root::measure(&mut report);
     }
     if wants("load") {
         end_to_end::measure(&mut report);

@@ -106,7 +106,5 @@ fn rounded(value: f64) -> f64 {
     if value == 0.0 || value.abs() >= 10_000.0 {
         return value.round();
     }
-    let digits = 3 - value.abs().log10().floor() as i32;
-    let scale = 10_f64.powi(digits);
-    (value * scale).round() / scale
+    format!("{value:.3e}").parse().unwrap_or(value)
 }

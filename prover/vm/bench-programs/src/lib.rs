@@ -1,97 +1,101 @@
-//! What every guest program needs: an entry, a stack, a heap that only grows, and a way to halt.
-//! Neither input nor host calls: a program gives its result as output.
+//! Programs to measure the machine with, as guests and as native code. They take no input, ask no
+//! host, and give 32 bytes.
 
-#![no_std]
+#![cfg_attr(target_os = "none", no_std)]
 
 extern crate alloc;
 
-use core::{
-    alloc::{GlobalAlloc, Layout},
-    arch::{asm, global_asm},
-    cell::UnsafeCell,
-};
+#[cfg(target_os = "none")]
+mod runtime;
+#[cfg(target_os = "none")]
+pub use runtime::halt;
 
-// The stack ends at 3 MiB and the heap follows, so that the programs also run on ckb-vm, which has
-// 4 MiB of memory.
-global_asm!(
-    // Target features given on the command line do not reach module-level assembly.
-    ".option norvc",
-    ".section .text._start",
-    ".globl _start",
-    "_start:",
-    "li sp, 0x300000",
-    "call guest_main",
-    "unimp",
-);
+use alloc::collections::BTreeMap;
 
-const HEAP_START: usize = 0x30_0000;
-const HEAP_END: usize = 0x3f_0000;
+use ruint::{aliases::U256, uint};
+use sha2::{Digest, Sha256};
+use tiny_keccak::{Hasher, Keccak};
 
-struct Heap(UnsafeCell<usize>);
+/// What a program gives: 32 bytes in four words.
+pub type Output = [u64; 4];
 
-// SAFETY: the machine has one hart and no interrupts.
-unsafe impl Sync for Heap {}
+/// A program as native code.
+pub type Native = fn() -> Output;
 
-// SAFETY: every block lies behind the one before, aligned and inside of the heap.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: see `Sync`.
-        let next = unsafe { &mut *self.0.get() };
-        let start = next.next_multiple_of(layout.align());
-        let end = start + layout.size();
-        if end > HEAP_END {
-            return core::ptr::null_mut();
+/// All programs by the names of their ELF files.
+pub const PROGRAMS: [(&str, Native); 4] =
+    [("keccak", keccak), ("sha256", sha256), ("uint256", uint256), ("btree", btree)];
+
+/// Makes the entry of a guest program.
+#[macro_export]
+macro_rules! guest {
+    ($program:ident) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn guest_main() -> ! {
+            $crate::halt($crate::$program())
         }
-        *next = end;
-        start as *mut u8
+    };
+}
+
+/// Keccak-256 of 32 bytes, of its hash, and so on.
+pub fn keccak() -> Output {
+    let mut hash = [0; 32];
+    for _ in 0..100_000 {
+        let mut keccak = Keccak::v256();
+        keccak.update(&hash);
+        keccak.finalize(&mut hash);
     }
-
-    unsafe fn dealloc(&self, _block: *mut u8, _layout: Layout) {}
+    words(hash)
 }
 
-#[global_allocator]
-static HEAP: Heap = Heap(UnsafeCell::new(HEAP_START));
-
-/// Frees everything on the heap.
-///
-/// # Safety
-/// Nothing on the heap may be used any more.
-pub unsafe fn reset_heap() {
-    // SAFETY: see `Sync`; the rest is the caller's promise.
-    unsafe { *HEAP.0.get() = HEAP_START };
-}
-
-/// Halts with exit code 0 and 32 bytes of output.
-pub fn halt(output: [u64; 4]) -> ! {
-    exit(0, output)
-}
-
-fn exit(code: u64, output: [u64; 4]) -> ! {
-    // SAFETY: the call does not return.
-    unsafe {
-        asm!(
-            "ecall",
-            in("a7") 93,
-            in("a0") code,
-            in("a1") output[0],
-            in("a2") output[1],
-            in("a3") output[2],
-            in("a4") output[3],
-            options(noreturn),
-        )
+/// SHA-256 of 32 bytes, of its hash, and so on.
+pub fn sha256() -> Output {
+    let mut hash = [0; 32];
+    for _ in 0..200_000 {
+        hash = Sha256::digest(hash).into();
     }
+    words(hash)
 }
 
-/// Halts with four words made of 32 bytes.
-pub fn halt_with(bytes: [u8; 32]) -> ! {
-    let mut output = [0; 4];
-    for (word, bytes) in output.iter_mut().zip(bytes.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*bytes);
+/// 256-bit arithmetic: multiplication modulo a prime, addition, division.
+pub fn uint256() -> Output {
+    let prime = uint!(0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f_U256);
+    let mut a = U256::from(3);
+    let mut b = U256::from(7);
+    for round in 0..600_000_u64 {
+        a = a.mul_mod(b, prime).wrapping_add(U256::from(round));
+        b = b.wrapping_mul(a).wrapping_add(a >> 3);
+        b ^= a / (b >> 128_u32 | U256::ONE);
     }
-    halt(output)
+    *(a ^ b).as_limbs()
 }
 
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    exit(1, [0; 4])
+/// A BTreeMap filled, searched and emptied, over and over.
+pub fn btree() -> Output {
+    let mut random = 1_u64;
+    let mut sum = 0_u64;
+    for _ in 0..200 {
+        let mut map = BTreeMap::new();
+        for _ in 0..6_000 {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            *map.entry(random >> 44).or_insert(0_u64) += random;
+            if let Some((key, value)) = map.range(random >> 45..).next() {
+                sum = sum.wrapping_add(key ^ value);
+            }
+        }
+        for (key, value) in map {
+            sum = sum.rotate_left(7) ^ key.wrapping_add(value);
+        }
+        // SAFETY: the map has been consumed.
+        #[cfg(target_os = "none")]
+        unsafe {
+            runtime::reset_heap();
+        }
+    }
+    [sum, random, 0, 0]
+}
+
+fn words(bytes: [u8; 32]) -> Output {
+    let (words, _) = bytes.as_chunks::<8>();
+    core::array::from_fn(|index| u64::from_le_bytes(words[index]))
 }

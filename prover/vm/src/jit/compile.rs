@@ -46,11 +46,22 @@ pub(super) struct Compiled {
     pub(super) leaders: Vec<bool>,
 }
 
-/// Compiles the code that begins at `start`.
-pub(super) fn compile(fast: &FastCode, start: u64) -> Compiled {
+/// Compiles the code that begins at `start`. Blocks also begin at `targets`, indices of
+/// instructions that indirect jumps may lead to: such a jump to the middle of a block leaves native
+/// code.
+pub(super) fn compile(
+    fast: &FastCode,
+    start: u64,
+    targets: impl IntoIterator<Item = usize>,
+) -> Compiled {
     let allocation = Allocation::new(&fast.ops);
     let translator = Translator { assembler: Assembler::default(), allocation };
-    let leaders = leaders(&fast.ops);
+    let mut leaders = leaders(&fast.ops);
+    for target in targets {
+        if let Some(leader) = leaders.get_mut(target) {
+            *leader = true;
+        }
+    }
     let mut compiler = Compiler {
         translator,
         start,

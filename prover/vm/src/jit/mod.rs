@@ -1,8 +1,8 @@
 //! The translating engine: a program becomes native code of x86-64 in one pass, and runs as that.
 //!
-//! What is rare or goes wrong is left to the other engines, at its exact step: system calls, faults,
-//! illegal words and jumps out of the code to the reference, and the steps before a boundary that
-//! are fewer than a block has to the fast one.
+//! What is rare or goes wrong is left to the other engines, at its exact step: system calls,
+//! faults, illegal words and jumps out of the code to the reference, and the steps before a
+//! boundary that are fewer than a block has to the fast one.
 //!
 //! | module | job |
 //! |---|---|
@@ -57,9 +57,17 @@ impl std::fmt::Debug for Jit {
 }
 
 impl Jit {
-    /// Translates a program; none if the system gives no memory that can be executed.
-    pub(crate) fn new(code: &Code, fast: &FastCode) -> Option<Self> {
-        let Compiled { code: bytes, enter, entries, leaders } = compile(fast, code.start());
+    /// Translates a program; none if the system gives no memory that can be executed. `pointers`
+    /// are addresses in its data, of which those in the code are taken for targets of jumps.
+    pub(crate) fn new(
+        code: &Code,
+        fast: &FastCode,
+        pointers: impl IntoIterator<Item = u64>,
+    ) -> Option<Self> {
+        let in_code = pointers.into_iter().filter(|pointer| code.fetch(*pointer).is_some());
+        let targets = in_code.filter_map(|pointer| index_of(pointer, code.start()));
+        let compiled = compile(fast, code.start(), targets);
+        let Compiled { code: bytes, enter, entries, leaders } = compiled;
         let mut memory = MmapMut::map_anon(bytes.len()).ok()?;
         memory.copy_from_slice(&bytes);
         let memory = memory.make_exec().ok()?;
@@ -70,9 +78,8 @@ impl Jit {
 
     /// The address of the block that begins at `pc`.
     fn block_at(&self, pc: u64) -> Option<u64> {
-        let offset = pc.wrapping_sub(self.start);
-        let index = usize::try_from(offset >> 2).ok()?;
-        let is_leader = offset & 3 == 0 && *self.leaders.get(index)?;
+        let index = index_of(pc, self.start)?;
+        let is_leader = *self.leaders.get(index)?;
         if is_leader { self.entries.get(index).copied() } else { None }
     }
 
@@ -110,6 +117,12 @@ impl Jit {
     }
 }
 
+/// The index of the instruction at `pc`.
+fn index_of(pc: u64, start: u64) -> Option<usize> {
+    let offset = pc.wrapping_sub(start);
+    if offset & 3 == 0 { usize::try_from(offset >> 2).ok() } else { None }
+}
+
 /// Runs until `until` steps have been executed in all, or the machine halts.
 ///
 /// # Errors
@@ -137,4 +150,51 @@ pub(crate) fn run(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B256;
+
+    use super::*;
+    use crate::NoHost;
+
+    /// Four times `addi x5, x5, 1`, then EBREAK.
+    fn program() -> (Code, FastCode) {
+        let words = [0x0012_8293_u32, 0x0012_8293, 0x0012_8293, 0x0012_8293, 0x0010_0073];
+        let code = Code::new(0x1000, &words.map(u32::to_le_bytes).concat()).unwrap();
+        let fast = FastCode::new(&code);
+        (code, fast)
+    }
+
+    #[test]
+    fn pointers_into_code_begin_blocks() {
+        let (code, fast) = program();
+        let without = Jit::new(&code, &fast, []).unwrap();
+        let with = Jit::new(&code, &fast, [0x1008, 0x1009, 0xffc, 0x1014, u64::MAX]).unwrap();
+        assert!(without.block_at(0x1008).is_none());
+        assert!(with.block_at(0x1008).is_some() && with.block_at(0x1000).is_some());
+        for pc in [0x1004, 0x1009, 0x100a, 0xffc, u64::MAX] {
+            assert!(with.block_at(pc).is_none(), "{pc:#x}");
+        }
+    }
+
+    #[test]
+    fn runs_from_and_to_any_step() {
+        let (code, fast) = program();
+        for pointers in [vec![], vec![0x1008]] {
+            let jit = Jit::new(&code, &fast, pointers).unwrap();
+            for first in 0..4 {
+                for until in 0..6 {
+                    let mut hart = Hart::new(0x1000 + first * 4, B256::ZERO);
+                    let mut no_host = NoHost;
+                    let host = &mut HostPort::new(&mut no_host, 0);
+                    let mut memory = Memory::new();
+                    run(&mut hart, &code, &fast, &jit, &mut memory, host, until).unwrap();
+                    assert_eq!(hart.step, until.min(5 - first), "from {first} to {until}");
+                    assert_eq!(hart.x[5], until.min(4 - first), "from {first} to {until}");
+                }
+            }
+        }
+    }
 }

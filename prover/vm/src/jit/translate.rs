@@ -25,8 +25,8 @@ const _: () = assert!(MEMORY_LEN == 1 << 30);
 pub(super) enum After {
     /// The next one.
     Next,
-    /// Instead of an access that faults, the reference engine: the place of that jump. Otherwise the
-    /// next one.
+    /// Instead of an access that faults, the reference engine: the place of that jump. Otherwise
+    /// the next one.
     Fault(usize),
 }
 

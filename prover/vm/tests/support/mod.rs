@@ -153,6 +153,17 @@ pub fn operand(random: &mut StdRng) -> u64 {
     }
 }
 
+/// Whether a program jumps about so that it asks for a preimage under a key that nobody knows.
+pub fn asks_for_the_unknown(
+    program: &Arc<Program>,
+    input: B256,
+    steps: u64,
+    host: &Preimages,
+) -> bool {
+    let mut machine = Machine::new(program.clone(), input).with_engine(Engine::Reference);
+    machine.run(steps, &mut host.clone()).is_err()
+}
+
 /// Runs the reference engine step by step and has every step verified from its witness. Returns the
 /// hash of every state, the first included.
 pub fn verify_run(program: &Arc<Program>, input: B256, steps: u64, host: &Preimages) -> Vec<B256> {

@@ -33,8 +33,8 @@ pub struct AccountChange {
     pub storage: Vec<(U256, U256)>,
 }
 
-/// How far before the end of an account's leaf the 32 bytes of the storage root start: the code hash
-/// follows with its length byte.
+/// How far before the end of an account's leaf the 32 bytes of the storage root start: the code
+/// hash follows with its length byte.
 pub(super) const STORAGE_ROOT_FROM_END: usize = 32 + 33;
 
 /// The leaf of an account: RLP of `[nonce, balance, storage_root, code_hash]` (Yellow Paper 4.1).

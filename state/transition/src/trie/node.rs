@@ -28,6 +28,9 @@ pub(super) const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 /// The header of the RLP of a branch with 16 hashes and no value: a list of 529 bytes.
 const FULL_HEADER: [u8; 3] = [0xf9, 0x02, 0x11];
 
+/// What the first byte of a hash's RLP has beside that of nothing.
+const HASH_BIT: u8 = HASH_CODE ^ EMPTY_STRING_CODE;
+
 /// How a parent names a child: nothing, a hash of 33 bytes, or the child itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link<'r>(&'r [u8]);
@@ -142,6 +145,33 @@ impl<'r> Branch<'r> {
         Some(Self { items, starts: Self::FULL_STARTS, filled: u16::MAX, value: &[] })
     }
 
+    /// The usual branch below: hashes, gaps, and no value. Where they are nobody can predict, so
+    /// nothing branches on it.
+    fn sparse(rlp: &'r [u8]) -> Option<Self> {
+        let items = match rlp {
+            [0xf8, len, items @ ..] if *len > 55 && items.len() == usize::from(*len) => items,
+            [0xf9, high, low, items @ ..]
+                if *high > 0 && items.len() == usize::from(u16::from_be_bytes([*high, *low])) =>
+            {
+                items
+            }
+            _ => return None,
+        };
+        let (mut starts, mut filled, mut end) = ([0; 17], 0, 0_u16);
+        for nibble in 0..16 {
+            let code = *items.get(usize::from(end))?;
+            if code & !HASH_BIT != EMPTY_STRING_CODE {
+                return None;
+            }
+            let is_hash = u16::from(code & HASH_BIT != 0);
+            filled |= is_hash << nibble;
+            end += 1 + 32 * is_hash;
+            starts[nibble + 1] = end;
+        }
+        let is_end = items.get(usize::from(end)..) == Some(&[EMPTY_STRING_CODE]);
+        is_end.then_some(Self { items, starts, filled, value: &[] })
+    }
+
     /// A branch with one child, written to `items`.
     pub(super) fn of_one(
         nibble: u8,
@@ -203,7 +233,7 @@ impl<'r> Node<'r> {
     /// Decodes the node that stands `depth` nibbles down. No path through it leads below
     /// [`KEY_NIBBLES_MAX`], except a branch at that depth, whose children no key reaches.
     pub(super) fn decode(rlp: &'r [u8], depth: usize) -> Result<Self, NodeDefect> {
-        if let Some(branch) = Branch::full(rlp) {
+        if let Some(branch) = Branch::full(rlp).or_else(|| Branch::sparse(rlp)) {
             return Ok(Self::Branch(branch));
         }
         let mut rest = rlp;
@@ -327,4 +357,69 @@ pub(super) fn encode_extension(buffer: &mut Vec<u8>, path: &Nibbles, child: &Rlp
 /// Appends the header of a list of `payload_length` bytes.
 pub(super) fn encode_list_header(buffer: &mut Vec<u8>, payload_length: usize) {
     Header { list: true, payload_length }.encode(buffer);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The RLP of a branch with hashes where `filled` has bits.
+    fn branch(filled: u16) -> Vec<u8> {
+        let mut items = Vec::new();
+        for nibble in 0..16_u8 {
+            if filled >> nibble & 1 == 1 {
+                items.push(HASH_CODE);
+                items.extend([0x80 + nibble; 32]);
+            } else {
+                items.push(EMPTY_STRING_CODE);
+            }
+        }
+        items.push(EMPTY_STRING_CODE);
+        let mut rlp = Vec::new();
+        encode_list_header(&mut rlp, items.len());
+        rlp.extend(items);
+        rlp
+    }
+
+    fn parts<'r>(branch: &Branch<'r>) -> (&'r [u8], [u16; 17], u16, &'r [u8]) {
+        (branch.items, branch.starts, branch.filled, branch.value)
+    }
+
+    #[test]
+    fn the_short_ways_to_decode_a_branch_agree_with_the_long_one() {
+        for filled in 0..=u16::MAX {
+            let rlp = branch(filled);
+            let mut rest = &rlp[..];
+            let items = Header::decode_bytes(&mut rest, true).unwrap();
+            let long = Branch::decode(items).unwrap();
+            assert_eq!(long.filled, filled);
+            // With one child or none the list is short, and the header another.
+            let sparse = Branch::sparse(&rlp).map(|short| parts(&short));
+            assert_eq!(sparse, (filled.count_ones() > 1).then_some(parts(&long)));
+            let full = Branch::full(&rlp).map(|short| parts(&short));
+            assert_eq!(full, (filled == u16::MAX).then_some(parts(&long)));
+        }
+    }
+
+    #[test]
+    fn the_short_ways_refuse_what_the_long_one_refuses() {
+        for filled in [0x0003, 0x1111, 0xfffe, 0xffff] {
+            let rlp = branch(filled);
+            for at in 0..rlp.len() {
+                for bit in 0..8 {
+                    let mut flipped = rlp.clone();
+                    flipped[at] ^= 1 << bit;
+                    let short = Branch::full(&flipped).or_else(|| Branch::sparse(&flipped));
+                    let mut rest = &flipped[..];
+                    let long = Header::decode_bytes(&mut rest, true).map(Branch::decode);
+                    if let Some(short) = short {
+                        assert!(rest.is_empty());
+                        assert_eq!(parts(&short), parts(&long.unwrap().unwrap()));
+                    }
+                }
+            }
+            assert!(Branch::sparse(&rlp[..rlp.len() - 1]).is_none());
+            assert!(Branch::sparse(&[&rlp[..], &[EMPTY_STRING_CODE]].concat()).is_none());
+        }
+    }
 }

@@ -9,7 +9,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::Nibbles;
 
-use super::NodeReader;
+use super::{NodeReader, unhashed::StoredNode};
 
 /// Nodes written (`Some(rlp)`) and deleted (`None`), by trie and path, in order.
 ///
@@ -17,7 +17,7 @@ use super::NodeReader;
 /// and one that took in every update since then reads the whole state from memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeSet {
-    tries: BTreeMap<Option<B256>, Vec<(Nibbles, Option<Bytes>)>>,
+    tries: BTreeMap<Option<B256>, Vec<StoredNode>>,
 }
 
 /// A node that the set does not hold, or holds as deleted.
@@ -33,7 +33,7 @@ pub struct MissingNode {
 }
 
 impl NodeSet {
-    /// What the set says of a node: `None` nothing, `Some(None)` deleted, `Some(Some(rlp))` written.
+    /// What the set says of a node: `None` nothing, `Some(None)` deleted, else written.
     pub fn get(&self, owner: Option<B256>, path: &Nibbles) -> Option<Option<&Bytes>> {
         let nodes = self.tries.get(&owner)?;
         let index = nodes.binary_search_by(|(key, _)| key.cmp(path)).ok()?;
@@ -64,7 +64,7 @@ impl NodeSet {
             return;
         }
         let held = self.tries.entry(owner).or_default();
-        *held = if held.is_empty() { nodes } else { merge(core::mem::take(held), nodes) };
+        *held = merge(core::mem::take(held), nodes);
     }
 
     /// Takes in a later set.
@@ -87,10 +87,10 @@ impl NodeReader for NodeSet {
 }
 
 /// Merges two sorted lists; at equal paths the later entry wins.
-fn merge(
-    earlier: Vec<(Nibbles, Option<Bytes>)>,
-    later: Vec<(Nibbles, Option<Bytes>)>,
-) -> Vec<(Nibbles, Option<Bytes>)> {
+pub(super) fn merge(earlier: Vec<StoredNode>, later: Vec<StoredNode>) -> Vec<StoredNode> {
+    if earlier.is_empty() {
+        return later;
+    }
     let mut merged = Vec::with_capacity(earlier.len().saturating_add(later.len()));
     let mut earlier = earlier.into_iter().peekable();
     for entry in later {

@@ -1,7 +1,7 @@
 //! The state root: the account trie and every storage trie under it.
 //!
 //! In: the root before a block and the accounts that the block changed. Out: the root after it, the
-//! storage root of each changed account, and all nodes written and deleted.
+//! root of each storage written, and all nodes written and deleted.
 //!
 //! The account trie is walked once. When the walk stands at the leaf of a changed account it knows
 //! the storage root before the block, and walks the storage there and then: nothing is read twice,
@@ -15,8 +15,9 @@ use gainsay_keccak::keccak256_keys;
 
 use super::{
     AccountChange, NodeReader, NodeSet, TrieAccount, TrieError,
+    changes::LeafChange,
     unhashed::{Root, Unhashed, Value},
-    update::{LeafChange, PARALLEL_MIN, Trie},
+    update::{PARALLEL_MIN, Trie},
 };
 
 /// What a block made of the state.
@@ -24,7 +25,7 @@ use super::{
 pub struct StateUpdate {
     /// The root of the account trie.
     pub state_root: B256,
-    /// The storage root of every account that was changed and not deleted.
+    /// The storage root of every account whose storage was written. Others keep theirs.
     pub storage_roots: BTreeMap<Address, B256>,
     /// The nodes of all tries written and deleted.
     pub nodes: NodeSet,
@@ -108,9 +109,8 @@ impl<R: NodeReader> LeafChange<R> for AccountLeaf<'_> {
                 storage_root => Err(TrieError::DeletedWithStorage { address, storage_root }),
             };
         };
-        let root = if storage.is_empty() {
-            Root::Known(storage_root)
-        } else {
+        let mut root = Root::Known(storage_root);
+        if !storage.is_empty() {
             let Self { owner, parallel_min, .. } = *self;
             let slots = by_hash(
                 storage,
@@ -119,9 +119,9 @@ impl<R: NodeReader> LeafChange<R> for AccountLeaf<'_> {
                 |_, (_, value)| SlotLeaf(*value),
             );
             let trie = Trie { reader, owner: Some(owner), parallel_min };
-            out.storage(owner, |out| trie.walk(storage_root, &slots, out))?
-        };
-        out.note_root(address, root);
+            root = out.storage(owner, |out| trie.walk(storage_root, &slots, out))?;
+            out.note_root(address, root);
+        }
         Ok(Some(out.account(TrieAccount::new(account, storage_root), root)))
     }
 }

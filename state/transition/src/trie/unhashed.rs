@@ -18,11 +18,13 @@ use gainsay_keccak::keccak256_many;
 
 use super::{
     account::{STORAGE_ROOT_FROM_END, TrieAccount},
+    ahead::Ahead,
     floating::{Children, New},
     node::{
         Branch, HASH_CODE, HASH_LINK_LEN, Link, encode_extension, encode_leaf, encode_list_header,
         encode_string, string_len,
     },
+    node_set::merge,
 };
 
 /// Shorter nodes live within their parents.
@@ -115,6 +117,8 @@ pub(super) struct Piece {
 /// What an update has made so far.
 #[derive(Debug, Default)]
 pub(super) struct Unhashed {
+    /// What was read for the walk that fills this.
+    pub(super) ahead: Ahead,
     buffer: Vec<u8>,
     /// Of the trie that is walked and, in between, of storage tries.
     entries: Vec<Entry>,
@@ -132,7 +136,7 @@ pub(super) struct Finished {
     pub(super) nodes: Vec<StoredNode>,
     /// The storage tries that changed, by path each.
     pub(super) storages: Vec<(B256, Vec<StoredNode>)>,
-    /// The storage root of every account that changed.
+    /// The root of every storage that was written.
     pub(super) roots: Vec<(Address, B256)>,
 }
 
@@ -206,8 +210,8 @@ impl Unhashed {
         self.set_hole(root, hole)
     }
 
-    /// Makes the branch at `path`. Of the `changed` children those that are made go to the store, or
-    /// into the branch when they are short.
+    /// Makes the branch at `path`. Of the `changed` children those that are made go to the store,
+    /// or into the branch when they are short.
     pub(super) fn make_branch(
         &mut self,
         path: &Nibbles,
@@ -307,7 +311,7 @@ impl Unhashed {
         Ok(root)
     }
 
-    /// Notes the storage root of an account that changed.
+    /// Notes the root of a storage that was written.
     pub(super) fn note_root(&mut self, address: Address, root: Root) {
         self.roots.push((address, root));
     }
@@ -409,21 +413,17 @@ impl Unhashed {
     }
 
     fn into_finished(self) -> (Finished, Vec<u8>) {
-        let Self { buffer, entries, storages, roots, mut finished } = self;
-        let stored = |entry: &Entry| {
-            let rlp = entry.made.map(|made| Bytes::copy_from_slice(&buffer[made.start..made.end]));
-            (entry.path, rlp)
-        };
+        let Self { buffer, entries, storages, roots, mut finished, .. } = self;
+        let mut own = Vec::with_capacity(entries.len());
         let mut next = 0;
-        for StorageTrie { owner, entries: own, finished: mut nodes } in storages {
-            finished.nodes.extend(entries[next..own.start].iter().map(stored));
-            next = own.end;
-            nodes.extend(entries[own].iter().map(stored));
-            nodes.sort_by_key(|(path, _)| *path);
-            finished.storages.push((owner, nodes));
+        for StorageTrie { owner, entries: range, finished: nodes } in storages {
+            own.extend(&entries[next..range.start]);
+            next = range.end;
+            let storage = sorted_nodes(entries[range].iter().collect(), &buffer);
+            finished.storages.push((owner, merge(nodes, storage)));
         }
-        finished.nodes.extend(entries[next..].iter().map(stored));
-        finished.nodes.sort_by_key(|(path, _)| *path);
+        own.extend(&entries[next..]);
+        finished.nodes = merge(finished.nodes, sorted_nodes(own, &buffer));
         finished.roots.extend(roots.into_iter().map(|(address, root)| {
             let root = match root {
                 Root::Known(root) => root,
@@ -433,6 +433,26 @@ impl Unhashed {
         }));
         (finished, buffer)
     }
+}
+
+/// What is stored of these entries, by path.
+fn sorted_nodes(entries: Vec<&Entry>, buffer: &[u8]) -> Vec<StoredNode> {
+    // Their first bytes tell most paths apart, and are cheap to move.
+    let first = |path: &Nibbles| {
+        let mut bytes = [0; 32];
+        path.pack_to(&mut bytes);
+        bytes.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+    };
+    let mut order: Vec<(u64, &Entry)> =
+        entries.into_iter().map(|entry| (first(&entry.path), entry)).collect();
+    order.sort_unstable_by(|(first, entry), (other_first, other)| {
+        first.cmp(other_first).then_with(|| entry.path.cmp(&other.path))
+    });
+    let stored = order.into_iter().map(|(_, entry)| {
+        let rlp = entry.made.map(|made| Bytes::copy_from_slice(&buffer[made.start..made.end]));
+        (entry.path, rlp)
+    });
+    stored.collect()
 }
 
 fn hash_in(buffer: &[u8], hole: usize) -> B256 {

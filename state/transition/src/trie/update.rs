@@ -9,17 +9,21 @@
 //! a result.
 
 use alloc::vec::Vec;
+use core::ops::Range;
+
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
 
-#[cfg(feature = "std")]
-use super::unhashed::Piece;
 use super::{
     KEY_NIBBLES_MAX, NodeDefect, NodeReader, TrieError,
+    ahead::{Visit, is_worth_ahead},
+    changes::{LeafChange, common_prefix, groups, inserts, under},
     floating::{Children, Forked, New, OldBranch, extend, leaf_or_empty, settle},
     node::{Branch, Link, Node},
     unhashed::{Child, Finished, Root, Unhashed, Value},
 };
+#[cfg(feature = "std")]
+use super::{changes::middle, unhashed::Piece};
 
 /// Changes that are worth a thread: some 100 us of work against some 5 us of hand-over.
 pub(super) const PARALLEL_MIN: usize = 128;
@@ -49,43 +53,12 @@ pub fn update<R: NodeReader>(
     trie.update(root, changes)
 }
 
-/// What shall become of one key. The new value may depend on the old one.
-pub(super) trait LeafChange<R: NodeReader>: Sync {
-    /// Whether the key shall have no value afterwards.
-    fn removes(&self) -> bool;
-
-    /// The new value, kept in `out`, not empty; `None` exactly when the change removes. Called at most once, and
-    /// always once unless the change removes a key that has no value.
-    fn apply(
-        &self,
-        reader: &R,
-        old: Option<&[u8]>,
-        out: &mut Unhashed,
-    ) -> Result<Option<Value>, TrieError<R::Error>>;
-}
-
-impl<R: NodeReader> LeafChange<R> for Option<Bytes> {
-    fn removes(&self) -> bool {
-        self.as_ref().is_none_or(|value| value.is_empty())
-    }
-
-    fn apply(
-        &self,
-        _: &R,
-        _: Option<&[u8]>,
-        out: &mut Unhashed,
-    ) -> Result<Option<Value>, TrieError<R::Error>> {
-        Ok(self.as_ref().filter(|value| !value.is_empty()).map(|value| out.value(value)))
-    }
-}
-
 /// One trie while it is updated.
 #[derive(Debug)]
 pub(super) struct Trie<'a, R> {
     pub(super) reader: &'a R,
     pub(super) owner: Option<B256>,
     /// Changes that are worth a thread.
-    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "there are no threads"))]
     pub(super) parallel_min: usize,
 }
 
@@ -113,14 +86,26 @@ impl<R: NodeReader> Trie<'_, R> {
         }
         let old = if root == EMPTY_ROOT_HASH { None } else { Some(RlpNode::word_rlp(&root)) };
         let old = old.as_ref().map_or(Link::EMPTY, Link::of);
+        let path = Nibbles::new();
+        let mut visits = Vec::new();
+        if is_worth_ahead(changes.len()) && !self.is_for_threads(changes) && !old.is_empty() {
+            visits.push(Visit { path, hash: root, changes });
+        }
+        let outer = core::mem::replace(&mut out.ahead, self.read_ahead(visits));
         let new = match changes {
             [] => New::Same,
-            _ => self.link(&Nibbles::new(), old, changes, out)?,
+            _ => self.link(&path, old, changes, out)?,
         };
+        out.ahead = outer;
         Ok(match new {
             New::Same => Root::Known(root),
             new => out.place_root(&new),
         })
+    }
+
+    /// Whether changes are many enough for several threads.
+    fn is_for_threads<C>(&self, changes: &[(Nibbles, C)]) -> bool {
+        cfg!(feature = "std") && changes.len() / 2 >= self.parallel_min
     }
 
     fn read(&self, path: &Nibbles, link: Link<'_>) -> Result<Bytes, TrieError<R::Error>> {
@@ -149,17 +134,23 @@ impl<R: NodeReader> Trie<'_, R> {
         if link.is_empty() {
             return self.empty(path, changes, out);
         }
-        let rlp = self.read(path, link)?;
-        match self.decode(path, &rlp)? {
-            Node::Leaf { path: rest, value } => self.leaf(path, &rest, value, changes, out),
+        let rlp = match out.ahead.take(path) {
+            Some(rlp) => rlp,
+            None => self.read(path, link)?,
+        };
+        out.ahead.down();
+        let new = match self.decode(path, &rlp)? {
+            Node::Leaf { path: rest, value } => self.leaf(path, &rest, value, changes, out)?,
             Node::Extension { path: rest, child } => {
-                self.extension(path, &rest, child, changes, out)
+                self.extension(path, &rest, child, changes, out)?
             }
             Node::Branch(node) => {
                 let old = OldBranch { node, forked: None, is_read: true };
-                self.branch(path, &old, changes, out)
+                self.branch(path, &old, changes, out)?
             }
-        }
+        };
+        out.ahead.up();
+        Ok(new)
     }
 
     /// Changes under a path with nothing below it.
@@ -222,8 +213,7 @@ impl<R: NodeReader> Trie<'_, R> {
         out: &mut Unhashed,
     ) -> Result<New, TrieError<R::Error>> {
         let end = path.join(rest);
-        let from = changes.partition_point(|(key, _)| key < &end);
-        let to = from + changes[from..].partition_point(|(key, _)| key.starts_with(&end));
+        let Range { start: from, end: to } = under(&end, changes);
         let is_outside = |index: usize| index < from || index >= to;
         let Some((first, last)) = inserts(changes, is_outside) else {
             if from == to {
@@ -332,7 +322,7 @@ impl<R: NodeReader> Trie<'_, R> {
         out: &mut Unhashed,
     ) -> Result<(), TrieError<R::Error>> {
         #[cfg(feature = "std")]
-        if changes.len() / 2 >= self.parallel_min && middle(path.len(), changes).is_some() {
+        if self.is_for_threads(changes) && middle(path.len(), changes).is_some() {
             for piece in self.pieces(path, old, changes)? {
                 out.adopt(piece, children);
             }
@@ -352,7 +342,7 @@ impl<R: NodeReader> Trie<'_, R> {
         old: &OldBranch<'_>,
         changes: &[(Nibbles, C)],
     ) -> Result<Vec<Piece>, TrieError<R::Error>> {
-        if changes.len() / 2 >= self.parallel_min
+        if self.is_for_threads(changes)
             && let Some(middle) = middle(path.len(), changes)
         {
             let (low, high) = changes.split_at(middle);
@@ -362,7 +352,14 @@ impl<R: NodeReader> Trie<'_, R> {
             pieces.extend(high?);
             return Ok(pieces);
         }
+        let visits = groups(path.len(), changes).filter_map(|(nibble, changes)| {
+            let hash = old.node.child(nibble).hash()?;
+            let mut path = *path;
+            path.push_unchecked(nibble);
+            (!self.is_for_threads(changes)).then_some(Visit { path, hash, changes })
+        });
         let mut out = Unhashed::default();
+        out.ahead = self.read_ahead(visits.collect());
         let children: Result<_, _> = groups(path.len(), changes)
             .map(|(nibble, group)| Ok((nibble, self.child(path, nibble, old, group, &mut out)?)))
             .collect();
@@ -426,48 +423,4 @@ impl<R: NodeReader> Trie<'_, R> {
         };
         Ok(extend(&step, &child_path, old, child, out))
     }
-}
-
-/// The first and the last of the changes that insert or overwrite, among those that count.
-fn inserts<R: NodeReader, C: LeafChange<R>>(
-    changes: &[(Nibbles, C)],
-    counts: impl Fn(usize) -> bool,
-) -> Option<(usize, usize)> {
-    let is_insert = |index: &usize| counts(*index) && !changes[*index].1.removes();
-    let first = (0..changes.len()).find(is_insert)?;
-    let last = (first..changes.len()).rev().find(is_insert)?;
-    Some((first, last))
-}
-
-/// How many nibbles `key` shares with both ends of a sorted range of keys, so with all of it.
-fn common_prefix(key: &Nibbles, first: &Nibbles, last: &Nibbles) -> usize {
-    key.common_prefix_length(first).min(key.common_prefix_length(last))
-}
-
-/// Splits sorted changes by their nibble at `depth`. Every key is longer than that.
-fn groups<C>(
-    depth: usize,
-    mut changes: &[(Nibbles, C)],
-) -> impl Iterator<Item = (u8, &[(Nibbles, C)])> {
-    core::iter::from_fn(move || {
-        let nibble = changes.first()?.0.get_unchecked(depth);
-        let len = match changes {
-            [_] => 1,
-            _ => changes.partition_point(|(key, _)| key.get_unchecked(depth) == nibble),
-        };
-        let (group, rest) = changes.split_at(len);
-        changes = rest;
-        Some((nibble, group))
-    })
-}
-
-/// Where to split sorted changes in about two halves of whole groups; `None` when there is one.
-#[cfg(feature = "std")]
-fn middle<C>(depth: usize, changes: &[(Nibbles, C)]) -> Option<usize> {
-    let half = changes.len() / 2;
-    let nibble = changes.get(half)?.0.get_unchecked(depth);
-    let from = changes.partition_point(|(key, _)| key.get_unchecked(depth) < nibble);
-    let to = changes.partition_point(|(key, _)| key.get_unchecked(depth) <= nibble);
-    let is_from = from > 0 && (to == changes.len() || half - from <= to - half);
-    Some(if is_from { from } else { to }).filter(|middle| *middle < changes.len())
 }

@@ -1,8 +1,12 @@
-//! Over HTTP nothing can be pushed: subscriptions are refused there, in geth's words.
+//! What calls are let through: over HTTP no subscriptions, and of batches a few at a time.
 //!
-//! In: calls. Out: the same calls, but those that need a WebSocket.
+//! In: calls and batches. Out: their answers, or geth's words for what is not possible over HTTP.
+//! A batch keeps its answers together until the last one is there, which is what bounds are for.
 
-use std::future::{Future, ready};
+use std::{
+    future::{Future, ready},
+    sync::Arc,
+};
 
 use futures::future::Either;
 use jsonrpsee::{
@@ -10,21 +14,24 @@ use jsonrpsee::{
     server::MethodResponse,
     types::{ErrorObject, Request, error::METHOD_NOT_FOUND_CODE},
 };
+use tokio::sync::Semaphore;
 
 /// The calls that need a connection to push to.
 const PUSHING: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
 
-/// A service that refuses subscriptions if it serves HTTP.
+/// A service with bounds.
 #[derive(Clone, Debug)]
-pub(super) struct WithoutPush<S> {
+pub(super) struct CallBounds<S> {
     pub(super) service: S,
     /// Whether what is served is a WebSocket.
     pub(super) is_websocket: bool,
+    /// A permit for each batch at work, over all connections. The others wait for their turn.
+    pub(super) batches: Arc<Semaphore>,
 }
 
-impl<S> RpcServiceT for WithoutPush<S>
+impl<S> RpcServiceT for CallBounds<S>
 where
-    S: RpcServiceT<MethodResponse = MethodResponse>,
+    S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync + 'static,
 {
     type MethodResponse = MethodResponse;
     type NotificationResponse = S::NotificationResponse;
@@ -40,7 +47,11 @@ where
     }
 
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = S::BatchResponse> + Send + 'a {
-        self.service.batch(batch)
+        let (service, batches) = (self.service.clone(), self.batches.clone());
+        async move {
+            let _turn = batches.acquire_owned().await;
+            service.batch(batch).await
+        }
     }
 
     fn notification<'a>(

@@ -1,26 +1,22 @@
-//! What the state root costs beside alloy-trie's `HashBuilder`:
-//! `cargo run -p gainsay-transition --example state_root_cost [ACCOUNTS]`.
+//! What the state root of a block costs beside alloy-trie's `HashBuilder`.
 //!
-//! In memory stand a state of ACCOUNTS accounts (1,000,000 unless told) and a token with as many
-//! slots, as nodes by path. Then 1,000 and 10,000 of the accounts change, or 2,000 and 20,000 slots
-//! of the token.
+//! In memory stand a state of 1,000,000 accounts and a token with as many slots, as nodes by path.
+//! Then 1,000 and 10,000 of the accounts change, or 2,000 and 20,000 slots of the token.
 //!
 //! The peer is given the changed leaves, hashed, sorted and encoded, and the hashes of all unchanged
 //! siblings; it returns the root and the updated branches, as reth keeps them. Ours hashes and sorts
 //! the keys, reads the nodes by path, and returns the root and every node written. It reads once
 //! from a map of the nodes on the changed paths, which the CPU's caches hold as they hold what the
 //! peer is given, and once from a map of the whole state, which they do not hold. All roots must be
-//! equal. The figures are the best and the mean of many rounds.
-#![expect(clippy::unwrap_used, reason = "a measurement that fails has nothing to print")]
+//! equal. The figures are the best of many rounds.
 
 use std::{
-    fs,
     hint::black_box,
     sync::Mutex,
     time::{Duration, Instant},
 };
 
-use alloy_primitives::{
+use alloy::primitives::{
     Address, B256, Bytes, U256, keccak256,
     map::{B256Map, HashMap},
 };
@@ -33,37 +29,52 @@ use gainsay_transition::trie::{
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::index};
 use rayon::ThreadPoolBuilder;
 
+use crate::report::{Report, Row};
+
+const ACCOUNTS: usize = 1_000_000;
 const ROUNDS: usize = 40;
 
-fn main() {
-    let accounts = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(1_000_000);
+pub(crate) fn measure(report: &mut Report) {
+    println!("building a state of {ACCOUNTS} accounts and a token of as many slots");
     let mut rng = StdRng::seed_from_u64(1);
-    let state = State::new(accounts, &mut rng);
-    println!("{accounts} accounts and slots, {} nodes", state.nodes.0.len());
-    for count in [1_000, 10_000] {
-        let changes = state.changed_accounts(&mut rng, count);
-        compare(&format!("{count} accounts"), &state, &changes, None);
-    }
-    for count in [2_000, 20_000] {
-        let changes = state.changed_slots(&mut rng, count);
-        compare(&format!("{count} slots"), &state, &changes, Some(keccak256(TOKEN)));
-    }
+    let state = State::new(ACCOUNTS, &mut rng);
+    let names =
+        ["root of 1,000 accounts of 1 M, one thread", "root of 1,000 accounts of 1 M, 2 threads"];
+    let changes = state.changed_accounts(&mut rng, 1_000);
+    compare(report, names, &state, &changes, None);
+    let names =
+        ["root of 10,000 accounts of 1 M, one thread", "root of 10,000 accounts of 1 M, 2 threads"];
+    let changes = state.changed_accounts(&mut rng, 10_000);
+    compare(report, names, &state, &changes, None);
+    let names = ["root of 2,000 slots of 1 M, one thread", "root of 2,000 slots of 1 M, 2 threads"];
+    let changes = state.changed_slots(&mut rng, 2_000);
+    compare(report, names, &state, &changes, Some(keccak256(TOKEN)));
+    let names =
+        ["root of 20,000 slots of 1 M, one thread", "root of 20,000 slots of 1 M, 2 threads"];
+    let changes = state.changed_slots(&mut rng, 20_000);
+    compare(report, names, &state, &changes, Some(keccak256(TOKEN)));
 }
 
-/// Measures both on the same changes, and prints them. `owner` is the trie that the peer builds.
-fn compare(what: &str, state: &State, changes: &[AccountChange], owner: Option<B256>) {
+/// Measures both on the same changes. `owner` is the trie that the peer builds.
+fn compare(
+    report: &mut Report,
+    names: [&'static str; 2],
+    state: &State,
+    changes: &[AccountChange],
+    owner: Option<B256>,
+) {
     let parts = peer_parts(state, changes, owner);
     let touched = state.touched(changes);
     let pools =
         [1, 2].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
-    let mut peer = Cost::default();
-    let mut ours = <[(Cost, Cost); 2]>::default();
+    let mut peer = Duration::MAX;
+    let mut ours = [(Duration::MAX, Duration::MAX); 2];
     for _ in 0..ROUNDS {
-        let expected = peer.time(|| peer_root(&parts).0);
+        let expected = best(&mut peer, || peer_root(&parts).0);
         for ((warm, cold), pool) in ours.iter_mut().zip(&pools) {
             for (cost, nodes) in [(warm, &touched), (cold, &state.nodes)] {
                 let root = || update_state(nodes, state.root, black_box(changes)).unwrap();
-                let update = pool.install(|| cost.time(root));
+                let update = pool.install(|| best(cost, root));
                 let root = match owner {
                     None => update.state_root,
                     Some(_) => update.storage_roots[&TOKEN],
@@ -72,12 +83,28 @@ fn compare(what: &str, state: &State, changes: &[AccountChange], owner: Option<B
             }
         }
     }
-    println!("{what}:");
-    println!("  HashBuilder                  {peer}");
-    for (threads, (warm, cold)) in (1..).zip(&ours) {
-        println!("  ours, {threads} threads              {warm}, ratio {:.2}", peer.ratio(warm));
-        println!("  ours, {threads} threads, whole state {cold}, ratio {:.2}", peer.ratio(cold));
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    for ((name, (warm, cold)), goal) in names.into_iter().zip(ours).zip([1.0, 2.0]) {
+        report.add(Row {
+            name,
+            ours: millis(warm),
+            peer: millis(peer),
+            peer_name: "HashBuilder, cached branches",
+            unit: "ms",
+            less_is_better: true,
+            goal,
+        });
+        report
+            .note(format!("{name}: {:.2} ms when the whole state's nodes are read", millis(cold)));
     }
+}
+
+/// Runs once; keeps the shortest time.
+fn best<T>(shortest: &mut Duration, run: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let done = run();
+    *shortest = start.elapsed().min(*shortest);
+    done
 }
 
 const TOKEN: Address = Address::repeat_byte(0x70);
@@ -291,46 +318,4 @@ fn siblings(
             parts.push(Part::Sibling(path, B256::from_slice(hash)));
         }
     }
-}
-
-/// Wall time and CPU time of many rounds.
-#[derive(Default)]
-struct Cost {
-    walls: Vec<Duration>,
-    cpu: Duration,
-}
-
-impl Cost {
-    fn time<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        let (start, cpu) = (Instant::now(), cpu_time());
-        let done = run();
-        self.cpu += cpu_time() - cpu;
-        self.walls.push(start.elapsed());
-        done
-    }
-
-    fn best(&self) -> Duration {
-        self.walls.iter().min().copied().unwrap_or_default()
-    }
-
-    fn ratio(&self, other: &Self) -> f64 {
-        self.best().as_secs_f64() / other.best().as_secs_f64()
-    }
-}
-
-impl std::fmt::Display for Cost {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let best = self.best().as_secs_f64() * 1e3;
-        let cpu = self.cpu.as_secs_f64() * 1e3 / self.walls.len() as f64;
-        write!(f, "best {best:7.2} ms, mean {cpu:7.2} ms of CPU")
-    }
-}
-
-/// CPU time of this process so far, all threads.
-fn cpu_time() -> Duration {
-    let nanoseconds = fs::read_dir("/proc/self/task").unwrap().map(|task| {
-        let stat = fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap();
-        stat.split_whitespace().next().unwrap().parse::<u64>().unwrap()
-    });
-    Duration::from_nanos(nanoseconds.sum())
 }

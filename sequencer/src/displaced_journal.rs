@@ -1,0 +1,48 @@
+//! Transactions of blocks that are being taken back, kept in the store until they are in a block
+//! again: users have seen their receipts, and a crash in between must not lose them.
+//!
+//! In: the blocks that are about to go. Out: their signed transactions, after a restart. Those that
+//! are in a block by then do no harm: their nonce is used up.
+
+use alloy_primitives::Bytes;
+use alloy_rlp::Decodable;
+use anyhow::Context;
+use gainsay_store::{Store, StoreError};
+use gainsay_transition::RecoveredTx;
+
+/// The store's note that holds the transactions, as an RLP list of EIP-2718 bytes.
+const NOTE: &str = "displaced";
+
+/// Keeps the transactions of all blocks above `to`, before what is kept already: that stood later
+/// in the chain.
+pub fn keep_above(store: &Store, to: u64) -> anyhow::Result<()> {
+    let mut kept = Vec::new();
+    for number in to.saturating_add(1)..=store.head().number {
+        let transactions = store.transactions(number)?.context("a body is missing")?;
+        kept.extend(transactions.into_iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.raw));
+    }
+    if kept.is_empty() {
+        return Ok(());
+    }
+    kept.extend(read(store)?);
+    Ok(store.put_note(NOTE, &alloy_rlp::encode(&kept))?)
+}
+
+/// What is kept, in the order of the chain that it stood in.
+pub fn load(store: &Store) -> anyhow::Result<Vec<RecoveredTx>> {
+    Ok(gainsay_transition::recover_all(&read(store)?)?)
+}
+
+/// Forgets what is kept, when all of it is in blocks or can be in none.
+pub fn clear(store: &Store) -> Result<(), StoreError> {
+    store.put_note(NOTE, &[])
+}
+
+fn read(store: &Store) -> anyhow::Result<Vec<Bytes>> {
+    match store.note(NOTE)? {
+        Some(note) if !note.is_empty() => {
+            Vec::<Bytes>::decode(&mut note.as_slice()).context("the displaced transactions")
+        }
+        _ => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,96 @@
+//! The memory of answers that clients have not taken yet: bounded over all connections.
+//!
+//! In: answers. Out: the same answers, which count until the last byte is written; or an error in
+//! place of one for which there is no room.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use hyper::{
+    StatusCode,
+    body::{Body, Bytes, Frame, SizeHint},
+};
+use jsonrpsee::{
+    core::BoxError,
+    server::{HttpBody, HttpResponse},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::server::error_answer;
+
+/// Bytes of all answers longer than [`SHORT_BYTES`] that wait for their clients.
+const BYTES_MAX: usize = 256 << 20;
+/// Answers up to this length are not counted: the bound on connections bounds them, too.
+const SHORT_BYTES: u64 = 64 << 10;
+/// Bytes handed out at a time.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Room for answers.
+#[derive(Debug)]
+pub(super) struct AnswersInFlight(Arc<Semaphore>);
+
+impl AnswersInFlight {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(BYTES_MAX)))
+    }
+
+    /// Counts an answer until it is sent.
+    pub(super) fn admit(&self, answer: HttpResponse) -> HttpResponse {
+        let bytes = answer.body().size_hint().lower();
+        if bytes <= SHORT_BYTES {
+            return answer;
+        }
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        match self.0.clone().try_acquire_many_owned(permits) {
+            Ok(permit) => answer
+                .map(|body| HttpBody::new(Counted { body, rest: Bytes::new(), _permit: permit })),
+            Err(_) => {
+                let why =
+                    "server is busy: too many answers wait for their clients, try again later";
+                error_answer(StatusCode::SERVICE_UNAVAILABLE, -32005, why)
+            }
+        }
+    }
+}
+
+/// A body with its room. It is handed out piece by piece: the server asks for the next one when the
+/// client has taken some, and drops the body with the last.
+struct Counted {
+    body: HttpBody,
+    /// What is left of the frame at hand.
+    rest: Bytes,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        while self.rest.is_empty() {
+            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
+                return Poll::Ready(None);
+            };
+            match frame?.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        let len = self.rest.len().min(PIECE_BYTES);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(len)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.body.size_hint().lower().saturating_add(self.rest.len() as u64))
+    }
+}

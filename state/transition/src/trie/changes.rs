@@ -1,0 +1,94 @@
+//! Sorted changes to one trie, and how they fall apart on the way down.
+//!
+//! In: changes in rising order of their keys. Out: the parts of them that lie under a path. It
+//! never reads a node.
+
+use core::ops::Range;
+
+use alloy_primitives::Bytes;
+use alloy_trie::Nibbles;
+
+use super::{
+    NodeReader, TrieError,
+    unhashed::{Unhashed, Value},
+};
+
+/// What shall become of one key. The new value may depend on the old one.
+pub(super) trait LeafChange<R: NodeReader>: Sync {
+    /// Whether the key shall have no value afterwards.
+    fn removes(&self) -> bool;
+
+    /// The new value, kept in `out`, not empty; `None` exactly when the change removes. Called at
+    /// most once, and always once unless the change removes a key that has no value.
+    fn apply(
+        &self,
+        reader: &R,
+        old: Option<&[u8]>,
+        out: &mut Unhashed,
+    ) -> Result<Option<Value>, TrieError<R::Error>>;
+}
+
+impl<R: NodeReader> LeafChange<R> for Option<Bytes> {
+    fn removes(&self) -> bool {
+        self.as_ref().is_none_or(|value| value.is_empty())
+    }
+
+    fn apply(
+        &self,
+        _: &R,
+        _: Option<&[u8]>,
+        out: &mut Unhashed,
+    ) -> Result<Option<Value>, TrieError<R::Error>> {
+        Ok(self.as_ref().filter(|value| !value.is_empty()).map(|value| out.value(value)))
+    }
+}
+
+/// The first and the last of the changes that insert or overwrite, among those that count.
+pub(super) fn inserts<R: NodeReader, C: LeafChange<R>>(
+    changes: &[(Nibbles, C)],
+    counts: impl Fn(usize) -> bool,
+) -> Option<(usize, usize)> {
+    let is_insert = |index: &usize| counts(*index) && !changes[*index].1.removes();
+    let first = (0..changes.len()).find(is_insert)?;
+    let last = (first..changes.len()).rev().find(is_insert)?;
+    Some((first, last))
+}
+
+/// How many nibbles `key` shares with both ends of a sorted range of keys, so with all of it.
+pub(super) fn common_prefix(key: &Nibbles, first: &Nibbles, last: &Nibbles) -> usize {
+    key.common_prefix_length(first).min(key.common_prefix_length(last))
+}
+
+/// Which of the sorted changes are at `path` or under it.
+pub(super) fn under<C>(path: &Nibbles, changes: &[(Nibbles, C)]) -> Range<usize> {
+    let from = changes.partition_point(|(key, _)| key < path);
+    from..from + changes[from..].partition_point(|(key, _)| key.starts_with(path))
+}
+
+/// Splits sorted changes by their nibble at `depth`. Every key is longer than that.
+pub(super) fn groups<C>(
+    depth: usize,
+    mut changes: &[(Nibbles, C)],
+) -> impl Iterator<Item = (u8, &[(Nibbles, C)])> {
+    core::iter::from_fn(move || {
+        let nibble = changes.first()?.0.get_unchecked(depth);
+        let len = match changes {
+            [_] => 1,
+            _ => changes.partition_point(|(key, _)| key.get_unchecked(depth) == nibble),
+        };
+        let (group, rest) = changes.split_at(len);
+        changes = rest;
+        Some((nibble, group))
+    })
+}
+
+/// Where to split sorted changes in about two halves of whole groups; `None` when there is one.
+#[cfg(feature = "std")]
+pub(super) fn middle<C>(depth: usize, changes: &[(Nibbles, C)]) -> Option<usize> {
+    let half = changes.len() / 2;
+    let nibble = changes.get(half)?.0.get_unchecked(depth);
+    let from = changes.partition_point(|(key, _)| key.get_unchecked(depth) < nibble);
+    let to = changes.partition_point(|(key, _)| key.get_unchecked(depth) <= nibble);
+    let is_from = from > 0 && (to == changes.len() || half - from <= to - half);
+    Some(if is_from { from } else { to }).filter(|middle| *middle < changes.len())
+}
