@@ -170,7 +170,6 @@ impl<S: Source> Oracle for WitnessOracle<S> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests may panic")]
 mod tests {
     use super::*;
     use alloy_primitives::Address;
