@@ -5,6 +5,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | `bytes.s` | copying, clearing and comparing bytes |
 //! | `machine` | the machine's calls: halt, write, input, preimages, keccak |
 //! | `heap` | a capped heap that reuses what is freed |
 //! | `preimages` | the oracle of the program: preimages from the machine, each read once |
@@ -37,6 +38,9 @@ global_asm!(
     "call guest_main",
     "unimp",
 );
+
+// memcpy, memmove, memset, memcmp, bcmp.
+global_asm!(include_str!("bytes.s"));
 
 #[unsafe(no_mangle)]
 extern "C" fn guest_main() -> ! {

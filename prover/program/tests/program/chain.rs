@@ -23,7 +23,7 @@ use gainsay_transition::{
 use op_alloy_consensus::OpTxEnvelope;
 
 /// The EIP-2935 contract's code.
-const HISTORY_CODE: [u8; 83] = hex!(
+pub(crate) const HISTORY_CODE: [u8; 83] = hex!(
     "3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257611fff9006545f5260205ff35b5f5ffd5b5f35611fff60014303065500"
 );
 /// Calls the address in the first word with the rest as input; stores success plus the result.
@@ -43,6 +43,7 @@ pub(crate) struct Step {
     pub(crate) claim: B256,
     pub(crate) cursor: Cursor,
     pub(crate) transactions: usize,
+    pub(crate) gas_used: u64,
 }
 
 #[derive(Debug, Default)]
@@ -136,7 +137,20 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
+    /// A chain whose genesis funds this many wallets and has the contracts that blocks need.
     pub(crate) fn new(wallets: u64) -> Self {
+        let mut alloc = BTreeMap::from([
+            (L1_BLOCK, contract(&[0])),
+            (MESSAGE_PASSER, contract(&[0])),
+            (HISTORY_STORAGE, contract(&HISTORY_CODE)),
+            (CALLER, contract(&CALLER_CODE)),
+        ]);
+        alloc.extend((0..wallets).map(|index| (wallet(index).address(), funded())));
+        Self::with_genesis(&alloc)
+    }
+
+    /// A chain with these accounts.
+    pub(crate) fn with_genesis(alloc: &BTreeMap<Address, GenesisAccount>) -> Self {
         let config = ChainConfig {
             chain_id: 42_069,
             block_gas_limit: 30_000_000,
@@ -147,22 +161,7 @@ impl Chain {
             sequencer_window_secs: 3_600,
             sequencer_drift_secs: 60,
         };
-        let contract = |code: &[u8]| GenesisAccount {
-            nonce: 1,
-            code: Bytes::copy_from_slice(code),
-            ..Default::default()
-        };
-        let mut alloc = BTreeMap::from([
-            (L1_BLOCK, contract(&[0])),
-            (MESSAGE_PASSER, contract(&[0])),
-            (HISTORY_STORAGE, contract(&HISTORY_CODE)),
-            (CALLER, contract(&CALLER_CODE)),
-        ]);
-        for index in 0..wallets {
-            let balance = U256::from(10).pow(U256::from(20));
-            alloc.insert(wallet(index).address(), GenesisAccount { balance, ..Default::default() });
-        }
-        let block = genesis(&config, 1_700_000_000, &alloc).unwrap();
+        let block = genesis(&config, 1_700_000_000, alloc).unwrap();
         let mut preimages = Preimages::default();
         preimages.add(config.pack().to_vec());
         let cursor = Cursor::default();
@@ -259,8 +258,13 @@ impl Chain {
             self.claim = self.preimages.add_block(&step.block, &step.cursor);
             self.cursor = step.cursor;
             self.head = step.block.header;
-            let transactions = step.block.transactions.len();
-            steps.push(Step { input, claim: self.claim, cursor: self.cursor, transactions });
+            steps.push(Step {
+                input,
+                claim: self.claim,
+                cursor: self.cursor,
+                transactions: step.block.transactions.len(),
+                gas_used: self.head.gas_used,
+            });
         }
         steps
     }
@@ -273,22 +277,33 @@ impl Chain {
         input
     }
 
+    /// A signed call of `to` with some gas, or a plain transfer of nothing without input.
     pub(crate) fn transfer(&self, sender: u64, nonce: u64, to: Address, input: Bytes) -> Bytes {
         let gas_limit = if input.is_empty() { 21_000 } else { 200_000 };
-        let tx = TxEip1559 {
-            chain_id: self.config.chain_id,
-            nonce,
-            gas_limit,
-            max_fee_per_gas: 1_000_000_000,
-            max_priority_fee_per_gas: 1,
-            to: TxKind::Call(to),
-            value: U256::ZERO,
-            access_list: Default::default(),
-            input,
-        };
+        self.sign(sender, TxEip1559 { nonce, gas_limit, to: TxKind::Call(to), input, ..tx() })
+    }
+
+    /// A transaction of a wallet, signed.
+    pub(crate) fn sign(&self, sender: u64, tx: TxEip1559) -> Bytes {
+        let tx = TxEip1559 { chain_id: self.config.chain_id, ..tx };
         let signature = wallet(sender).sign_hash_sync(&tx.signature_hash()).unwrap();
         OpTxEnvelope::from(tx.into_signed(signature)).encoded_2718().into()
     }
+}
+
+/// A transaction that pays enough and does nothing yet.
+pub(crate) fn tx() -> TxEip1559 {
+    TxEip1559 { max_fee_per_gas: 1_000_000_000, max_priority_fee_per_gas: 1, ..Default::default() }
+}
+
+/// A contract of genesis.
+pub(crate) fn contract(code: &[u8]) -> GenesisAccount {
+    GenesisAccount { nonce: 1, code: Bytes::copy_from_slice(code), ..Default::default() }
+}
+
+/// A wallet of genesis.
+pub(crate) fn funded() -> GenesisAccount {
+    GenesisAccount { balance: U256::from(10).pow(U256::from(20)), ..Default::default() }
 }
 
 pub(crate) fn wallet(index: u64) -> PrivateKeySigner {

@@ -47,8 +47,9 @@ fn prove(program: &Arc<Program>, chain: &Chain, step: &Step) -> u64 {
     let seconds = start.elapsed().as_secs_f64();
     let hart = machine.hart();
     println!(
-        "{} transactions: {} instructions, {:.0} million a second",
+        "{} transactions, {} gas: {} instructions, {:.0} million a second",
         step.transactions,
+        step.gas_used,
         hart.step,
         hart.step as f64 / seconds / 1e6,
     );
