@@ -67,6 +67,31 @@ impl BatchHeader {
     }
 }
 
+/// Bytes of what a batch accumulator is the hash of.
+pub const BATCH_ACC_LEN: usize = 32 + 1 + 4 * 8 + 32 + 32;
+
+impl BatchHeader {
+    /// Reads back what [`extend_batch_acc`] hashed: the header, and the deposit accumulator at
+    /// its end. None if the kind is one that no Inbox records.
+    pub fn unpack(packed: &[u8; BATCH_ACC_LEN]) -> Option<(Self, B256)> {
+        let (_, rest) = packed.split_at(32);
+        let (kind, rest) = rest.split_first()?;
+        let (numbers, hashes) = rest.split_at(4 * 8);
+        let [index, deposits_read, l1_block, l1_time] = *numbers.as_chunks().0 else {
+            return None;
+        };
+        let header = Self {
+            kind: BatchKind::try_from(*kind).ok()?,
+            index: u64::from_be_bytes(index),
+            deposits_read: u64::from_be_bytes(deposits_read),
+            l1_block: u64::from_be_bytes(l1_block),
+            l1_time: u64::from_be_bytes(l1_time),
+            data_hash: B256::from_slice(hashes.get(..32)?),
+        };
+        Some((header, B256::from_slice(hashes.get(32..)?)))
+    }
+}
+
 /// `batchAcc[n + 1]` from `batchAcc[n]`: `keccak(acc ‖ kind:u8 ‖ index:u64 ‖ depositsRead:u64 ‖
 /// l1Block:u64 ‖ l1Time:u64 ‖ dataHash ‖ depositAcc[depositsRead])`.
 pub fn extend_batch_acc(acc: B256, header: &BatchHeader, deposit_acc: B256) -> B256 {

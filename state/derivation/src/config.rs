@@ -1,6 +1,7 @@
 //! What a chain fixes for good: its part of `rollup.json` that derivation and execution read, and
 //! the bounds that are the same for every chain. Holds no address and no endpoint of L1.
 
+use alloy_primitives::{B256, keccak256};
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of one calldata batch, so that a node's 128 KiB transaction limit holds it.
@@ -40,4 +41,65 @@ pub struct ChainConfig {
     pub sequencer_window_secs: u64,
     /// `SEQUENCER_DRIFT`: seconds by which an L2 timestamp may lie after its batch's L1 time.
     pub sequencer_drift_secs: u64,
+}
+
+impl ChainConfig {
+    /// Bytes of the packed form.
+    pub const PACKED_LEN: usize = 64;
+
+    /// All fields in their order, eight bytes each, big endian.
+    pub fn pack(&self) -> [u8; Self::PACKED_LEN] {
+        let fields = [
+            self.chain_id,
+            self.block_gas_limit,
+            self.base_fee_change_denominator,
+            self.elasticity,
+            self.min_base_fee_wei,
+            self.initial_base_fee_wei,
+            self.sequencer_window_secs,
+            self.sequencer_drift_secs,
+        ];
+        let mut packed = [0; Self::PACKED_LEN];
+        for (bytes, field) in packed.as_chunks_mut().0.iter_mut().zip(fields) {
+            *bytes = field.to_be_bytes();
+        }
+        packed
+    }
+
+    /// Inverse of [`Self::pack`].
+    pub fn unpack(packed: &[u8; Self::PACKED_LEN]) -> Self {
+        let mut fields = packed.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
+        let mut next = || fields.next().unwrap_or_default();
+        Self {
+            chain_id: next(),
+            block_gas_limit: next(),
+            base_fee_change_denominator: next(),
+            elasticity: next(),
+            min_base_fee_wei: next(),
+            initial_base_fee_wei: next(),
+            sequencer_window_secs: next(),
+            sequencer_drift_secs: next(),
+        }
+    }
+
+    /// keccak of [`Self::pack`]: by it an assertion is bound to its chain.
+    pub fn hash(&self) -> B256 {
+        keccak256(self.pack())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_each_field_in_its_place() {
+        let packed: [u8; ChainConfig::PACKED_LEN] =
+            core::array::from_fn(|i| u8::try_from(i).unwrap());
+        let config = ChainConfig::unpack(&packed);
+        assert_eq!(config.pack(), packed);
+        assert_eq!(config.chain_id, 0x0001_0203_0405_0607);
+        assert_eq!(config.sequencer_drift_secs, 0x3839_3a3b_3c3d_3e3f);
+        assert_eq!(config.hash(), keccak256(packed));
+    }
 }

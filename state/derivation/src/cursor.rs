@@ -1,6 +1,6 @@
 //! How far a chain got in the L1 data, and the claim that binds this to an L2 state.
 
-use alloy_primitives::{B256, Keccak256, keccak256};
+use alloy_primitives::{B256, keccak256};
 use serde::{Deserialize, Serialize};
 
 /// Position in the sequence of batches. Genesis is `(0, 0, 0)`; after the last block of a batch
@@ -53,11 +53,14 @@ pub fn output_root(state_root: B256, message_passer_storage_root: B256, block_ha
     keccak256(packed)
 }
 
+/// Bytes of what a claim is the hash of.
+pub const CLAIM_LEN: usize = 32 + Cursor::PACKED_LEN;
+
 /// `keccak(outputRoot ‖ batch:u64 ‖ block:u64 ‖ depositsRead:u64)`: what assertions commit to
 /// after each block.
 pub fn claim(output_root: B256, cursor: &Cursor) -> B256 {
-    let mut hasher = Keccak256::new();
-    hasher.update(output_root);
-    hasher.update(cursor.pack());
-    hasher.finalize()
+    let mut packed = [0; CLAIM_LEN];
+    packed[..32].copy_from_slice(output_root.as_slice());
+    packed[32..].copy_from_slice(&cursor.pack());
+    keccak256(packed)
 }

@@ -7,7 +7,7 @@
 //! | 1 fee report | empty | `L1Block.setL1BlockValues` from the depositor |
 
 use alloc::vec::Vec;
-use alloy_primitives::{Address, B256, Bytes, Keccak256, TxKind, U256, address, keccak256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, keccak256};
 use op_alloy_consensus::TxDeposit;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub const L1_BLOCK: Address = address!("4200000000000000000000000000000000000015
 
 /// `setL1BlockValues(uint64,uint64,uint256,uint256)`.
 const SET_L1_BLOCK_VALUES: [u8; 4] = [0x5b, 0xb3, 0x8b, 0xf4];
+
+/// Bytes of what a deposit's leaf is the hash of.
+pub const DEPOSIT_LEAF_LEN: usize = 1 + 20 + 3 * 8 + 3 * 32;
 
 /// Bytes of a transaction's payload before `data`.
 const PAYLOAD_HEAD_LEN: usize = 93;
@@ -81,16 +84,39 @@ impl Deposit {
     /// What the hash chain takes in: `keccak(kind:u8 ‖ from:address ‖ l1Block:u64 ‖ l1Time:u64 ‖
     /// index:u64 ‖ l1BaseFee:u256 ‖ l1BlobBaseFee:u256 ‖ keccak(payload))`.
     pub fn leaf_hash(&self) -> B256 {
-        let mut hasher = Keccak256::new();
-        hasher.update([self.kind as u8]);
-        hasher.update(self.from);
-        hasher.update(self.l1_block.to_be_bytes());
-        hasher.update(self.l1_time.to_be_bytes());
-        hasher.update(self.index.to_be_bytes());
-        hasher.update(self.l1_base_fee.to_be_bytes::<32>());
-        hasher.update(self.l1_blob_base_fee.to_be_bytes::<32>());
-        hasher.update(keccak256(&self.payload));
-        hasher.finalize()
+        let mut packed = Vec::with_capacity(DEPOSIT_LEAF_LEN);
+        packed.push(self.kind as u8);
+        packed.extend_from_slice(self.from.as_slice());
+        packed.extend_from_slice(&self.l1_block.to_be_bytes());
+        packed.extend_from_slice(&self.l1_time.to_be_bytes());
+        packed.extend_from_slice(&self.index.to_be_bytes());
+        packed.extend_from_slice(&self.l1_base_fee.to_be_bytes::<32>());
+        packed.extend_from_slice(&self.l1_blob_base_fee.to_be_bytes::<32>());
+        packed.extend_from_slice(keccak256(&self.payload).as_slice());
+        keccak256(packed)
+    }
+
+    /// Reads back what [`Self::leaf_hash`] hashed: the deposit without its payload, and the
+    /// payload's hash. None if the kind is one that no Inbox records.
+    pub fn unpack(packed: &[u8; DEPOSIT_LEAF_LEN]) -> Option<(Self, B256)> {
+        let (kind, rest) = packed.split_first()?;
+        let (from, rest) = rest.split_first_chunk::<20>()?;
+        let (numbers, words) = rest.split_at(3 * 8);
+        let [l1_block, l1_time, index] = *numbers.as_chunks().0 else { return None };
+        let [l1_base_fee, l1_blob_base_fee, payload_hash] = *words.as_chunks().0 else {
+            return None;
+        };
+        let deposit = Self {
+            kind: DepositKind::try_from(*kind).ok()?,
+            from: Address::from(from),
+            l1_block: u64::from_be_bytes(l1_block),
+            l1_time: u64::from_be_bytes(l1_time),
+            index: u64::from_be_bytes(index),
+            l1_base_fee: U256::from_be_bytes(l1_base_fee),
+            l1_blob_base_fee: U256::from_be_bytes(l1_blob_base_fee),
+            payload: Bytes::new(),
+        };
+        Some((deposit, B256::from(payload_hash)))
     }
 
     /// `keccak(bytes32(kind) ‖ leaf)`: makes the L2 transaction's hash unique.

@@ -35,7 +35,8 @@ pub use batch_decoder::{decode_batch, decode_blocks};
 #[cfg(feature = "std")]
 pub use batch_encoder::{EncodeError, encode_batch, encode_prefix};
 pub use batch_header::{
-    BatchHeader, BatchKind, data_hash_of_blobs, data_hash_of_calldata, extend_batch_acc,
+    BATCH_ACC_LEN, BatchHeader, BatchKind, data_hash_of_blobs, data_hash_of_calldata,
+    extend_batch_acc,
 };
 pub use blob::{BLOB_DATA_LEN, BLOB_LEN, blob_capacity, blob_data, to_blobs};
 pub use block_input::{Batch, BatchBlock, BlockInput, Derivation, DerivationError};
@@ -44,10 +45,10 @@ pub use config::{
     ChainConfig, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, MAX_BLOBS,
     MAX_CALLDATA_BYTES,
 };
-pub use cursor::{Cursor, claim, output_root};
+pub use cursor::{CLAIM_LEN, Cursor, claim, output_root};
 pub use decode_error::DecodeError;
 pub use deposit::{
-    DEPOSITOR, Deposit, DepositKind, FEE_REPORT_GAS, L1_BLOCK, UnknownDepositKind,
-    extend_deposit_acc,
+    DEPOSIT_LEAF_LEN, DEPOSITOR, Deposit, DepositKind, FEE_REPORT_GAS, L1_BLOCK,
+    UnknownDepositKind, extend_deposit_acc,
 };
 pub use genesis_account::GenesisAccount;

@@ -3,9 +3,9 @@
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use alloy_sol_types::{SolCall, SolValue, sol};
 use gainsay_derivation::{
-    BatchHeader, BatchKind, Cursor, DEPOSITOR, Deposit, DepositKind, FEE_REPORT_GAS, L1_BLOCK,
-    claim, data_hash_of_blobs, data_hash_of_calldata, extend_batch_acc, extend_deposit_acc,
-    output_root,
+    BATCH_ACC_LEN, BatchHeader, BatchKind, Cursor, DEPOSIT_LEAF_LEN, DEPOSITOR, Deposit,
+    DepositKind, FEE_REPORT_GAS, L1_BLOCK, claim, data_hash_of_blobs, data_hash_of_calldata,
+    extend_batch_acc, extend_deposit_acc, output_root,
 };
 use proptest::prelude::*;
 
@@ -38,6 +38,13 @@ proptest! {
             U256::from(d.kind as u8).to_be_bytes_vec()[31..].to_vec(), d.from, d.l1_block, d.l1_time,
             d.index, d.l1_base_fee, d.l1_blob_base_fee, keccak256(&d.payload),
         ).abi_encode_packed());
+        let packed = (
+            U256::from(d.kind as u8).to_be_bytes_vec()[31..].to_vec(), d.from, d.l1_block, d.l1_time,
+            d.index, d.l1_base_fee, d.l1_blob_base_fee, keccak256(&d.payload),
+        ).abi_encode_packed();
+        let packed: [u8; DEPOSIT_LEAF_LEN] = packed.try_into().unwrap();
+        let unpacked = Deposit { payload: Bytes::new(), ..d.clone() };
+        prop_assert_eq!(Deposit::unpack(&packed), Some((unpacked, keccak256(&d.payload))));
         prop_assert_eq!(d.leaf_hash(), leaf);
         prop_assert_eq!(extend_deposit_acc(acc, &d), keccak256((acc, leaf).abi_encode_packed()));
         let kind = U256::from(d.kind as u8);
@@ -57,7 +64,9 @@ proptest! {
         };
         let packed = (acc, [kind].to_vec(), index, deposits_read, l1_block, l1_time, data_hash, deposit_acc)
             .abi_encode_packed();
-        prop_assert_eq!(extend_batch_acc(acc, &header, deposit_acc), keccak256(packed));
+        prop_assert_eq!(extend_batch_acc(acc, &header, deposit_acc), keccak256(&packed));
+        let packed: [u8; BATCH_ACC_LEN] = packed.try_into().unwrap();
+        prop_assert_eq!(BatchHeader::unpack(&packed), Some((header, deposit_acc)));
         prop_assert_eq!(data_hash_of_blobs(&words), keccak256(words.concat()));
         prop_assert_eq!(data_hash_of_calldata(&numbers[0].to_be_bytes()), keccak256(numbers[0].to_be_bytes()));
     }

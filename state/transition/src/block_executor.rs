@@ -13,6 +13,7 @@ use op_alloy_consensus::OpReceiptEnvelope;
 use op_revm::{OpHaltReason, OpTransactionError, transaction::error};
 use revm::{
     ExecuteCommitEvm,
+    context::either::Either,
     context_interface::{
         ContextTr,
         result::{EVMError, ExecutionResult, InvalidTransaction},
@@ -25,7 +26,7 @@ use crate::{
     fees::next_base_fee,
     receipt::{Receipt, set_blooms, take_logs},
     state::{StateDiff, StateReader},
-    transaction::RecoveredTx,
+    transaction::{RecoveredTx, prove_authority},
 };
 
 /// Why a transaction cannot stand in this block at this place.
@@ -242,7 +243,17 @@ impl<R: StateReader> BlockExecutor<R> {
             let fee = L1FeeParams::from(&*prices).l1_fee_of_size(tx.l1_size);
             prices.tx_l1_cost = Some(fee);
         }
-        let result = self.evm.transact_commit(tx_env(&tx)).map_err(|error| match error {
+        let mut env = tx_env(&tx);
+        if R::PROVES_PRECOMPILES {
+            let reader = self.evm.0.ctx.db_mut().reader();
+            for authorization in &mut env.base.authorization_list {
+                if let Either::Left(signed) = authorization {
+                    let proven = prove_authority(signed.clone(), reader);
+                    *authorization = Either::Right(proven.map_err(ExecuteError::Read)?);
+                }
+            }
+        }
+        let result = self.evm.transact_commit(env).map_err(|error| match error {
             EVMError::Transaction(error) => ExecuteError::Invalid(error.into()),
             EVMError::Database(ReadError(error)) => ExecuteError::Read(error),
             other => ExecuteError::Evm { reason: other.to_string() },

@@ -79,6 +79,10 @@ impl<R: StateReader> BlockState<R> {
         }
     }
 
+    pub(crate) const fn reader(&self) -> &R {
+        &self.reader
+    }
+
     /// The account as the block sees it now.
     pub fn account(&mut self, address: Address) -> Result<Option<Account>, R::Error> {
         Ok(self.load(address)?.now)

@@ -9,23 +9,33 @@ use alloy_primitives::{Address, B256, U256};
 use gainsay_derivation::ChainConfig;
 use op_alloy_consensus::OpTxEnvelope;
 use op_revm::{
-    DefaultOp, L1BlockInfo, OpBuilder, OpContext, OpSpecId, OpTransaction,
-    api::builder::DefaultOpEvm, transaction::deposit::DepositTransactionParts,
+    DefaultOp, L1BlockInfo, OpContext, OpEvm, OpSpecId, OpTransaction,
+    transaction::deposit::DepositTransactionParts,
 };
 use revm::{
     Context,
-    context::{BlockEnv, CfgEnv, TxEnv, either::Either},
+    context::{BlockEnv, CfgEnv, Evm, FrameStack, TxEnv, either::Either},
     context_interface::block::BlobExcessGasAndPrice,
+    handler::instructions::EthInstructions,
+    interpreter::interpreter::EthInterpreter,
     primitives::eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE,
 };
 
-use crate::{block_state::BlockState, predeploys::SEQUENCER_FEE_VAULT, state::StateReader};
+use crate::{
+    block_state::BlockState, precompiles::Precompiles, predeploys::SEQUENCER_FEE_VAULT,
+    state::StateReader,
+};
 
 /// The rule set: Osaka, [with OP's fees and deposits](https://specs.optimism.io/).
 pub(crate) const SPEC: OpSpecId = OpSpecId::KARST;
 
 /// The EVM over a [`BlockState`].
-pub type OpEvmOf<R> = DefaultOpEvm<OpContext<BlockState<R>>>;
+pub type OpEvmOf<R> = OpEvm<
+    OpContext<BlockState<R>>,
+    (),
+    EthInstructions<EthInterpreter, OpContext<BlockState<R>>>,
+    Precompiles,
+>;
 
 /// What the EVM may know of the block that it runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +123,14 @@ pub fn build_evm<R: StateReader>(
         )),
         slot_num: 0,
     };
-    Context::op().with_db(state).with_cfg(cfg).with_block(block).build_op()
+    let context = Context::op().with_db(state).with_cfg(cfg).with_block(block);
+    OpEvm(Evm {
+        ctx: context,
+        inspector: (),
+        instruction: EthInstructions::new_mainnet_with_spec(SPEC.into()),
+        precompiles: Precompiles,
+        frame_stack: FrameStack::new_prealloc(8),
+    })
 }
 
 /// The form in which revm takes a transaction.

@@ -20,6 +20,7 @@ mod evm;
 mod fees;
 mod genesis;
 mod ordered_root;
+mod precompiles;
 mod predeploys;
 mod receipt;
 mod seal;
@@ -33,6 +34,9 @@ pub use evm::{BlockContext, L1FeeParams, OpEvmOf, build_evm, tx_env};
 pub use fees::next_base_fee;
 pub use gainsay_derivation::GenesisAccount;
 pub use genesis::{GenesisError, genesis};
+pub use precompiles::{
+    ECRECOVER, PRECOMPILE_GAS_MAX, PRECOMPILE_INPUT_BYTES_MAX, Precompiles, run_precompile,
+};
 pub use predeploys::*;
 pub use receipt::Receipt;
 pub use seal::{SealError, SealedBlock, seal};

@@ -3,10 +3,15 @@
 //! In: EIP-2718 bytes from a batch, a wallet or a deposit. Out: [`RecoveredTx`], or the reason why
 //! the bytes are not a transaction that an L2 block may hold. It never looks at state.
 
-use alloy_consensus::{Transaction as _, transaction::SignerRecoverable};
-use alloy_eips::eip2718::{Decodable2718, Encodable2718};
-use alloy_primitives::{Address, B256, Bytes, Sealable};
+use alloy_consensus::{Transaction as _, crypto::SECP256K1N_HALF, transaction::SignerRecoverable};
+use alloy_eips::{
+    eip2718::{Decodable2718, Encodable2718},
+    eip7702::{RecoveredAuthority, RecoveredAuthorization, SignedAuthorization},
+};
+use alloy_primitives::{Address, B256, Bytes, Sealable, Signature};
 use op_alloy_consensus::{OpTxEnvelope, TxDeposit};
+
+use crate::{precompiles::recover_signer, state::StateReader};
 
 /// Why bytes are not a transaction that a batch or a wallet may bring.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +56,26 @@ impl RecoveredTx {
         let envelope = Self::decode_envelope(&raw)?;
         let sender = envelope.recover_signer().map_err(|_| DecodeTxError::BadSignature)?;
         Ok(Self::join(envelope, sender, raw))
+    }
+
+    /// Decodes a signed transaction and recovers its sender through the reader's ecrecover.
+    pub(crate) fn decode_proven<R: StateReader>(
+        raw: Bytes,
+        reader: &R,
+    ) -> Result<Result<Self, DecodeTxError>, R::Error> {
+        let signed = Self::decode_envelope(&raw).and_then(|envelope| {
+            let (hash, signature) = signed_hash(&envelope).ok_or(DecodeTxError::BadSignature)?;
+            let is_low = signature.s() <= SECP256K1N_HALF;
+            is_low.then_some((hash, signature, envelope)).ok_or(DecodeTxError::BadSignature)
+        });
+        let (hash, signature, envelope) = match signed {
+            Ok(signed) => signed,
+            Err(error) => return Ok(Err(error)),
+        };
+        let sender = recover_signer(reader, hash, &signature)?;
+        Ok(sender
+            .map(|sender| Self::join(envelope, sender, raw))
+            .ok_or(DecodeTxError::BadSignature))
     }
 
     /// Joins a transaction with a sender that was recovered before (as the store keeps it).
@@ -102,6 +127,32 @@ impl RecoveredTx {
         }
         Ok(envelope)
     }
+}
+
+/// What the sender of a transaction signed, and the signature.
+fn signed_hash(envelope: &OpTxEnvelope) -> Option<(B256, Signature)> {
+    match envelope {
+        OpTxEnvelope::Legacy(tx) => Some((tx.signature_hash(), *tx.signature())),
+        OpTxEnvelope::Eip2930(tx) => Some((tx.signature_hash(), *tx.signature())),
+        OpTxEnvelope::Eip1559(tx) => Some((tx.signature_hash(), *tx.signature())),
+        OpTxEnvelope::Eip7702(tx) => Some((tx.signature_hash(), *tx.signature())),
+        OpTxEnvelope::Deposit(_) | OpTxEnvelope::PostExec(_) => None,
+    }
+}
+
+/// The authority of an [EIP-7702](https://eips.ethereum.org/EIPS/eip-7702) authorization through
+/// the reader's ecrecover, by the rules of [`SignedAuthorization::recover_authority`].
+pub(crate) fn prove_authority<R: StateReader>(
+    authorization: SignedAuthorization,
+    reader: &R,
+) -> Result<RecoveredAuthorization, R::Error> {
+    let signature = authorization.signature().ok().filter(|it| it.s() <= SECP256K1N_HALF);
+    let authority = match signature {
+        Some(signature) => recover_signer(reader, authorization.signature_hash(), &signature)?,
+        None => None,
+    };
+    let authority = authority.map_or(RecoveredAuthority::Invalid, RecoveredAuthority::Valid);
+    Ok(RecoveredAuthorization::new_unchecked(authorization.strip_signature(), authority))
 }
 
 #[cfg(test)]

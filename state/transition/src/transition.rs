@@ -69,7 +69,14 @@ where
         }
         executor.finish().map_err(ExecuteError::Read)
     };
-    let attempt = match recover_all(&input.transactions) {
+    let recovered = if S::PROVES_PRECOMPILES {
+        let decode = |raw: &Bytes| RecoveredTx::decode_proven(raw.clone(), state);
+        let read: Result<Result<Vec<_>, _>, _> = input.transactions.iter().map(decode).collect();
+        read.map_err(|error| TransitionError::Execute(ExecuteError::Read(error)))?
+    } else {
+        recover_all(&input.transactions)
+    };
+    let attempt = match recovered {
         Ok(transactions) => match run(&input, transactions) {
             Ok(executed) => Some(executed),
             Err(ExecuteError::Invalid(_)) => None,

@@ -1,0 +1,16 @@
+//! Preimages: what the program asks for, the keys under which the machine finds it, and the
+//! host's record of it.
+//!
+//! In: requests. Out: keys (`type byte ‖ low 31 bytes of a keccak hash`) and bytes.
+//! Architecture invariant: no disk, no network, and no meaning of the bytes.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod request;
+#[cfg(feature = "std")]
+mod witness;
+
+pub use request::{Oracle, Request};
+#[cfg(feature = "std")]
+pub use witness::{OracleError, Source, Witness, WitnessOracle};

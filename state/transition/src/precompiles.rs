@@ -1,0 +1,209 @@
+//! The precompiles, each call within what one transaction can prove on L1.
+//!
+//! In: a call's address, input and gas. Out: its result. Gas and success are decided here, by one
+//! rule; the bytes come from the [`StateReader`]: computed by revm's code on a host, read from an
+//! oracle in the guest, where L1's own precompile is the proof.
+//!
+//! Beside Ethereum's rules at Osaka and OP's bounds on inputs: a call whose input is longer than
+//! [`PRECOMPILE_INPUT_BYTES_MAX`], or whose gas is more than [`PRECOMPILE_GAS_MAX`], fails as out
+//! of gas.
+
+use alloc::{boxed::Box, string::String};
+use alloy_primitives::{Address, B256, Bytes, Signature, address};
+use op_revm::OpSpecId;
+use revm::{
+    context::Cfg,
+    context_interface::ContextTr,
+    handler::{PrecompileProvider, precompile_output_to_interpreter_result},
+    interpreter::{CallInputs, InterpreterResult},
+    precompile::{
+        PrecompileHalt, PrecompileOutput, bls12_381_const as bls, bls12_381_utils,
+        calc_linear_cost, modexp, u64_to_address,
+    },
+};
+
+use crate::{block_state::BlockState, state::StateReader};
+
+/// Most gas that one call of a precompile may cost: what L1 can spend on proving it.
+pub const PRECOMPILE_GAS_MAX: u64 = 12_000_000;
+
+/// Longest input of a precompile: what fits the calldata of a proof.
+pub const PRECOMPILE_INPUT_BYTES_MAX: usize = 120_000;
+
+/// ecrecover, by which senders are recovered, too.
+pub const ECRECOVER: Address = address!("0000000000000000000000000000000000000001");
+
+/// Returns its input. The only one that the guest runs by itself.
+const IDENTITY: Address = address!("0000000000000000000000000000000000000004");
+
+/// Number of the last precompile in the row that starts at 1.
+const LAST: u64 = 0x11;
+
+/// [RIP-7212](https://eips.ethereum.org/EIPS/eip-7951): P256VERIFY.
+const P256_VERIFY: u64 = 0x100;
+
+/// `PAIRING_MAX_INPUT_SIZE_JOVIAN`, [OP's bound](https://specs.optimism.io/protocol/jovian/exec-engine.html).
+const BN254_PAIRING_INPUT_BYTES_MAX: usize = 81_984;
+
+/// Longest base, exponent and modulus, [EIP-7823](https://eips.ethereum.org/EIPS/eip-7823).
+const MODEXP_OPERAND_BYTES_MAX: usize = 1_024;
+
+/// What revm calls when a transaction calls an address that may be a precompile.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Precompiles;
+
+impl Precompiles {
+    fn number(address: &Address) -> Option<u64> {
+        let (zeros, low) = address.split_last_chunk::<8>()?;
+        let number = u64::from_be_bytes(*low);
+        let exists = matches!(number, 1..=LAST | P256_VERIFY) && zeros == [0; 12];
+        exists.then_some(number)
+    }
+}
+
+impl<CTX, R> PrecompileProvider<CTX> for Precompiles
+where
+    CTX: ContextTr<Cfg: Cfg<Spec = OpSpecId>, Db = BlockState<R>>,
+    R: StateReader,
+{
+    type Output = InterpreterResult;
+
+    fn set_spec(&mut self, _: OpSpecId) -> bool {
+        false
+    }
+
+    fn run(
+        &mut self,
+        context: &mut CTX,
+        call: &CallInputs,
+    ) -> Result<Option<Self::Output>, String> {
+        let address = call.bytecode_address;
+        let Some(number) = Self::number(&address) else { return Ok(None) };
+        let input = call.input.as_bytes(context);
+        let output = match gas_cost(number, &input) {
+            Some(gas) if gas <= call.gas_limit => {
+                let bytes = context.db().precompile(address, &input);
+                let bytes =
+                    bytes.map_err(|error| alloc::format!("precompile {address}: {error}"))?;
+                match bytes {
+                    Some(bytes) => PrecompileOutput::new(gas, bytes, call.reservoir),
+                    None => {
+                        let failure = PrecompileHalt::other_static("precompile failed");
+                        PrecompileOutput::halt(failure, call.reservoir)
+                    }
+                }
+            }
+            _ => PrecompileOutput::halt(PrecompileHalt::OutOfGas, call.reservoir),
+        };
+        Ok(Some(precompile_output_to_interpreter_result(output, call.gas_limit)))
+    }
+
+    fn warm_addresses(&self) -> Box<impl Iterator<Item = Address>> {
+        Box::new((1..=LAST).chain([P256_VERIFY]).map(u64_to_address))
+    }
+
+    fn contains(&self, address: &Address) -> bool {
+        Self::number(address).is_some()
+    }
+}
+
+impl<R: StateReader> BlockState<R> {
+    fn precompile(&self, address: Address, input: &[u8]) -> Result<Option<Bytes>, R::Error> {
+        if address == IDENTITY {
+            return Ok(Some(Bytes::copy_from_slice(input)));
+        }
+        self.reader().precompile(address, input)
+    }
+}
+
+/// Gas of a call; none if it is beyond what L1 can prove, or if no input of this length succeeds.
+fn gas_cost(number: u64, input: &[u8]) -> Option<u64> {
+    let len = input.len();
+    if len > PRECOMPILE_INPUT_BYTES_MAX {
+        return None;
+    }
+    let items = |size: usize| (len > 0 && len.is_multiple_of(size)).then_some(len / size);
+    let gas = match number {
+        0x01 => 3_000,
+        0x02 => calc_linear_cost(len, 60, 12),
+        0x03 => calc_linear_cost(len, 600, 120),
+        0x04 => calc_linear_cost(len, 15, 3),
+        0x05 => modexp_gas(input)?,
+        0x06 => 150,
+        0x07 => 6_000,
+        0x08 if len > BN254_PAIRING_INPUT_BYTES_MAX => return None,
+        0x08 => 45_000_u64.saturating_add(34_000_u64.saturating_mul((len / 192) as u64)),
+        0x09 => u64::from(u32::from_be_bytes(*input.first_chunk()?)),
+        0x0a => 50_000,
+        0x0b => bls::G1_ADD_BASE_GAS_FEE,
+        0x0c => {
+            let (table, gas) = (&bls::DISCOUNT_TABLE_G1_MSM, bls::G1_MSM_BASE_GAS_FEE);
+            bls12_381_utils::msm_required_gas(items(bls::G1_MSM_INPUT_LENGTH)?, table, gas)
+        }
+        0x0d => bls::G2_ADD_BASE_GAS_FEE,
+        0x0e => {
+            let (table, gas) = (&bls::DISCOUNT_TABLE_G2_MSM, bls::G2_MSM_BASE_GAS_FEE);
+            bls12_381_utils::msm_required_gas(items(bls::G2_MSM_INPUT_LENGTH)?, table, gas)
+        }
+        0x0f => {
+            let pairs = items(bls::PAIRING_INPUT_LENGTH)? as u64;
+            let gas = bls::PAIRING_MULTIPLIER_BASE.saturating_mul(pairs);
+            bls::PAIRING_OFFSET_BASE.saturating_add(gas)
+        }
+        0x10 => bls::MAP_FP_TO_G1_BASE_GAS_FEE,
+        0x11 => bls::MAP_FP2_TO_G2_BASE_GAS_FEE,
+        P256_VERIFY => 6_900,
+        _ => return None,
+    };
+    (gas <= PRECOMPILE_GAS_MAX).then_some(gas)
+}
+
+/// Gas of modular exponentiation, [EIP-7883](https://eips.ethereum.org/EIPS/eip-7883).
+fn modexp_gas(input: &[u8]) -> Option<u64> {
+    let word = |offset: usize| {
+        let mut word = [0; 32];
+        let bytes = input.get(offset..).unwrap_or_default();
+        let len = bytes.len().min(word.len());
+        word[..len].copy_from_slice(&bytes[..len]);
+        alloy_primitives::U256::from_be_bytes(word)
+    };
+    let length =
+        |offset| usize::try_from(word(offset)).ok().filter(|len| *len <= MODEXP_OPERAND_BYTES_MAX);
+    let (base, exponent, modulus) = (length(0)?, length(32)?, length(64)?);
+    // The first 32 bytes of the exponent, or all of it as a number.
+    let head = word(base.saturating_add(96)) >> (8 * (32 - exponent.min(32)));
+    Some(modexp::osaka_gas_calc(base as u64, exponent as u64, modulus as u64, &head))
+}
+
+/// Runs a precompile by revm's code, with all the gas that L1 would give it.
+pub fn run_precompile(address: Address, input: &[u8]) -> Option<Bytes> {
+    let precompile = op_revm::precompiles::karst().get(&address)?;
+    let output = precompile.execute(input, u64::MAX, 0).ok()?;
+    output.is_success().then_some(output.bytes)
+}
+
+/// What ecrecover wants to recover the signer of `hash`.
+pub(crate) fn ecrecover_input(hash: B256, signature: &Signature) -> [u8; 128] {
+    let mut input = [0; 128];
+    input[..32].copy_from_slice(hash.as_slice());
+    input[63] = if signature.v() { 28 } else { 27 };
+    input[64..96].copy_from_slice(&signature.r().to_be_bytes::<32>());
+    input[96..].copy_from_slice(&signature.s().to_be_bytes::<32>());
+    input
+}
+
+/// The signer of `hash` through the reader's ecrecover. Any `s`: [EIP-2] is the caller's.
+///
+/// [EIP-2]: https://eips.ethereum.org/EIPS/eip-2
+pub(crate) fn recover_signer<R: StateReader>(
+    reader: &R,
+    hash: B256,
+    signature: &Signature,
+) -> Result<Option<Address>, R::Error> {
+    let output = reader.precompile(ECRECOVER, &ecrecover_input(hash, signature))?;
+    Ok(output.and_then(|word| Some(Address::from_slice(word.first_chunk::<32>()?.get(12..)?))))
+}
+
+#[cfg(test)]
+#[path = "precompile_tests.rs"]
+mod tests;
