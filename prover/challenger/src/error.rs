@@ -44,9 +44,7 @@ pub enum ChallengerError {
 
     // Machine and contract differ: fatal, one of them is wrong.
     /// The contract refuses the witness of a step that the machine took.
-    #[error(
-        "step {step} at pc {pc:#x} of state {pre}: the machine goes to {rust}, the contract refuses: {refusal}"
-    )]
+    #[error("step {step}, pc {pc:#x}, state {pre}: machine to {rust}, contract refuses: {refusal}")]
     Refused {
         /// Steps before this one.
         step: u64,
@@ -60,9 +58,7 @@ pub enum ChallengerError {
         refusal: Box<StepRefusal>,
     },
     /// Both take the step, to different states.
-    #[error(
-        "step {step} at pc {pc:#x} of state {pre}: the machine goes to {rust}, the contract to {contract}"
-    )]
+    #[error("step {step}, pc {pc:#x}, state {pre}: machine to {rust}, contract to {contract}")]
     Disagreement {
         /// Steps before this one.
         step: u64,

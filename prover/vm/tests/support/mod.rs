@@ -122,8 +122,7 @@ impl Host for Preimages {
     }
 }
 
-/// The seed of a random test: that of the environment (`GAINSAY_SEED`), or a new one; printed either
-/// way.
+/// The seed of a random test: that of `GAINSAY_SEED`, or a new one; printed either way.
 pub fn seeded() -> (u64, StdRng) {
     // Short, so that it is easily typed.
     let seed = variable("GAINSAY_SEED").unwrap_or_else(|| rand::random::<u32>().into());
