@@ -139,8 +139,8 @@ async fn create<T: SolStruct + SolValue>(
     contract: &str,
     arguments: T,
 ) -> Result<Address, L1Error> {
-    let parameters = T::eip712_root_type();
-    let init_code = init_code(artifacts, contract, &parameters, &arguments.abi_encode())?;
+    let code = load_init_code(artifacts, contract, &T::eip712_root_type())?;
+    let init_code = [code.as_ref(), &arguments.abi_encode()].concat();
     let receipt = sender.send(L1Call::create(init_code)).await?;
     let address = created(&receipt)?;
     info!(contract, %address, gas = receipt.gas_used, "deployed");
@@ -151,6 +151,21 @@ fn created(receipt: &TransactionReceipt) -> Result<Address, L1Error> {
     receipt.contract_address.ok_or_else(|| L1Error::Missing {
         what: format!("the address of the contract created by {}", receipt.transaction_hash),
     })
+}
+
+/// What creates a contract elsewhere than on L1: its code as forge built it and the constructor's
+/// encoded arguments, whose types are `parameters`, written `(type name,type name)`.
+///
+/// # Errors
+/// [`L1Error::File`] when the artifact is missing or its constructor takes something else.
+pub fn init_code(
+    artifacts: &Path,
+    contract: &str,
+    parameters: &str,
+    arguments: &[u8],
+) -> Result<Bytes, L1Error> {
+    let code = load_init_code(artifacts, contract, parameters)?;
+    Ok([code.as_ref(), arguments].concat().into())
 }
 
 /// The part of forge's artifact that matters here.
@@ -183,32 +198,19 @@ struct Bytecode {
 }
 
 impl AbiItem {
-    /// `type name,type name` of the arguments, a struct by its fields.
+    /// `type name,type name` of the arguments, or of the fields of the only one if it is a struct.
     fn fields(&self) -> String {
-        let fields = self.inputs.iter().flat_map(|input| match input.components.as_slice() {
-            [] => std::slice::from_ref(input),
-            components => components,
-        });
-        fields.map(|field| format!("{} {}", field.kind, field.name)).collect::<Vec<_>>().join(",")
+        let fields = match self.inputs.as_slice() {
+            [only] if !only.components.is_empty() => &only.components,
+            arguments => arguments,
+        };
+        let names = fields.iter().map(|field| format!("{} {}", field.kind, field.name));
+        names.collect::<Vec<_>>().join(",")
     }
 }
 
-/// What creates a contract: its code as forge built it, and the constructor's encoded arguments.
-/// Their types are `parameters`, written `(type name,type name)`; a name before is passed over, so
-/// that EIP-712's name of a struct does for a constructor that takes one.
-///
-/// # Errors
-/// [`L1Error::File`] when the artifact is missing or its constructor takes something else.
-pub fn init_code(
-    artifacts: &Path,
-    contract: &str,
-    parameters: &str,
-    arguments: &[u8],
-) -> Result<Bytes, L1Error> {
-    let code = load_init_code(artifacts, contract, parameters)?;
-    Ok([code.as_ref(), arguments].concat().into())
-}
-
+/// Init code of a contract whose constructor takes these arguments, or one struct with these
+/// fields, written `Name(type name,type name)` as in EIP-712.
 fn load_init_code(artifacts: &Path, contract: &str, parameters: &str) -> Result<Bytes, L1Error> {
     let path = artifacts.join(format!("{contract}.sol")).join(format!("{contract}.json"));
     let error = |reason: String| L1Error::File { path: path.clone(), reason };
