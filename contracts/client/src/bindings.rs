@@ -15,5 +15,15 @@ sol!(
 
 sol!(
     #[sol(rpc, all_derives)]
+    "../src/IStepVerifier.sol"
+);
+
+sol!(
+    #[sol(rpc, all_derives)]
+    "../src/IPreimageOracle.sol"
+);
+
+sol!(
+    #[sol(rpc, all_derives)]
     "../src/IAssertionChain.sol"
 );

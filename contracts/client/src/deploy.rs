@@ -153,6 +153,21 @@ fn created(receipt: &TransactionReceipt) -> Result<Address, L1Error> {
     })
 }
 
+/// What creates a contract elsewhere than on L1: its code as forge built it and the constructor's
+/// encoded arguments, whose types are `parameters`, written `(type name,type name)`.
+///
+/// # Errors
+/// [`L1Error::File`] when the artifact is missing or its constructor takes something else.
+pub fn init_code(
+    artifacts: &Path,
+    contract: &str,
+    parameters: &str,
+    arguments: &[u8],
+) -> Result<Bytes, L1Error> {
+    let code = load_init_code(artifacts, contract, parameters)?;
+    Ok([code.as_ref(), arguments].concat().into())
+}
+
 /// The part of forge's artifact that matters here.
 #[derive(Debug, Deserialize)]
 struct Artifact {
@@ -183,15 +198,19 @@ struct Bytecode {
 }
 
 impl AbiItem {
-    /// `type name,type name` of the fields of the only argument.
+    /// `type name,type name` of the arguments, or of the fields of the only one if it is a struct.
     fn fields(&self) -> String {
-        let fields = self.inputs.iter().flat_map(|input| &input.components);
-        fields.map(|field| format!("{} {}", field.kind, field.name)).collect::<Vec<_>>().join(",")
+        let fields = match self.inputs.as_slice() {
+            [only] if !only.components.is_empty() => &only.components,
+            arguments => arguments,
+        };
+        let names = fields.iter().map(|field| format!("{} {}", field.kind, field.name));
+        names.collect::<Vec<_>>().join(",")
     }
 }
 
-/// Init code of a contract whose constructor takes one struct of the given type, written
-/// `Name(type name,type name)` as in EIP-712.
+/// Init code of a contract whose constructor takes these arguments, or one struct with these
+/// fields, written `Name(type name,type name)` as in EIP-712.
 fn load_init_code(artifacts: &Path, contract: &str, parameters: &str) -> Result<Bytes, L1Error> {
     let path = artifacts.join(format!("{contract}.sol")).join(format!("{contract}.json"));
     let error = |reason: String| L1Error::File { path: path.clone(), reason };
@@ -233,6 +252,9 @@ mod tests {
             )
         };
         assert_eq!(load(&artifact(["address", "uint64"], "0x6001")).unwrap().as_ref(), [0x60, 1]);
+        let flat = r#"{"abi":[{"type":"constructor","inputs":[{"type":"address","name":"a"},
+            {"type":"uint64","name":"b"}]}],"bytecode":{"object":"0x6002"}}"#;
+        assert_eq!(load(flat).unwrap().as_ref(), [0x60, 2]);
         let reason = |json: &str| load(json).unwrap_err().to_string();
         let error = reason(&artifact(["address", "uint32"], "0x6001"));
         assert!(

@@ -41,5 +41,6 @@ mod inbox;
 pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
 mod assertion_chain;
 pub use assertion_chain::{Assertion, AssertionChain, Proposal};
+pub use deploy::init_code;
 mod deploy;
 pub use deploy::{DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox};
