@@ -84,6 +84,16 @@ interface IEdgeGame {
         uint64 depositsRead;
     }
 
+    /// @notice What PROGRAM_HASH is the hash of: codeRoot:32 ‖ memoryRoot:32 ‖ entry:8.
+    struct Program {
+        // Root over the program's text.
+        bytes32 codeRoot;
+        // Root of the memory with the program loaded.
+        bytes32 memoryRoot;
+        // Address of the first instruction.
+        uint64 entry;
+    }
+
     /// @notice One edge whose timer is to be cached, after those below it.
     struct TimerUpdate {
         bytes32 mutualId;
@@ -108,9 +118,12 @@ interface IEdgeGame {
     /// @notice The machine's final state has the result `computed` (0 if it did not halt with exit
     ///         code 0), the edge claims `claim`.
     error EdgeResultMismatch(bytes32 claim, bytes32 computed);
+    error EdgeProgramMismatch(bytes32 found, bytes32 expected);
     error EdgeStateLength(uint256 found, uint256 expected);
     /// @notice `opened` was not opened below the edge with `root`.
     error EdgeNotOpenedBelow(bytes32 root, bytes32 opened);
+    /// @notice No stake was ever locked on this edge.
+    error EdgeNotOpened(bytes32 mutualId, bytes32 root);
     error EdgeNotDue(bytes32 mutualId, bytes32 root, uint64 timer, uint64 challengePeriod);
     /// @notice Another edge with this mutual id was confirmed first, and that is final.
     error EdgeRivalConfirmed(bytes32 mutualId, bytes32 root);
@@ -181,6 +194,7 @@ interface IEdgeGame {
     ///         claim before the block. Locks SPANS_STAKE; doing it again credits that back.
     function openSpans(
         Position calldata position,
+        Program calldata program,
         Claim calldata agreed,
         bytes32 claim,
         bytes32 root,
@@ -228,12 +242,9 @@ interface IEdgeGame {
     function INBOX() external view returns (address);
     /// @notice What executes one instruction.
     function STEP_VERIFIER() external view returns (address);
-    /// @notice Root over the program's text.
-    function CODE_ROOT() external view returns (bytes32);
-    /// @notice Root of the memory with the program loaded.
-    function MEMORY_ROOT() external view returns (bytes32);
-    /// @notice Where the program starts.
-    function ENTRY() external view returns (uint64);
+    /// @notice Commitment to the program that computes the right claim. If nothing hashes to it,
+    ///         "spans" cannot be opened: time alone decides disputes.
+    function PROGRAM_HASH() external view returns (bytes32);
     /// @notice Hash of the L2 chain's parameters, part of the program's input.
     function CONFIG_HASH() external view returns (bytes32);
     /// @notice Height of root edges of "blocks".
