@@ -5,24 +5,24 @@ pragma solidity 0.8.37;
 /// @notice The dispute between rival assertions: edges over binary trees, all against all, down to
 ///         one instruction.
 ///
-///         An edge is a mutual id `m` and a root `r`: a commitment to 2^height states which follow
-///         one agreed state. Edges with one `m` and different roots are rivals. Everything is
-///         addressed by content; `‖` is packed concatenation, `H` is keccak256:
+/// An edge is a mutual id `m` and a root `r`: a commitment to 2^height states which follow
+/// one agreed state. Edges with one `m` and different roots are rivals. Everything is
+/// addressed by content; `‖` is packed concatenation, `H` is keccak256:
 ///
-///         | what                                   | is                                     |
-///         |----------------------------------------|----------------------------------------|
-///         | node of a tree                         | H(left:32 ‖ right:32); a leaf is itself|
-///         | m of the root edges of "blocks"        | H("blocks" ‖ parentAssertion:32)       |
-///         | m of a left child                      | H(m:32 ‖ 0x00)                         |
-///         | m of a right child                     | H(m:32 ‖ 0x01 ‖ left:32)               |
-///         | m of the edges opened below a height 0 | H("spans" ‖ m:32), H("steps" ‖ m:32)   |
-///         | edge id                                | H(m:32 ‖ r:32)                         |
+/// | what                                   | is                                     |
+/// |----------------------------------------|----------------------------------------|
+/// | node of a tree                         | H(left:32 ‖ right:32); a leaf is itself|
+/// | m of the root edges of "blocks"        | H("blocks" ‖ parentAssertion:32)       |
+/// | m of a left child                      | H(m:32 ‖ 0x00)                         |
+/// | m of a right child                     | H(m:32 ‖ 0x01 ‖ left:32)               |
+/// | m of the edges opened below a height 0 | H("spans" ‖ m:32), H("steps" ‖ m:32)   |
+/// | edge id                                | H(m:32 ‖ r:32)                         |
 ///
-///         The agreed state of a left child is that of its parent, the agreed state of a right
-///         child is the last leaf of `left`. Both follow from `m` alone, so nobody proves them
-///         when an edge is bisected and nothing stores them: they are proved where they are used,
-///         at height 0, by a `Position`. An honest player knows every tree whose root it agreed to.
-///         Nobody else's position matters.
+/// The agreed state of a left child is that of its parent, the agreed state of a right
+/// child is the last leaf of `left`. Both follow from `m` alone, so nobody proves them
+/// when an edge is bisected and nothing stores them: they are proved where they are used,
+/// at height 0, by a `Position`. An honest player knows every tree whose root it agreed to.
+/// Nobody else's position matters.
 interface IEdgeGame {
     /// @notice The leaves: claims after each block; machine states, one every 2^STEPS_HEIGHT
     ///         instructions of one block; machine states, one an instruction.
