@@ -64,6 +64,9 @@ abstract contract GameTest is L1Test {
     /// The truth: the program's input on each block and its states.
     bytes32[] internal inputs;
     mapping(uint256 blockIndex => bytes32[]) internal states;
+    mapping(uint256 blockIndex => bytes) internal finalStates;
+    /// What was proposed.
+    mapping(bytes32 root => bytes32) internal assertionIds;
 
     function setUp() public virtual override {
         super.setUp();
@@ -120,6 +123,8 @@ abstract contract GameTest is L1Test {
             bytes32 input = keccak256(bytes.concat(claim, acc, CONFIG_HASH));
             inputs.push(input);
             states[i] = TinyProgram.trace(input, 2 ** (spans + steps));
+            Machine memory last = TinyProgram.runFor(input, TinyProgram.STEPS);
+            finalStates[i] = TinyProgram.packed(last);
             claim = keccak256(bytes.concat(input, TinyProgram.CURSOR));
         }
     }
@@ -152,7 +157,7 @@ abstract contract GameTest is L1Test {
         return isLie(p.blocks, i) ? keccak256(abi.encode("output", p.seed, i)) : inputs[i];
     }
 
-    function claimOf(Player memory p, uint256 i) internal view returns (bytes32) {
+    function claimOf(Player memory p, uint256 i) internal view virtual returns (bytes32) {
         return keccak256(bytes.concat(outputOf(p, i), TinyProgram.CURSOR));
     }
 
@@ -208,10 +213,13 @@ abstract contract GameTest is L1Test {
         virtual
         returns (bytes memory)
     {
+        bytes32 claim = claimOf(p, blockIndex);
+        // It runs for ever.
+        if (claim == 0) return TinyProgram.packed(TinyProgram.load(bytes32(p.seed)));
         if (!isLie(p.blocks, blockIndex)) {
-            return TinyProgram.packed(TinyProgram.runFor(inputs[blockIndex], TinyProgram.STEPS));
+            return finalStates[blockIndex];
         }
-        return haltedWith(claimOf(p, blockIndex), p.seed);
+        return haltedWith(claim, p.seed);
     }
 
     /// A state that nothing leads to, with this output.
@@ -230,11 +238,11 @@ abstract contract GameTest is L1Test {
 
     // Moves.
 
-    function propose(Player memory p) internal returns (bytes32) {
+    function propose(Player memory p) internal returns (bytes32 id) {
         Tree memory tree = blocksOf(p).tree;
         bytes32 acc = chain.assertion(genesis).batchLimitAcc;
         vm.prank(p.account, p.account);
-        return chain.propose{value: STAKE}(
+        id = chain.propose{value: STAKE}(
             genesis,
             outputOf(p, 2 ** tree.height - 1),
             IAssertionChain.Cursor(1, 0, 1),
@@ -242,10 +250,21 @@ abstract contract GameTest is L1Test {
             tree.lastLeafProof(),
             acc
         );
+        assertionIds[tree.root()] = id;
+    }
+
+    function assertionOf(Player memory p) internal view returns (bytes32) {
+        return assertionIds[rootOf(p)];
     }
 
     /// Answers all rivals, with at most `budget` moves; returns what is left of that.
     function respond(Player memory p, uint256 budget) internal returns (uint256) {
+        return this.respondFreely(p, budget);
+    }
+
+    /// A call of its own, so that its memory is freed.
+    function respondFreely(Player memory p, uint256 budget) external returns (uint256) {
+        vm.pauseGasMetering();
         Board memory board = blocksOf(p);
         return respond(p, board, board.start, board.tree.height, 0, budget);
     }
@@ -284,6 +303,7 @@ abstract contract GameTest is L1Test {
             proveStep(p, board, index);
             return budget - 1;
         }
+        if (board.level == IEdgeGame.Level.Blocks && !openable(p, index)) return budget;
         Board memory below = boardBelow(p, board, id, index);
         if (game.edge(below.start, below.tree.root()).createdAt == 0) {
             if (board.level == IEdgeGame.Level.Blocks) openSpans(p, board, index);
@@ -291,6 +311,11 @@ abstract contract GameTest is L1Test {
             --budget;
         }
         return respond(p, below, below.start, below.tree.height, 0, budget);
+    }
+
+    /// Whether a player tries to open a block.
+    function openable(Player memory, uint256) internal view virtual returns (bool) {
+        return true;
     }
 
     function boardBelow(Player memory p, Board memory board, bytes32 id, uint256 index)
@@ -371,6 +396,12 @@ abstract contract GameTest is L1Test {
 
     /// Caches the timers of all edges of a player, from the deepest on.
     function updateAll(Player memory p) internal {
+        this.updateFreely(p);
+    }
+
+    /// A call of its own, so that its memory is freed.
+    function updateFreely(Player memory p) external {
+        vm.pauseGasMetering();
         Board memory board = blocksOf(p);
         updateAll(p, board, board.start, board.tree.height, 0);
     }
@@ -405,6 +436,26 @@ abstract contract GameTest is L1Test {
         IEdgeGame.TimerUpdate[] memory updates = new IEdgeGame.TimerUpdate[](1);
         updates[0] = IEdgeGame.TimerUpdate(id, root, left, right);
         game.update(updates);
+    }
+
+    /// All players move until none has a move left.
+    function playOut(Player[] memory players) internal {
+        bool moved = true;
+        while (moved) {
+            moved = false;
+            for (uint256 i = 0; i < players.length; ++i) {
+                if (respond(players[i], ALL) != ALL) moved = true;
+            }
+        }
+    }
+
+    function pair(Player memory a, Player memory b) internal pure returns (Player[] memory both) {
+        both = new Player[](2);
+        (both[0], both[1]) = (a, b);
+    }
+
+    function rootOf(Player memory p) internal view returns (bytes32) {
+        return blocksOf(p).tree.root();
     }
 
     /// The timer of a player's root edge as the contract knows it.
