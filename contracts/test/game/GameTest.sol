@@ -238,17 +238,19 @@ abstract contract GameTest is L1Test {
 
     // Moves.
 
-    function propose(Player memory p) internal returns (bytes32 id) {
+    function propose(Player memory p) internal returns (bytes32) {
         Tree memory tree = blocksOf(p).tree;
+        return proposeTree(p.account, outputOf(p, 2 ** tree.height - 1), tree);
+    }
+
+    function proposeTree(address account, bytes32 output, Tree memory tree)
+        internal
+        returns (bytes32 id)
+    {
         bytes32 acc = chain.assertion(genesis).batchLimitAcc;
-        vm.prank(p.account, p.account);
+        vm.prank(account, account);
         id = chain.propose{value: STAKE}(
-            genesis,
-            outputOf(p, 2 ** tree.height - 1),
-            IAssertionChain.Cursor(1, 0, 1),
-            tree.root(),
-            tree.lastLeafProof(),
-            acc
+            genesis, output, IAssertionChain.Cursor(1, 0, 1), tree.root(), tree.lastLeafProof(), acc
         );
         assertionIds[tree.root()] = id;
     }
