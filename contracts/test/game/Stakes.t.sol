@@ -176,11 +176,19 @@ contract StakesTest is GameTest {
         equal(address(chain).balance, chain.credit(good.account));
     }
 
-    function test_collect_beforeTheEnd_reverts() public {
+    /// Only who has won collects: to collect is to confirm, too.
+    function test_collect_confirms() public {
+        updateAll(bad);
+        bytes32 root = rootOf(bad);
         vm.expectRevert(
-            abi.encodeWithSelector(IAssertionChain.AssertionNotConfirmed.selector, right)
+            abi.encodeWithSelector(
+                IEdgeGame.EdgeNotDue.selector, Trees.blocksId(genesis), root, 0, PERIOD
+            )
         );
+        chain.collect(wrong, one(right));
         chain.collect(right, one(wrong));
+        equal(chain.latestConfirmed(), right);
+        equal(chain.credit(good.account), STAKE + STAKE / 2);
     }
 
     /// Children of a loser lose with it, in any depth, parents first; no child of the winner does.
@@ -247,12 +255,13 @@ contract StakesTest is GameTest {
 
     /// What is left when all is settled is nothing: all stakes are credited or burnt.
     function test_conservation_toTheEnd() public {
-        chain.confirm(right);
         chain.collect(right, one(wrong));
-        game.settle(spansId, spansRoot(good), losersOf());
         bytes32[] memory losers = new bytes32[](2);
         (losers[0], losers[1]) = (stepsRoot(bad), stepsRoot(friend));
-        game.settle(stepsId, stepsRoot(good), losers);
+        IEdgeGame.Settlement[] memory all = new IEdgeGame.Settlement[](2);
+        all[0] = IEdgeGame.Settlement(spansId, spansRoot(good), losersOf());
+        all[1] = IEdgeGame.Settlement(stepsId, stepsRoot(good), losers);
+        game.settleMany(all);
         equal(address(game).balance, 0);
         vm.prank(good.account);
         uint256 paid = chain.withdrawCredit();
