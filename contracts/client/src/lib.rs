@@ -43,4 +43,6 @@ mod assertion_chain;
 pub use assertion_chain::{Assertion, AssertionChain, Proposal};
 pub use deploy::init_code;
 mod deploy;
-pub use deploy::{DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox};
+pub use deploy::{
+    DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,
+};
