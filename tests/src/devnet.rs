@@ -206,7 +206,7 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
         .args(["--challenge-period-secs", &options.challenge_period_secs.to_string()])
         .args(["--min-interval-secs", &options.min_interval_secs.to_string()])
         .args(["--block-gas-limit", &options.block_gas_limit.to_string()])
-        .args(["--blocks-height", "12"])
+        .args(["--blocks-height", "12", "--program-hash", &program_hash()])
         .env("GAINSAY_DEPLOYER_KEY", key(Role::Deployer).to_string());
     let wei = U256::from(10_000) * U256::from(10).pow(U256::from(18));
     let users = (0..USERS).map(|user| signer(Role::User(user)).address());
@@ -215,6 +215,13 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
     }
     let output = command.output().unwrap();
     assert!(output.status.success(), "gainsay deploy: {}", report(&output));
+}
+
+/// Of the program that this version of the chain is proven by.
+fn program_hash() -> String {
+    let path = places::room("prover/program/program-hash.txt");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    text.trim().to_owned()
 }
 
 fn sequencer(name: &str, data: &str, folder: &Path, l1_rpc: &str, options: &DevnetOptions) -> Node {
