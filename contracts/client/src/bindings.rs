@@ -1,7 +1,7 @@
 //! The L1 contracts as Rust types, generated from the Solidity interfaces themselves.
 //!
-//! In: `contracts/src/IInbox.sol` and `contracts/src/IAssertionChain.sol`, read at build time, so
-//! that there is no second copy to keep in step. Out: calls, events, errors and views.
+//! In: the interfaces in `contracts/src`, read at build time, so that there is no second copy to
+//! keep in step. Out: calls, events, errors and views.
 
 #![expect(missing_docs, reason = "NatSpec documents what the generator does not")]
 #![expect(clippy::too_many_arguments, reason = "the ABI decides")]
@@ -16,4 +16,14 @@ sol!(
 sol!(
     #[sol(rpc, all_derives)]
     "../src/IAssertionChain.sol"
+);
+
+sol!(
+    #[sol(rpc, all_derives)]
+    "../src/IStepVerifier.sol"
+);
+
+sol!(
+    #[sol(rpc, all_derives)]
+    "../src/IPreimageOracle.sol"
 );

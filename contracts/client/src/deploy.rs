@@ -139,8 +139,8 @@ async fn create<T: SolStruct + SolValue>(
     contract: &str,
     arguments: T,
 ) -> Result<Address, L1Error> {
-    let code = load_init_code(artifacts, contract, &T::eip712_root_type())?;
-    let init_code = [code.as_ref(), &arguments.abi_encode()].concat();
+    let parameters = T::eip712_root_type();
+    let init_code = init_code(artifacts, contract, &parameters, &arguments.abi_encode())?;
     let receipt = sender.send(L1Call::create(init_code)).await?;
     let address = created(&receipt)?;
     info!(contract, %address, gas = receipt.gas_used, "deployed");
@@ -183,15 +183,32 @@ struct Bytecode {
 }
 
 impl AbiItem {
-    /// `type name,type name` of the fields of the only argument.
+    /// `type name,type name` of the arguments, a struct by its fields.
     fn fields(&self) -> String {
-        let fields = self.inputs.iter().flat_map(|input| &input.components);
+        let fields = self.inputs.iter().flat_map(|input| match input.components.as_slice() {
+            [] => std::slice::from_ref(input),
+            components => components,
+        });
         fields.map(|field| format!("{} {}", field.kind, field.name)).collect::<Vec<_>>().join(",")
     }
 }
 
-/// Init code of a contract whose constructor takes one struct of the given type, written
-/// `Name(type name,type name)` as in EIP-712.
+/// What creates a contract: its code as forge built it, and the constructor's encoded arguments.
+/// Their types are `parameters`, written `(type name,type name)`; a name before is passed over, so
+/// that EIP-712's name of a struct does for a constructor that takes one.
+///
+/// # Errors
+/// [`L1Error::File`] when the artifact is missing or its constructor takes something else.
+pub fn init_code(
+    artifacts: &Path,
+    contract: &str,
+    parameters: &str,
+    arguments: &[u8],
+) -> Result<Bytes, L1Error> {
+    let code = load_init_code(artifacts, contract, parameters)?;
+    Ok([code.as_ref(), arguments].concat().into())
+}
+
 fn load_init_code(artifacts: &Path, contract: &str, parameters: &str) -> Result<Bytes, L1Error> {
     let path = artifacts.join(format!("{contract}.sol")).join(format!("{contract}.json"));
     let error = |reason: String| L1Error::File { path: path.clone(), reason };
@@ -233,6 +250,9 @@ mod tests {
             )
         };
         assert_eq!(load(&artifact(["address", "uint64"], "0x6001")).unwrap().as_ref(), [0x60, 1]);
+        let flat = r#"{"abi":[{"type":"constructor","inputs":[{"type":"address","name":"a"},
+            {"type":"uint64","name":"b"}]}],"bytecode":{"object":"0x6002"}}"#;
+        assert_eq!(load(flat).unwrap().as_ref(), [0x60, 2]);
         let reason = |json: &str| load(json).unwrap_err().to_string();
         let error = reason(&artifact(["address", "uint32"], "0x6001"));
         assert!(

@@ -41,4 +41,6 @@ pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
 mod assertion_chain;
 pub use assertion_chain::{Assertion, AssertionChain, Proposal};
 mod deploy;
-pub use deploy::{DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox};
+pub use deploy::{
+    DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, init_code,
+};

@@ -187,7 +187,7 @@ fn hostile_files_are_errors_or_programs() {
         }
     }
     println!("{loaded} loaded, {refused} refused");
-    assert!(loaded > 1_000 && refused > 1_000, "SEED={seed}");
+    assert!(loaded > 1_000 && refused > 1_000, "GAINSAY_SEED={seed}");
 }
 
 /// ELF files in a folder and those below it.

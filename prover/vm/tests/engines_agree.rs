@@ -10,12 +10,13 @@ use gainsay_vm::{Engine, Machine, SnapshotPolicy, State, VmError};
 use rand::Rng;
 use support::{random_program::random_program, *};
 
-const ROUNDS: usize = 400;
+/// Programs in a round.
+const PROGRAMS: u64 = 40;
 
 #[test]
 fn engines_agree_at_every_boundary() {
     let (seed, mut random) = seeded();
-    for round in 0..ROUNDS {
+    for round in 0..PROGRAMS * rounds() {
         let mut host = Preimages::default();
         let words = random_program(&mut random, 900, &mut host);
         let program = program(&words);
@@ -37,7 +38,7 @@ fn engines_agree_at_every_boundary() {
             let run = reference.run(step, &mut reference_host).map_err(|error| error.to_string());
             let hash = reference.state_hash();
             for (other, host) in others.iter_mut().zip(&mut other_hosts) {
-                let place = format!("SEED={seed}, round {round}, step {step}");
+                let place = format!("GAINSAY_SEED={seed}, round {round}, step {step}");
                 let other_run = other.run(step, host).map_err(|error| error.to_string());
                 assert_eq!(run, other_run, "{place}");
                 assert_eq!(reference.hart(), other.hart(), "{place}");
@@ -48,8 +49,8 @@ fn engines_agree_at_every_boundary() {
             }
         }
         for host in other_hosts {
-            assert_eq!(reference_host.hints, host.hints, "SEED={seed}, round {round}");
-            assert_eq!(reference_host.writes, host.writes, "SEED={seed}, round {round}");
+            assert_eq!(reference_host.hints, host.hints, "GAINSAY_SEED={seed}, round {round}");
+            assert_eq!(reference_host.writes, host.writes, "GAINSAY_SEED={seed}, round {round}");
         }
     }
 }
@@ -95,7 +96,7 @@ fn going_back_equals_never_having_left() {
             machine.go_to(position, host).unwrap();
             let mut direct = Machine::new(program.clone(), input).with_engine(Engine::Reference);
             direct.run(position, host).unwrap();
-            let place = format!("SEED={seed}, position {position}, {policy:?}");
+            let place = format!("GAINSAY_SEED={seed}, position {position}, {policy:?}");
             assert_eq!(machine.state(), direct.state(), "{place}");
         }
     }
@@ -121,11 +122,11 @@ fn dense_hashes_are_those_of_each_state() {
         let mut direct = Machine::new(program, B256::ZERO).with_engine(Engine::Reference);
         for (position, hash) in (from..).zip(&hashes) {
             direct.run(position, &mut host).unwrap();
-            let place = format!("SEED={seed}, round {round}, position {position}");
+            let place = format!("GAINSAY_SEED={seed}, round {round}, position {position}");
             assert_eq!(direct.state_hash(), *hash, "{place}");
         }
         assert_eq!(hashes.len(), count);
-        assert_eq!(machine.state(), direct.state(), "SEED={seed}, round {round}");
+        assert_eq!(machine.state(), direct.state(), "GAINSAY_SEED={seed}, round {round}");
     }
 }
 

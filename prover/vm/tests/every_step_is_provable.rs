@@ -15,7 +15,7 @@ fn random_programs_are_verified_step_by_step() {
     let (seed, mut random) = seeded();
     let mut causes = std::collections::BTreeMap::<u16, u32>::new();
     let mut steps = 0;
-    for round in 0..300 {
+    for round in 0..30 * rounds() {
         let mut host = Preimages::default();
         let words = random_program(&mut random, 700, &mut host);
         let program = program(&words);
@@ -26,12 +26,19 @@ fn random_programs_are_verified_step_by_step() {
         let hashes = verify_run(&program, input, 1_000, &host);
         let mut machine = Machine::new(program, input).with_engine(Engine::Reference);
         machine.run(1_000, &mut host).unwrap();
-        assert_eq!(machine.state_hash(), hashes[hashes.len() - 1], "seed {seed}, round {round}");
+        assert_eq!(
+            machine.state_hash(),
+            hashes[hashes.len() - 1],
+            "GAINSAY_SEED={seed}, round {round}"
+        );
         *causes.entry(machine.hart().exit_code).or_default() += 1;
         steps += machine.hart().step;
     }
     println!("{steps} steps; programs by exit code: {causes:x?}");
-    assert!(causes.keys().filter(|code| **code > 0x100).count() >= 6, "seed {seed}: too tame");
+    assert!(
+        causes.keys().filter(|code| **code > 0x100).count() >= 6,
+        "GAINSAY_SEED={seed}: too tame"
+    );
 }
 
 /// The words of a program that ends with one step of each kind of witness, and which step that is.
@@ -87,7 +94,7 @@ fn any_byte_changed_is_refused() {
             let mut corrupt = witness.clone();
             corrupt[index] ^= 1 << random.random_range(0..8);
             let verdict = verify_step(before, &corrupt, &keccak_oracle);
-            assert!(verdict.is_err(), "{name}: byte {index} changed, seed {seed}");
+            assert!(verdict.is_err(), "{name}: byte {index} changed, GAINSAY_SEED={seed}");
             let verdict = verify_step(before, &witness[..index], &keccak_oracle);
             assert!(verdict.is_err(), "{name}: cut at {index}");
         }

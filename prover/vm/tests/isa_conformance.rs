@@ -382,7 +382,7 @@ fn decoding_is_strict() {
     let (seed, mut random) = seeded();
     let check = |word: u32| {
         let legal = patterns.iter().any(|(mask, matching)| word & mask == *matching);
-        assert_eq!(decode(word).is_some(), legal, "{word:#010x}, SEED={seed}");
+        assert_eq!(decode(word).is_some(), legal, "{word:#010x}, GAINSAY_SEED={seed}");
     };
     // Every opcode with every funct3, funct7, and some register fields.
     for high in 0..1 << 7 {

@@ -8,7 +8,7 @@ extern crate alloc;
 #[cfg(target_os = "none")]
 mod runtime;
 #[cfg(target_os = "none")]
-pub use runtime::halt;
+pub use runtime::{halt, write};
 
 use alloc::collections::BTreeMap;
 

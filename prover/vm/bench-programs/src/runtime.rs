@@ -56,6 +56,21 @@ pub unsafe fn reset_heap() {
     unsafe { *HEAP.0.get() = HEAP_START };
 }
 
+/// Shows text to whoever runs the machine.
+pub fn write(text: &[u8]) {
+    // SAFETY: the call reads the text and changes a0 alone.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") 64,
+            inout("a0") 1_u64 => _,
+            in("a1") text.as_ptr(),
+            in("a2") text.len(),
+            options(nostack, readonly),
+        )
+    }
+}
+
 /// Halts with exit code 0 and 32 bytes of output.
 pub fn halt(output: [u64; 4]) -> ! {
     exit(0, output)

@@ -68,6 +68,20 @@ pub fn load_constant(rd: u32, value: u64) -> Vec<u32> {
     words
 }
 
+/// The same in as few words as the value allows, as an assembler would do it.
+pub fn load_immediate(rd: u32, value: u64) -> Vec<u32> {
+    let digits = value.checked_ilog2().map_or(1, |bits| bits / 11 + 1);
+    let digit = |index: u32| {
+        addi(rd, if index + 1 == digits { 0 } else { rd }, (value >> (11 * index) & 0x7ff) as i32)
+    };
+    let mut words = vec![digit(digits - 1)];
+    for index in (0..digits - 1).rev() {
+        words.push(i_type(0x13, 1, rd, rd, 11));
+        words.push(digit(index));
+    }
+    words
+}
+
 pub fn program(words: &[u32]) -> Arc<Program> {
     let text: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     Arc::new(Program::from_text(TEXT, &text).unwrap())
@@ -108,14 +122,22 @@ impl Host for Preimages {
     }
 }
 
-/// The seed of a random test: that of the environment (`SEED`), or a new one; printed either way.
+/// The seed of a random test: that of `GAINSAY_SEED`, or a new one; printed either way.
 pub fn seeded() -> (u64, StdRng) {
-    let seed = match std::env::var("SEED") {
-        Ok(seed) => seed.parse().expect("SEED is a number"),
-        Err(_) => rand::random(),
-    };
-    println!("SEED={seed}");
+    // Short, so that it is easily typed.
+    let seed = variable("GAINSAY_SEED").unwrap_or_else(|| rand::random::<u32>().into());
+    println!("replay with GAINSAY_SEED={seed}");
     (seed, StdRng::seed_from_u64(seed))
+}
+
+/// Rounds of a random test: `GAINSAY_ROUNDS`, or ten.
+pub fn rounds() -> u64 {
+    variable("GAINSAY_ROUNDS").unwrap_or(10)
+}
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}: found {text:?}, expected a number")))
 }
 
 /// Operands where arithmetic goes wrong.

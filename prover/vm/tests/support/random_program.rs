@@ -13,6 +13,13 @@ const PAGE: u32 = 18;
 
 /// A program of about `length` words. It first sets up registers, then goes anywhere.
 pub fn random_program(random: &mut StdRng, length: usize, preimages: &mut Preimages) -> Vec<u32> {
+    let mut words = set_registers(random);
+    words.extend(anything(random, length.saturating_sub(words.len()), preimages));
+    words
+}
+
+/// Gives each register a value: addresses to those that hold them.
+pub fn set_registers(random: &mut StdRng) -> Vec<u32> {
     let mut words = Vec::new();
     for register in 1..32 {
         let value = match register {
@@ -21,8 +28,14 @@ pub fn random_program(random: &mut StdRng, length: usize, preimages: &mut Preima
             PAGE => random.random_range(0..1 << 18) << 12,
             _ => operand(random),
         };
-        words.extend(load_constant(register, value));
+        words.extend(load_immediate(register, value));
     }
+    words
+}
+
+/// About `length` words that do anything, after registers have been set.
+pub fn anything(random: &mut StdRng, length: usize, preimages: &mut Preimages) -> Vec<u32> {
+    let mut words = Vec::new();
     while words.len() < length {
         match random.random_range(0..100) {
             0..45 => words.push(arithmetic(random)),
@@ -128,7 +141,7 @@ fn syscall(random: &mut StdRng, preimages: &mut Preimages) -> Vec<u32> {
         24..30 => 0x1002,
         _ => 0x1003,
     };
-    words.extend(load_constant(A7, number));
+    words.extend(load_immediate(A7, number));
     match number {
         0x1001 => {
             let length = random.random_range(0..300);
@@ -139,20 +152,20 @@ fn syscall(random: &mut StdRng, preimages: &mut Preimages) -> Vec<u32> {
             }
             for (register, bytes) in (A0..).zip(key.chunks(8)) {
                 let part = u64::from_le_bytes(bytes.try_into().unwrap());
-                words.extend(load_constant(register, part));
+                words.extend(load_immediate(register, part));
             }
             let offset = match random.random_range(0..4) {
                 0 => operand(random),
                 _ => random.random_range(0..10) * 32,
             };
-            words.extend(load_constant(14, offset));
+            words.extend(load_immediate(14, offset));
             let target = match random.random_range(0..30) {
                 0 => operand(random),
                 1 => (1 << 30) - 32,
                 2 => 1 << 30,
                 _ => TEXT + random.random_range(0..256) * 32,
             };
-            words.extend(load_constant(15, target));
+            words.extend(load_immediate(15, target));
         }
         64 | 0x1002 | 0x1003 => {
             let first = if number == 64 { A0 + 1 } else { A0 };
@@ -170,8 +183,8 @@ fn syscall(random: &mut StdRng, preimages: &mut Preimages) -> Vec<u32> {
                 2 => (1 << 30) - alignment,
                 _ => random.random_range(0..3) * alignment,
             };
-            words.extend(load_constant(first, pointer));
-            words.extend(load_constant(first + 1, length));
+            words.extend(load_immediate(first, pointer));
+            words.extend(load_immediate(first + 1, length));
         }
         _ => {}
     }

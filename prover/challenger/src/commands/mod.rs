@@ -1,0 +1,3 @@
+//! The subcommands of `gainsay-challenger`, one file each.
+
+pub mod vm;
