@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {EdgeGame} from "./EdgeGame.sol";
 import {IAssertionChain} from "./IAssertionChain.sol";
+import {IEdgeGame} from "./IEdgeGame.sol";
 import {IInbox} from "./IInbox.sol";
 import {MerkleTree} from "./MerkleTree.sol";
+import {MutualId} from "./game/MutualId.sol";
 
 /// @title  AssertionChain
 /// @notice A tree of staked claims. Of the children of one assertion exactly one is right, because
-///         it must read the Inbox up to a point that was fixed when its parent was created. This
-///         version confirms what nobody contradicts; what is contradicted waits for the dispute.
+///         it must read the Inbox up to a point that was fixed when its parent was created. What
+///         nobody contradicts is confirmed by time, what is contradicted by its EdgeGame.
 contract AssertionChain is IAssertionChain {
     /// @notice Constructor arguments.
     struct Parameters {
         address inbox;
+        address stepVerifier;
         bytes32 programHash;
+        bytes32 configHash;
         uint64 vmVersion;
         uint64 blocksHeight;
         uint64 spansHeight;
@@ -21,9 +26,13 @@ contract AssertionChain is IAssertionChain {
         uint64 challengePeriod;
         uint64 minInterval;
         uint256 stake;
+        uint256 spansStake;
+        uint256 stepsStake;
         bytes32 genesisOutputRoot;
     }
 
+    /// @inheritdoc IAssertionChain
+    address public immutable GAME;
     /// @inheritdoc IAssertionChain
     address public immutable INBOX;
     /// @inheritdoc IAssertionChain
@@ -75,6 +84,7 @@ contract AssertionChain is IAssertionChain {
         CHALLENGE_PERIOD = parameters.challengePeriod;
         MIN_INTERVAL = parameters.minInterval;
         STAKE = parameters.stake;
+        GAME = address(createGame(parameters));
 
         Cursor memory start = Cursor(0, 0, 0);
         bytes32 id = assertionId(0, parameters.genesisOutputRoot, start, 0, 0);
@@ -104,17 +114,18 @@ contract AssertionChain is IAssertionChain {
         id = assertionId(parent, outputRoot, cursor, root, acc);
         if (assertions[id].status != Status.None) {
             // Done already, perhaps by somebody who copied this move: one stake is enough.
-            addCredit(msg.sender, msg.value);
+            credited(msg.sender, msg.value);
             return id;
         }
         checkCommitment(outputRoot, cursor, root, lastLeafProof);
+        checkUndecided(parent, above);
         bool rivaled = checkTime(parent, above);
         uint64 limit = limitAfter(cursor);
         record(assertions[id], parent, root, outputRoot, cursor, limit, rivaled);
         emit AssertionProposed(
             id, parent, msg.sender, root, outputRoot, cursor, limit, accIfPosted(limit)
         );
-        if (rivaled) markRival(parent, above.firstChild, id);
+        if (rivaled) addRival(parent, above.firstChild, id);
         else above.firstChild = id;
     }
 
@@ -124,17 +135,50 @@ contract AssertionChain is IAssertionChain {
         if (target.status == Status.Confirmed) return;
         // INVARIANT: the confirmed assertions are one line that ends at latestConfirmed.
         require(target.parent == latestConfirmed, AssertionParentNotConfirmed(id, target.parent));
-        // INVARIANT: nothing contradicted is confirmed without a dispute. A later version settles
-        // rivals by their root edges under keccak("blocks", parent); till then they stay pending.
-        require(target.rivaledAt == 0, AssertionHasRival(id, target.parent, target.rivaledAt));
-        uint64 due = target.createdAt + CHALLENGE_PERIOD;
-        require(block.timestamp >= due, AssertionNotDue(id, due, uint64(block.timestamp)));
+        // INVARIANT: one of rivals at most is confirmed: the game confirms one edge of a place.
+        if (target.rivaledAt != 0) {
+            IEdgeGame(GAME).confirm(MutualId.ofBlocks(target.parent), target.root);
+        } else {
+            uint64 due = target.createdAt + CHALLENGE_PERIOD;
+            require(block.timestamp >= due, AssertionNotDue(id, due, uint64(block.timestamp)));
+        }
         target.status = Status.Confirmed;
         latestConfirmed = id;
         emit AssertionConfirmed(id, target.outputRoot, target.cursor);
         // INVARIANT: balance = STAKE for each pending assertion + the sum of credits (+ what was
         // forced in by selfdestruct). Here one stake turns into a credit.
-        addCredit(target.proposer, STAKE);
+        credited(target.proposer, STAKE);
+    }
+
+    /// @inheritdoc IAssertionChain
+    function collect(bytes32 winner, bytes32[] calldata losers) external {
+        Assertion storage won = known(winner);
+        require(won.status == Status.Confirmed, AssertionNotConfirmed(winner));
+        uint256 reward = 0;
+        for (uint256 i = 0; i < losers.length; ++i) {
+            Assertion storage lost = known(losers[i]);
+            if (losers[i] == winner || lost.status == Status.Lost) continue;
+            // INVARIANT: what is collected can never be confirmed: the line of confirmed
+            // assertions goes through its rival, or through a rival of an ancestor.
+            require(
+                lost.parent == won.parent || assertions[lost.parent].beatenBy == winner,
+                AssertionNotBeaten(losers[i], winner)
+            );
+            lost.status = Status.Lost;
+            lost.beatenBy = winner;
+            // Half is burnt, so that to lose against oneself is not free. Who builds on a wrong
+            // assertion could have known: a stake there pays like one on the wrong itself, or
+            // noise would cost nothing.
+            reward += STAKE / 2;
+            emit AssertionLost(losers[i], winner, STAKE / 2, STAKE - STAKE / 2);
+            burn(STAKE - STAKE / 2);
+        }
+        if (reward > 0) credited(won.proposer, reward);
+    }
+
+    /// @inheritdoc IAssertionChain
+    function addCredit(address account) external payable {
+        credited(account, msg.value);
     }
 
     /// @inheritdoc IAssertionChain
@@ -151,6 +195,12 @@ contract AssertionChain is IAssertionChain {
     function assertion(bytes32 id) external view returns (Assertion memory found) {
         found = assertions[id];
         found.batchLimitAcc = accIfPosted(found.batchLimit);
+    }
+
+    /// @inheritdoc IAssertionChain
+    function startOf(bytes32 id) external view returns (bytes32 claim, uint64 batchLimit) {
+        Assertion storage found = known(id);
+        return (claimOf(found.outputRoot, found.cursor), found.batchLimit);
     }
 
     /// @dev A child moves forward, and not past the limit that its parent set. Whether it may stop
@@ -189,9 +239,7 @@ contract AssertionChain is IAssertionChain {
             lastLeafProof.length == BLOCKS_HEIGHT,
             AssertionProofLength(lastLeafProof.length, BLOCKS_HEIGHT)
         );
-        bytes32 claim = keccak256(
-            abi.encodePacked(outputRoot, cursor.batch, cursor.block, cursor.depositsRead)
-        );
+        bytes32 claim = claimOf(outputRoot, cursor);
         uint256 lastIndex = (uint256(1) << BLOCKS_HEIGHT) - 1;
         // INVARIANT: different children of one parent have different roots: the root fixes the
         // claim, the claim fixes output root and cursor. So different children are rival edges.
@@ -199,6 +247,13 @@ contract AssertionChain is IAssertionChain {
             MerkleTree.rootOf(claim, lastIndex, lastLeafProof) == root,
             AssertionLastLeafMismatch(root, claim)
         );
+    }
+
+    /// @dev INVARIANT: no stake is taken for a child that can no more be confirmed because of what
+    ///      this contract knows about its parent.
+    function checkUndecided(bytes32 parent, Assertion storage above) private view {
+        bool hasWinner = above.status == Status.Confirmed && parent != latestConfirmed;
+        require(above.status != Status.Lost && !hasWinner, AssertionParentDecided(parent));
     }
 
     /// @dev Whether a new child of `above` may come now, and whether it comes as a rival.
@@ -243,11 +298,16 @@ contract AssertionChain is IAssertionChain {
         made.rivaledAt = rivaled ? uint64(block.timestamp) : 0;
     }
 
-    /// @dev Stops the first child's clock if this is its first rival.
-    function markRival(bytes32 parent, bytes32 first, bytes32 rival) private {
-        if (assertions[first].rivaledAt == 0) {
-            assertions[first].rivaledAt = uint64(block.timestamp);
+    /// @dev From the second child on, each is a root edge of the dispute. The first one brings the
+    ///      time for which it stood alone.
+    function addRival(bytes32 parent, bytes32 first, bytes32 rival) private {
+        Assertion storage oldest = assertions[first];
+        if (oldest.rivaledAt == 0) {
+            oldest.rivaledAt = uint64(block.timestamp);
+            IEdgeGame(GAME).addRoot(parent, first, oldest.root, oldest.createdAt);
         }
+        bytes32 root = assertions[rival].root;
+        IEdgeGame(GAME).addRoot(parent, rival, root, uint64(block.timestamp));
         emit AssertionRivaled(parent, first, rival);
     }
 
@@ -262,7 +322,13 @@ contract AssertionChain is IAssertionChain {
         return limit <= IInbox(INBOX).batchCount() ? IInbox(INBOX).batchAcc(limit) : bytes32(0);
     }
 
-    function addCredit(address account, uint256 amount) private {
+    /// @dev There is no code at address 0, so this runs nobody's code.
+    function burn(uint256 amount) private {
+        (bool sent,) = address(0).call{value: amount}("");
+        assert(sent);
+    }
+
+    function credited(address account, uint256 amount) private {
         credit[account] += amount;
         emit CreditAdded(account, amount);
     }
@@ -270,6 +336,29 @@ contract AssertionChain is IAssertionChain {
     function known(bytes32 id) private view returns (Assertion storage found) {
         found = assertions[id];
         require(found.status != Status.None, AssertionUnknown(id));
+    }
+
+    function claimOf(bytes32 outputRoot, Cursor memory cursor) private pure returns (bytes32) {
+        return
+            keccak256(abi.encodePacked(outputRoot, cursor.batch, cursor.block, cursor.depositsRead));
+    }
+
+    /// @dev The game knows what it decides by, for ever.
+    function createGame(Parameters memory parameters) private returns (EdgeGame) {
+        return new EdgeGame(
+            EdgeGame.Parameters({
+                inbox: parameters.inbox,
+                stepVerifier: parameters.stepVerifier,
+                programHash: parameters.programHash,
+                configHash: parameters.configHash,
+                blocksHeight: parameters.blocksHeight,
+                spansHeight: parameters.spansHeight,
+                stepsHeight: parameters.stepsHeight,
+                challengePeriod: parameters.challengePeriod,
+                spansStake: parameters.spansStake,
+                stepsStake: parameters.stepsStake
+            })
+        );
     }
 
     function checkHeight(string memory name, uint64 height) private pure {

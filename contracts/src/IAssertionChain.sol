@@ -7,7 +7,9 @@ interface IAssertionChain {
     enum Status {
         None,
         Pending,
-        Confirmed
+        Confirmed,
+        // A rival of it or of an ancestor was confirmed, and its stake is taken.
+        Lost
     }
 
     /// @notice How far a chain got in the Inbox: batches [0, batch), the first `block` blocks of
@@ -36,6 +38,8 @@ interface IAssertionChain {
         uint64 rivaledAt;
         // The Inbox's accumulator at `batchLimit`; zero while fewer batches than that are posted.
         bytes32 batchLimitAcc;
+        // Of a lost assertion: the confirmed one that got half of its stake.
+        bytes32 beatenBy;
     }
 
     /// @notice No assertion has this id.
@@ -49,11 +53,15 @@ interface IAssertionChain {
     error AssertionProofLength(uint256 found, uint256 expected);
     error AssertionLastLeafMismatch(bytes32 root, bytes32 claim);
     error AssertionParentNotConfirmed(bytes32 id, bytes32 parent);
-    /// @notice `parent` has other children than `id`, so time alone does not confirm it.
-    error AssertionHasRival(bytes32 id, bytes32 parent, uint64 rivaledAt);
     error AssertionNotDue(bytes32 id, uint64 due, uint64 time);
     /// @notice `first`, the parent's first child, stood unrivaled for CHALLENGE_PERIOD: it has won.
     error AssertionRivalTooLate(bytes32 first, uint64 due, uint64 time);
+    /// @notice A stake on a child of `parent` would be lost: `parent` is not, or another child of it
+    ///         is confirmed already.
+    error AssertionParentDecided(bytes32 parent);
+    error AssertionNotConfirmed(bytes32 id);
+    /// @notice `id` is no rival of `winner`, nor the child of one that was collected.
+    error AssertionNotBeaten(bytes32 id, bytes32 winner);
     error AssertionInvalidParameter(string name, uint256 found);
     error AssertionPaymentFailed(address to, uint256 amount);
 
@@ -73,6 +81,8 @@ interface IAssertionChain {
     event AssertionRivaled(bytes32 indexed parent, bytes32 first, bytes32 rival);
     /// @notice The state is final: withdrawals may be proved against `outputRoot`.
     event AssertionConfirmed(bytes32 indexed id, bytes32 outputRoot, Cursor cursor);
+    /// @notice The stake on `id` was taken: `reward` to the proposer of `winner`, `burnt` to nobody.
+    event AssertionLost(bytes32 indexed id, bytes32 indexed winner, uint256 reward, uint256 burnt);
     /// @notice Ether became withdrawable by `account`.
     event CreditAdded(address indexed account, uint256 amount);
     /// @notice `account` took its credit.
@@ -90,8 +100,17 @@ interface IAssertionChain {
         bytes32 expectedBatchAcc
     ) external payable returns (bytes32 id);
 
-    /// @notice Confirms what was unrivaled for CHALLENGE_PERIOD. Anyone; twice is once.
+    /// @notice Confirms what was unrivaled for CHALLENGE_PERIOD, or what has won its dispute: the
+    ///         timer of its root edge has reached CHALLENGE_PERIOD. Anyone; twice is once.
     function confirm(bytes32 id) external;
+
+    /// @notice Takes the stakes of `losers`, rivals of the confirmed assertion `winner` and
+    ///         assertions that build on such a rival, parents first: half for the proposer of
+    ///         `winner`, half burnt. What is collected is left alone.
+    function collect(bytes32 winner, bytes32[] calldata losers) external;
+
+    /// @notice Makes the ether sent withdrawable by `account`.
+    function addCredit(address account) external payable;
 
     /// @notice Pays out the caller's credit; nothing happens when there is none.
     function withdrawCredit() external returns (uint256 amount);
@@ -100,11 +119,16 @@ interface IAssertionChain {
     function credit(address account) external view returns (uint256);
     /// @notice The assertion with this id; its status is `None` when there is none.
     function assertion(bytes32 id) external view returns (Assertion memory);
+    /// @notice Where children of `id` start: its end claim, and the number of batches they read up
+    ///         to.
+    function startOf(bytes32 id) external view returns (bytes32 claim, uint64 batchLimit);
     /// @notice The end of the line of confirmed assertions.
     function latestConfirmed() external view returns (bytes32);
     /// @notice The assertion of block 0, confirmed from the start.
     function genesisId() external view returns (bytes32);
 
+    /// @notice The EdgeGame that decides between rivals.
+    function GAME() external view returns (address);
     /// @notice The Inbox that assertions read.
     function INBOX() external view returns (address);
     /// @notice Commitment to the program that computes the right claim.

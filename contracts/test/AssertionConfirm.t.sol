@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {IAssertionChain} from "../src/IAssertionChain.sol";
+import {IEdgeGame} from "../src/IEdgeGame.sol";
+import {MutualId} from "../src/game/MutualId.sol";
 import {AssertionTest} from "./AssertionTest.sol";
 import {Vm} from "./L1Test.sol";
 
@@ -64,11 +66,13 @@ contract AssertionConfirmTest is AssertionTest {
         chain.confirm(id);
     }
 
-    /// Rivals up to the last second of the period stop the clock of the first child.
+    /// Rivals up to the last second of the period stop the clock of the first child. None is
+    /// confirmed before the dispute decides.
     function testFuzz_rivals_areNotConfirmed(uint256 wait) public {
         start();
         bytes32 first = propose(ALICE, childOf(genesis, 1));
-        vm.warp(block.timestamp + bound(wait, 0, PERIOD - 1));
+        wait = bound(wait, 0, PERIOD - 1);
+        vm.warp(block.timestamp + wait);
         Proposal memory made = childOf(genesis, 2);
         bytes32 rival = propose(BOB, made);
         uint64 rivaledAt = uint64(block.timestamp);
@@ -79,7 +83,7 @@ contract AssertionConfirmTest is AssertionTest {
         vm.warp(block.timestamp + 2 * PERIOD);
         vm.recordLogs();
         bytes32 third = propose(BOB, childOf(genesis, 3));
-        Vm.Log memory rivalry = vm.getRecordedLogs()[1];
+        Vm.Log memory rivalry = vm.getRecordedLogs()[2];
         equal(rivalry.topics[0], IAssertionChain.AssertionRivaled.selector);
         equal(rivalry.topics[1], genesis);
         equal(keccak256(rivalry.data), keccak256(bytes.concat(first, third)));
@@ -87,9 +91,9 @@ contract AssertionConfirmTest is AssertionTest {
         equal(assertionOf(third).rivaledAt, block.timestamp);
 
         vm.warp(block.timestamp + 2 * PERIOD);
-        refusesRivaled(first, rivaledAt);
-        refusesRivaled(rival, rivaledAt);
-        refusesRivaled(third, rivaledAt + 2 * PERIOD);
+        refusesRivaled(first, uint64(wait));
+        refusesRivaled(rival, 0);
+        refusesRivaled(third, 0);
         equal(chain.latestConfirmed(), genesis);
         equal(address(chain).balance, 3 * STAKE);
     }
@@ -103,7 +107,10 @@ contract AssertionConfirmTest is AssertionTest {
             abi.encodeWithSelector(IAssertionChain.AssertionRivalTooLate.selector, first, due, due);
         refuses(childOf(genesis, 2), expected);
         chain.confirm(first);
-        refuses(childOf(genesis, 2), expected);
+        refuses(
+            childOf(genesis, 2),
+            abi.encodeWithSelector(IAssertionChain.AssertionParentDecided.selector, genesis)
+        );
     }
 
     /// A duplicate is no rival.
@@ -170,11 +177,11 @@ contract AssertionConfirmTest is AssertionTest {
         equal(address(chain).balance, STAKE);
     }
 
-    function refusesRivaled(bytes32 id, uint64 rivaledAt) internal {
+    function refusesRivaled(bytes32 id, uint64 timer) internal {
+        bytes32 mutualId = MutualId.ofBlocks(genesis);
+        bytes32 root = assertionOf(id).root;
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IAssertionChain.AssertionHasRival.selector, id, genesis, rivaledAt
-            )
+            abi.encodeWithSelector(IEdgeGame.EdgeNotDue.selector, mutualId, root, timer, PERIOD)
         );
         chain.confirm(id);
     }

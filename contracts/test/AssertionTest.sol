@@ -38,7 +38,9 @@ abstract contract AssertionTest is L1Test {
     function parameters() internal view returns (AssertionChain.Parameters memory) {
         return AssertionChain.Parameters({
             inbox: address(inbox),
+            stepVerifier: address(0x57E9),
             programHash: keccak256("program"),
+            configHash: keccak256("config"),
             vmVersion: 1,
             blocksHeight: HEIGHT,
             spansHeight: 16,
@@ -46,6 +48,8 @@ abstract contract AssertionTest is L1Test {
             challengePeriod: PERIOD,
             minInterval: INTERVAL,
             stake: STAKE,
+            spansStake: 0.1 ether,
+            stepsStake: 0.01 ether,
             genesisOutputRoot: GENESIS_OUTPUT
         });
     }

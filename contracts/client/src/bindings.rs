@@ -27,3 +27,8 @@ sol!(
     #[sol(rpc, all_derives)]
     "../src/IPreimageOracle.sol"
 );
+
+sol!(
+    #[sol(rpc, all_derives)]
+    "../src/IEdgeGame.sol"
+);

@@ -11,7 +11,7 @@ use alloy::{
     sol,
     sol_types::{SolStruct, SolValue},
 };
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::Deserialize;
 use tracing::info;
 
@@ -19,6 +19,11 @@ use crate::{
     AssertionParams, InboxParams, L1Error, rollup_config::L1Start, transaction::L1Call,
     tx_sender::TxSender,
 };
+
+/// A stake on the run of one block, as a part of the stake on an assertion.
+const SPANS_STAKE_DIVISOR: u64 = 10;
+/// The same for a stake on one span of that run.
+const STEPS_STAKE_DIVISOR: u64 = 100;
 
 sol! {
     /// `Inbox.Parameters`.
@@ -32,7 +37,9 @@ sol! {
     /// `AssertionChain.Parameters`.
     struct AssertionChainParameters {
         address inbox;
+        address stepVerifier;
         bytes32 programHash;
+        bytes32 configHash;
         uint64 vmVersion;
         uint64 blocksHeight;
         uint64 spansHeight;
@@ -40,6 +47,8 @@ sol! {
         uint64 challengePeriod;
         uint64 minInterval;
         uint256 stake;
+        uint256 spansStake;
+        uint256 stepsStake;
         bytes32 genesisOutputRoot;
     }
 }
@@ -51,6 +60,8 @@ pub struct DeployParams {
     pub inbox: InboxParams,
     /// Immutables of the AssertionChain.
     pub assertions: AssertionParams,
+    /// Hash of the L2 chain's parameters, part of the program's input in disputes.
+    pub config_hash: B256,
     /// Output root of block 0.
     pub genesis_output_root: B256,
 }
@@ -66,7 +77,7 @@ pub struct Deployment {
     pub assertion_chain: Address,
 }
 
-/// Deploys Inbox and AssertionChain.
+/// Deploys Inbox, PreimageOracle, StepVerifier and AssertionChain, which creates its EdgeGame.
 ///
 /// # Errors
 /// [`L1Error::File`] when an artifact is missing or does not fit; otherwise as [`TxSender::send`].
@@ -78,14 +89,9 @@ pub async fn deploy(
     let start = sender.client().latest().await?;
     let l1_start = L1Start { number: start.number, hash: start.hash };
     let inbox = deploy_inbox(sender, artifacts, &params.inbox).await?;
-    let assertion_chain = deploy_assertion_chain(
-        sender,
-        artifacts,
-        inbox,
-        &params.assertions,
-        params.genesis_output_root,
-    )
-    .await?;
+    let step_verifier = deploy_step_verifier(sender, artifacts).await?;
+    let assertion_chain =
+        deploy_assertion_chain(sender, artifacts, inbox, step_verifier, params).await?;
     Ok(Deployment { l1_start, inbox, assertion_chain })
 }
 
@@ -107,7 +113,18 @@ pub async fn deploy_inbox(
     create(sender, artifacts, "Inbox", arguments).await
 }
 
-/// Deploys the AssertionChain alone and returns its address.
+/// Deploys the StepVerifier with its PreimageOracle and returns its address. Neither has an owner
+/// or a state, so one serves every chain.
+///
+/// # Errors
+/// As [`deploy`].
+pub async fn deploy_step_verifier(sender: &TxSender, artifacts: &Path) -> Result<Address, L1Error> {
+    let oracle = create_plain(sender, artifacts, "PreimageOracle", "()", &[]).await?;
+    let arguments = oracle.abi_encode();
+    create_plain(sender, artifacts, "StepVerifier", "(address oracle)", &arguments).await
+}
+
+/// Deploys the AssertionChain alone, with its EdgeGame, and returns its address.
 ///
 /// # Errors
 /// As [`deploy`].
@@ -115,22 +132,32 @@ pub async fn deploy_assertion_chain(
     sender: &TxSender,
     artifacts: &Path,
     inbox: Address,
-    params: &AssertionParams,
-    genesis_output_root: B256,
+    step_verifier: Address,
+    params: &DeployParams,
 ) -> Result<Address, L1Error> {
+    let rules = &params.assertions;
     let arguments = AssertionChainParameters {
         inbox,
-        programHash: params.program_hash,
-        vmVersion: params.vm_version,
-        blocksHeight: u64::from(params.blocks_height),
-        spansHeight: u64::from(params.spans_height),
-        stepsHeight: u64::from(params.steps_height),
-        challengePeriod: params.challenge_period_secs,
-        minInterval: params.min_interval_secs,
-        stake: params.stake_wei,
-        genesisOutputRoot: genesis_output_root,
+        stepVerifier: step_verifier,
+        programHash: rules.program_hash,
+        configHash: params.config_hash,
+        vmVersion: rules.vm_version,
+        blocksHeight: u64::from(rules.blocks_height),
+        spansHeight: u64::from(rules.spans_height),
+        stepsHeight: u64::from(rules.steps_height),
+        challengePeriod: rules.challenge_period_secs,
+        minInterval: rules.min_interval_secs,
+        stake: rules.stake_wei,
+        spansStake: part_of(rules.stake_wei, SPANS_STAKE_DIVISOR),
+        stepsStake: part_of(rules.stake_wei, STEPS_STAKE_DIVISOR),
+        genesisOutputRoot: params.genesis_output_root,
     };
     create(sender, artifacts, "AssertionChain", arguments).await
+}
+
+/// At least one wei: nobody stakes for free.
+fn part_of(stake_wei: U256, divisor: u64) -> U256 {
+    (stake_wei / U256::from(divisor)).max(U256::ONE)
 }
 
 async fn create<T: SolStruct + SolValue>(
@@ -140,7 +167,17 @@ async fn create<T: SolStruct + SolValue>(
     arguments: T,
 ) -> Result<Address, L1Error> {
     let parameters = T::eip712_root_type();
-    let init_code = init_code(artifacts, contract, &parameters, &arguments.abi_encode())?;
+    create_plain(sender, artifacts, contract, &parameters, &arguments.abi_encode()).await
+}
+
+async fn create_plain(
+    sender: &TxSender,
+    artifacts: &Path,
+    contract: &str,
+    parameters: &str,
+    arguments: &[u8],
+) -> Result<Address, L1Error> {
+    let init_code = init_code(artifacts, contract, parameters, arguments)?;
     let receipt = sender.send(L1Call::create(init_code)).await?;
     let address = created(&receipt)?;
     info!(contract, %address, gas = receipt.gas_used, "deployed");
@@ -183,13 +220,14 @@ struct Bytecode {
 }
 
 impl AbiItem {
-    /// `type name,type name` of the arguments, a struct by its fields.
+    /// `type name,type name` of the arguments, or of the fields of the only one if it is a struct.
     fn fields(&self) -> String {
-        let fields = self.inputs.iter().flat_map(|input| match input.components.as_slice() {
-            [] => std::slice::from_ref(input),
-            components => components,
-        });
-        fields.map(|field| format!("{} {}", field.kind, field.name)).collect::<Vec<_>>().join(",")
+        let fields = match self.inputs.as_slice() {
+            [only] if !only.components.is_empty() => &only.components,
+            arguments => arguments,
+        };
+        let names = fields.iter().map(|field| format!("{} {}", field.kind, field.name));
+        names.collect::<Vec<_>>().join(",")
     }
 }
 
@@ -209,6 +247,8 @@ pub fn init_code(
     Ok([code.as_ref(), arguments].concat().into())
 }
 
+/// Init code of a contract whose constructor takes these arguments, or one struct with these
+/// fields, written `Name(type name,type name)` as in EIP-712.
 fn load_init_code(artifacts: &Path, contract: &str, parameters: &str) -> Result<Bytes, L1Error> {
     let path = artifacts.join(format!("{contract}.sol")).join(format!("{contract}.json"));
     let error = |reason: String| L1Error::File { path: path.clone(), reason };

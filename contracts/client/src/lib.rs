@@ -42,5 +42,6 @@ mod assertion_chain;
 pub use assertion_chain::{Assertion, AssertionChain, Proposal};
 mod deploy;
 pub use deploy::{
-    DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, init_code,
+    DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,
+    init_code,
 };

@@ -11,7 +11,9 @@ use alloy::{
 };
 use alloy_primitives::Bytes;
 
-use crate::bindings::{IAssertionChain::IAssertionChainErrors, IInbox::IInboxErrors};
+use crate::bindings::{
+    IAssertionChain::IAssertionChainErrors, IEdgeGame::IEdgeGameErrors, IInbox::IInboxErrors,
+};
 
 /// A decoded revert reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum ContractRevert {
     Inbox(IInboxErrors),
     /// A custom error of the AssertionChain.
     AssertionChain(IAssertionChainErrors),
+    /// A custom error of the EdgeGame.
+    EdgeGame(IEdgeGameErrors),
     /// `require` with a text, or the node's message when it gave no data.
     Message(String),
     /// Data that no known error explains.
@@ -34,6 +38,9 @@ impl ContractRevert {
         }
         if let Ok(error) = IAssertionChainErrors::abi_decode(data) {
             return Self::AssertionChain(error);
+        }
+        if let Ok(error) = IEdgeGameErrors::abi_decode(data) {
+            return Self::EdgeGame(error);
         }
         match Revert::abi_decode(data) {
             Ok(revert) => Self::Message(revert.reason().to_owned()),
@@ -57,6 +64,7 @@ impl fmt::Display for ContractRevert {
         match self {
             Self::Inbox(error) => write!(f, "{error:?}"),
             Self::AssertionChain(error) => write!(f, "{error:?}"),
+            Self::EdgeGame(error) => write!(f, "{error:?}"),
             Self::Message(message) => f.write_str(message),
             Self::Unknown(data) if data.is_empty() => f.write_str("no reason given"),
             Self::Unknown(data) => write!(f, "unknown error {data}"),

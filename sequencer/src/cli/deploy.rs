@@ -165,7 +165,13 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let assertions = assertion_params(&args);
     println!("genesis        {} (output root {})", block.hash, block.output_root);
     println!("deployer       {} on L1 chain {l1_chain_id}", sender.address());
-    let params = DeployParams { inbox, assertions, genesis_output_root: block.output_root };
+    let params = DeployParams {
+        inbox,
+        assertions,
+        // Read by disputes alone, and only once a program can hash to `program_hash`.
+        config_hash: B256::ZERO,
+        genesis_output_root: block.output_root,
+    };
     let deployment = deploy(&sender, &args.artifacts, &params).await?;
     let rollup = RollupConfig {
         l1_chain_id,

@@ -61,6 +61,7 @@ impl Chain {
                 program_hash: B256::repeat_byte(0x70),
                 vm_version: 1,
             },
+            config_hash: B256::repeat_byte(0xc0),
             genesis_output_root: GENESIS_OUTPUT_ROOT,
         };
         let deployment = deploy(&deployer, &out, &params).await.unwrap();

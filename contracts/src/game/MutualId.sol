@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title  MutualId
+/// @notice Names of places in the dispute: what two edges agree on that contradict each other
+///         right after it.
+/// @dev    The preimages have 38, 33, 65 and 37 bytes, so that no place has two names.
+library MutualId {
+    /// @notice The children of an assertion, as root edges.
+    function ofBlocks(bytes32 parentAssertion) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked("blocks", parentAssertion));
+    }
+
+    /// @notice The runs of the program on one block.
+    function ofSpans(bytes32 mutualId) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked("spans", mutualId));
+    }
+
+    /// @notice The instructions of one span.
+    function ofSteps(bytes32 mutualId) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked("steps", mutualId));
+    }
+
+    /// @notice The left halves.
+    function ofLeft(bytes32 mutualId) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(mutualId, uint8(0)));
+    }
+
+    /// @notice The right halves beside the left half with root `left`.
+    function ofRight(bytes32 mutualId, bytes32 left) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(mutualId, uint8(1), left));
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {IEdgeGame} from "../IEdgeGame.sol";
+import {MerkleTree} from "../MerkleTree.sol";
+import {MutualId} from "./MutualId.sol";
+
+/// @title  Positions
+/// @notice Finds the mutual id of a height-0 edge, and checks which state precedes its leaf.
+/// @dev    A mutual id is a hash of all turns that lead to it. So if an edge with the id found
+///         exists, `start` and `path` are the only ones that lead there, and the agreed state that
+///         belongs to them is the only one.
+library Positions {
+    /// @param  start   mutual id of the root edges of the level
+    /// @param  first   the state before the level's first leaf
+    /// @param  agreed  must be the state before the leaf of the edge
+    /// @param  height  height of the level's root edges
+    function locate(
+        IEdgeGame.Position calldata self,
+        bytes32 start,
+        bytes32 first,
+        bytes32 agreed,
+        uint256 height
+    ) internal pure returns (bytes32 mutualId) {
+        requireLength(self.path.length, height);
+        mutualId = start;
+        bytes32 left = 0;
+        uint256 leftHeight = 0;
+        for (uint256 i = 0; i < height; ++i) {
+            bytes32 turn = self.path[i];
+            if (turn == 0) {
+                mutualId = MutualId.ofLeft(mutualId);
+            } else {
+                mutualId = MutualId.ofRight(mutualId, turn);
+                (left, leftHeight) = (turn, height - 1 - i);
+            }
+        }
+        requireLength(self.agreedProof.length, leftHeight);
+        if (left == 0) require(agreed == first, IEdgeGame.EdgeAgreedMismatch(agreed, first));
+        else requireLastLeaf(left, agreed, self.agreedProof);
+    }
+
+    /// @notice Reverts unless `leaf` is the last one of the tree, whose height is the proof's.
+    function requireLastLeaf(bytes32 root, bytes32 leaf, bytes32[] calldata proof) internal pure {
+        uint256 lastIndex = (uint256(1) << proof.length) - 1;
+        require(
+            MerkleTree.rootOf(leaf, lastIndex, proof) == root,
+            IEdgeGame.EdgeLastLeafMismatch(root, leaf)
+        );
+    }
+
+    function requireLength(uint256 found, uint256 expected) internal pure {
+        require(found == expected, IEdgeGame.EdgeProofLength(found, expected));
+    }
+}

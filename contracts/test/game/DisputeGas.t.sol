@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAssertionChain} from "../../src/IAssertionChain.sol";
+import {IEdgeGame} from "../../src/IEdgeGame.sol";
+import {Isa, Name} from "../vm/Isa.sol";
+import {Leaf, SparseTree} from "../vm/SparseTree.sol";
+import {Machine, MachineBuilder} from "../vm/MachineBuilder.sol";
+import {Reference} from "../vm/Reference.sol";
+import {Vm as MeterVm} from "../vm/VmTest.sol";
+import {GameTest, Player} from "./GameTest.sol";
+import {TinyProgram} from "./TinyProgram.sol";
+import {Trees} from "./Trees.sol";
+
+/// @notice A tree of full height of which three leaves are not zero: the one before the first lie,
+///         the one that is contradicted, and the last.
+struct Commitment {
+    uint256 height;
+    uint256 index;
+    Leaf[] leaves;
+}
+
+/// @title  DisputeGasTest
+/// @notice A whole dispute over trees of full height, each move in a transaction of its own, all
+///         costs included. The honest player always moves first, so it pays for all storage.
+contract DisputeGasTest is GameTest {
+    event log_named_uint(string key, uint256 value);
+
+    MeterVm private constant meter = MeterVm(address(vm));
+    uint256 private constant BLOCK = 0x2a0;
+    uint256 private constant SPAN = 0xaa00;
+    uint256 private constant STEP = 0xaaa00;
+
+    Player private good;
+    Player private bad;
+    string[] private moves;
+    mapping(string move => uint256) private counts;
+    mapping(string move => uint256) private gas;
+    IEdgeGame.TimerUpdate[] private path;
+
+    function heights() internal pure override returns (uint64, uint64, uint64) {
+        return (10, 16, 20);
+    }
+
+    function tellTheTruth() internal override {}
+
+    /// forge-config: default.isolate = true
+    function test_wholeDispute_isWithinBudget() public {
+        good = honest();
+        bad = liar(1, 0, 0, 0);
+        storeMachine();
+        dispute();
+        collectAll();
+        uint256 transactions = 0;
+        uint256 total = 0;
+        for (uint256 i = 0; i < moves.length; ++i) {
+            transactions += counts[moves[i]];
+            total += gas[moves[i]];
+            emit log_named_uint(
+                string.concat(moves[i], ", times ", decimal(counts[moves[i]]), ", gas each"),
+                gas[moves[i]] / counts[moves[i]]
+            );
+        }
+        emit log_named_uint("transactions of the honest player", transactions);
+        emit log_named_uint("gas of the honest player", total);
+        isTrue(transactions <= 60);
+        isTrue(total < 12_000_000);
+    }
+
+    function dispute() private {
+        Commitment memory right = blocks(good);
+        Commitment memory wrong = blocks(bad);
+        proposeTree(bad, wrong);
+        proposeTree(good, right);
+        metered("propose, as a rival");
+        bytes32 id = descend(Trees.blocksId(genesis), right, wrong);
+        open(good, id, right, spans(good));
+        metered("openSpans");
+        open(bad, id, wrong, spans(bad));
+        path.push(IEdgeGame.TimerUpdate(id, claim(good, BLOCK), node(spans(good), 16, 0), 0));
+        bytes32 spansId = Trees.spansId(id);
+        id = descend(spansId, spans(good), spans(bad));
+        openBelow(good, spansId, spans(good), steps(good));
+        metered("openSteps");
+        openBelow(bad, spansId, spans(bad), steps(bad));
+        path.push(IEdgeGame.TimerUpdate(id, leaf(spans(good)), node(steps(good), 20, 0), 0));
+        bytes32 stepsId = Trees.stepsId(id);
+        descend(stepsId, steps(good), steps(bad));
+        bytes memory witness = loadMachine().witness(Reference.step(loadMachine().copy(), ""), "");
+        IEdgeGame.Position memory position = positionOf(stepsId, steps(good));
+        game.proveStep(position, loadMachine().stateHash(), witness);
+        metered("proveStep");
+        settleLevels(spansId, stepsId);
+    }
+
+    function settleLevels(bytes32 spansId, bytes32 stepsId) private {
+        vm.warp(block.timestamp + PERIOD);
+        IEdgeGame.TimerUpdate[] memory updates = new IEdgeGame.TimerUpdate[](path.length);
+        for (uint256 i = 0; i < updates.length; ++i) {
+            updates[i] = path[updates.length - 1 - i];
+        }
+        game.update(updates);
+        metered("update, the whole path");
+        bytes32[] memory losers = new bytes32[](1);
+        losers[0] = node(steps(bad), 20, 0);
+        game.settle(stepsId, node(steps(good), 20, 0), losers);
+        metered("settle");
+        losers[0] = node(spans(bad), 16, 0);
+        game.settle(spansId, node(spans(good), 16, 0), losers);
+        metered("settle");
+    }
+
+    function collectAll() private {
+        bytes32[] memory losers = new bytes32[](1);
+        losers[0] = chain.assertion(genesis).firstChild;
+        bytes32 right = rival;
+        chain.confirm(right);
+        metered("confirm");
+        chain.collect(right, losers);
+        metered("collect");
+        vm.prank(good.account);
+        chain.withdrawCredit();
+        metered("withdrawCredit");
+        // All stakes back, half of three others gained.
+        uint256 gain = (STAKE + SPANS_STAKE + STEPS_STAKE) / 2;
+        equal(good.account.balance, 100 ether + gain);
+        equal(address(game).balance, 0);
+        equal(address(chain).balance, 0);
+    }
+
+    bytes32 private rival;
+
+    function proposeTree(Player memory p, Commitment memory tree) private {
+        bytes32 acc = inbox.batchAcc(2);
+        bytes32[] memory proof = siblings(tree, 1023, 10);
+        vm.prank(p.account);
+        rival = chain.propose{value: STAKE}(
+            genesis, output(p, 1023), IAssertionChain.Cursor(1, 0, 1), node(tree, 10, 0), proof, acc
+        );
+    }
+
+    /// Both bisect down to the leaf that they disagree about.
+    function descend(bytes32 id, Commitment memory right, Commitment memory wrong)
+        private
+        returns (bytes32)
+    {
+        for (uint256 height = right.height; height > 0; --height) {
+            uint256 index = right.index >> height;
+            bytes32 left = node(right, height - 1, 2 * index);
+            bytes32 beside = node(right, height - 1, 2 * index + 1);
+            game.bisect(id, left, beside);
+            metered("bisect");
+            path.push(IEdgeGame.TimerUpdate(id, node(right, height, index), left, beside));
+            game.bisect(
+                id, node(wrong, height - 1, 2 * index), node(wrong, height - 1, 2 * index + 1)
+            );
+            id = (right.index >> (height - 1)) % 2 == 0 ? Trees.leftId(id) : Trees.rightId(id, left);
+        }
+        return id;
+    }
+
+    function open(Player memory p, bytes32, Commitment memory above, Commitment memory tree)
+        private
+    {
+        IEdgeGame.Position memory position = positionOf(genesis, above);
+        bytes memory finalState = haltedWith(claim(p, BLOCK), p.seed);
+        bytes32[] memory proof = siblings(tree, 2 ** 16 - 1, 16);
+        bytes32 root = node(tree, 16, 0);
+        vm.prank(p.account);
+        game.openSpans{value: SPANS_STAKE}(
+            position,
+            program,
+            IEdgeGame.Claim(output(good, BLOCK - 1), 1, 0, 1),
+            claim(p, BLOCK),
+            root,
+            finalState,
+            proof
+        );
+    }
+
+    function openBelow(
+        Player memory p,
+        bytes32 start,
+        Commitment memory above,
+        Commitment memory tree
+    ) private {
+        IEdgeGame.Position memory position = positionOf(start, above);
+        bytes32[] memory proof = siblings(tree, 2 ** 20 - 1, 20);
+        bytes32 root = node(tree, 20, 0);
+        vm.prank(p.account);
+        game.openSteps{value: STEPS_STAKE}(
+            position, keccak256("span before"), leaf(above), root, proof
+        );
+    }
+
+    function metered(string memory move) private {
+        if (counts[move] == 0) moves.push(move);
+        ++counts[move];
+        gas[move] += meter.lastCallGas().gasTotalUsed;
+    }
+
+    // Commitments.
+
+    function output(Player memory p, uint256 i) private pure returns (bytes32) {
+        return keccak256(abi.encode("output", i < BLOCK ? 0 : p.seed, i));
+    }
+
+    function claim(Player memory p, uint256 i) private pure returns (bytes32) {
+        return keccak256(bytes.concat(output(p, i), TinyProgram.CURSOR));
+    }
+
+    function blocks(Player memory p) private pure returns (Commitment memory) {
+        return commit(10, BLOCK, claim(p, BLOCK - 1), claim(p, BLOCK), claim(p, 1023));
+    }
+
+    function spans(Player memory p) private view returns (Commitment memory) {
+        bytes32 last = keccak256(haltedWith(claim(p, BLOCK), p.seed));
+        bytes32 state = keccak256(abi.encode("span", p.seed));
+        return commit(16, SPAN, keccak256("span before"), state, last);
+    }
+
+    function steps(Player memory p) private view returns (Commitment memory) {
+        Machine memory loaded = loadMachine();
+        bytes32 agreed = loaded.stateHash();
+        Reference.step(loaded, "");
+        bytes32 post = p.seed == 0 ? loaded.stateHash() : keccak256("wrong step");
+        return commit(20, STEP, agreed, post, leaf(spans(p)));
+    }
+
+    function commit(uint256 height, uint256 index, bytes32 agreed, bytes32 state, bytes32 last)
+        private
+        pure
+        returns (Commitment memory made)
+    {
+        (made.height, made.index) = (height, index);
+        made.leaves = new Leaf[](3);
+        made.leaves[0] = Leaf(index - 1, agreed);
+        made.leaves[1] = Leaf(index, state);
+        made.leaves[2] = Leaf(2 ** height - 1, last);
+    }
+
+    function leaf(Commitment memory tree) private pure returns (bytes32) {
+        return tree.leaves[1].value;
+    }
+
+    function node(Commitment memory tree, uint256 height, uint256 index)
+        private
+        pure
+        returns (bytes32)
+    {
+        return SparseTree.node(tree.leaves, height, index);
+    }
+
+    function siblings(Commitment memory tree, uint256 index, uint256 height)
+        private
+        pure
+        returns (bytes32[] memory)
+    {
+        return SparseTree.siblings(tree.leaves, height, 0, index);
+    }
+
+    function positionOf(bytes32 start, Commitment memory tree)
+        private
+        pure
+        returns (IEdgeGame.Position memory found)
+    {
+        found.start = start;
+        found.path = new bytes32[](tree.height);
+        uint256 height = 0;
+        for (uint256 i = 0; i < tree.height; ++i) {
+            uint256 below = tree.height - 1 - i;
+            if ((tree.index >> below) % 2 == 0) continue;
+            found.path[i] = node(tree, below, (tree.index >> below) - 1);
+            height = below;
+        }
+        found.agreedProof = siblings(tree, tree.index - 1, height);
+    }
+
+    // The machine before the step that decides: a store, with code and memory of full depth.
+
+    function storeMachine() private {
+        Machine memory made = MachineBuilder.about(Isa.sType(Name.Sd, 5, 10, 0));
+        made.x[5] = 0x20000;
+        made.x[10] = type(uint64).max / 3;
+        made.codeEnd = made.codeStart + 2 ** 21;
+        made.code[0].index = 0;
+        for (uint256 i = 0; i < 16; ++i) {
+            made.code = MachineBuilder.append(made.code, Leaf(2 ** i, keccak256("code")));
+        }
+        made.data = MachineBuilder.append(made.data, Leaf(0x1000, keccak256("data")));
+        for (uint256 i = 0; i < 25; ++i) {
+            uint256 index = 0x1000 ^ 2 ** i;
+            made.data = MachineBuilder.append(made.data, Leaf(index, keccak256("data")));
+        }
+        machineBytes = abi.encode(made);
+    }
+
+    bytes private machineBytes;
+
+    function loadMachine() private view returns (Machine memory) {
+        return abi.decode(machineBytes, (Machine));
+    }
+
+    function decimal(uint256 value) private pure returns (string memory text) {
+        do {
+            text = string.concat(string(abi.encodePacked(uint8(48 + value % 10))), text);
+            value /= 10;
+        } while (value > 0);
+    }
+}
