@@ -1,3 +1,7 @@
 //! The subcommands of `gainsay-challenger`, one file each.
 
+pub mod bundle;
+pub mod chain_args;
+pub mod prove;
+pub mod replay;
 pub mod vm;
