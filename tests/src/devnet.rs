@@ -34,6 +34,8 @@ pub struct DevnetOptions {
     pub challenge_period_secs: u64,
     /// Seconds between claims.
     pub min_interval_secs: u64,
+    /// Hash of the program that disputes run; zero: none can be decided.
+    pub program_hash: B256,
     /// Whether the sequencer makes claims.
     pub proposes: bool,
     /// Whether the sequencer reaches L1 through [`Devnet::gate`].
@@ -51,6 +53,7 @@ impl Default for DevnetOptions {
             force_delay_secs: 600,
             challenge_period_secs: 600,
             min_interval_secs: 5,
+            program_hash: B256::ZERO,
             proposes: false,
             is_gated: false,
             funded: Vec::new(),
@@ -203,6 +206,7 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
         .args(["--challenge-period-secs", &options.challenge_period_secs.to_string()])
         .args(["--min-interval-secs", &options.min_interval_secs.to_string()])
         .args(["--blocks-height", "12"])
+        .args(["--program-hash", &options.program_hash.to_string()])
         .env("GAINSAY_DEPLOYER_KEY", key(Role::Deployer).to_string());
     let wei = U256::from(10_000) * U256::from(10).pow(U256::from(18));
     let users = (0..USERS).map(|user| signer(Role::User(user)).address());

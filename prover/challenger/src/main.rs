@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use gainsay_challenger::commands::{bundle, prove, replay, vm};
+use gainsay_challenger::commands::{bundle, prove, replay, step, vm};
 use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
@@ -20,6 +20,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Run one block in the machine.
     Prove(prove::ProveArgs),
+    /// Prove one instruction of a block's run, and have the contract take it.
+    Step(step::StepArgs),
     /// Write everything that one block's run needs into a file.
     Bundle(bundle::BundleArgs),
     /// Run any static RV64IM ELF file in the machine, and each step on the contracts.
@@ -39,6 +41,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::Replay(args) => replay::run(&args).await,
         Command::Prove(args) => prove::run(&args).await,
+        Command::Step(args) => step::run(&args).await,
         Command::Bundle(args) => bundle::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Vm(args) => {
             let exit_code = tokio::task::block_in_place(|| vm::run(&args))?;
