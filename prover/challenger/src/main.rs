@@ -28,8 +28,11 @@ enum Command {
     Vm(vm::VmArgs),
 }
 
+/// What a verdict is not: the command could not be carried out. Wrong arguments end like this, too.
+const FAILED: u8 = 2;
+
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,hyper=warn"));
     tracing_subscriber::fmt()
@@ -38,7 +41,14 @@ async fn main() -> anyhow::Result<ExitCode> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
-    match Arguments::parse().command {
+    run(Arguments::parse().command).await.unwrap_or_else(|error| {
+        eprintln!("Error: {error:?}");
+        ExitCode::from(FAILED)
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Replay(args) => replay::run(&args).await,
         Command::Prove(args) => prove::run(&args).await,
         Command::Step(args) => step::run(&args).await,

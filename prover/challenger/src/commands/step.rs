@@ -16,7 +16,8 @@ use crate::{OnchainVerifier, ReplayedChain, StepPosition, StepProof, VerifierCod
 ///
 /// Prints JSON: the states before and after, the witness, the preimage that is read, the verdict.
 /// With --l1-rpc the chain's own StepVerifier is asked by eth_call, else its bytecode in an EVM in
-/// this process. Exit code: 0 if the contract goes to the same state, 1 otherwise.
+/// this process. Exit code: 0 if the contract goes to the same state, 1 otherwise; 2 if the
+/// command failed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct StepArgs {
     /// Which block.
