@@ -36,6 +36,8 @@ pub struct DevnetOptions {
     pub challenge_period_secs: u64,
     /// Seconds between claims.
     pub min_interval_secs: u64,
+    /// Hash of the program that disputes run; zero: none can be decided.
+    pub program_hash: B256,
     /// Whether the sequencer makes claims.
     pub proposes: bool,
     /// Whether the sequencer reaches L1 through [`Devnet::gate`].
@@ -54,6 +56,7 @@ impl Default for DevnetOptions {
             force_delay_secs: 600,
             challenge_period_secs: 600,
             min_interval_secs: 5,
+            program_hash: B256::ZERO,
             proposes: false,
             is_gated: false,
             funded: Vec::new(),
@@ -206,7 +209,8 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
         .args(["--challenge-period-secs", &options.challenge_period_secs.to_string()])
         .args(["--min-interval-secs", &options.min_interval_secs.to_string()])
         .args(["--block-gas-limit", &options.block_gas_limit.to_string()])
-        .args(["--blocks-height", "12", "--program-hash", &program_hash()])
+        .args(["--blocks-height", "12"])
+        .args(["--program-hash", &options.program_hash.to_string()])
         .env("GAINSAY_DEPLOYER_KEY", key(Role::Deployer).to_string());
     let wei = U256::from(10_000) * U256::from(10).pow(U256::from(18));
     let users = (0..USERS).map(|user| signer(Role::User(user)).address());
@@ -215,13 +219,6 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
     }
     let output = command.output().unwrap();
     assert!(output.status.success(), "gainsay deploy: {}", report(&output));
-}
-
-/// Of the program that this version of the chain is proven by.
-fn program_hash() -> String {
-    let path = places::room("prover/program/program-hash.txt");
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-    text.trim().to_owned()
 }
 
 fn sequencer(name: &str, data: &str, folder: &Path, l1_rpc: &str, options: &DevnetOptions) -> Node {

@@ -41,8 +41,10 @@ mod inbox;
 pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
 mod assertion_chain;
 pub use assertion_chain::{Assertion, AssertionChain, Proposal};
-pub use deploy::init_code;
+mod step_verifier;
+pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;
 pub use deploy::{
     DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,
+    init_code,
 };

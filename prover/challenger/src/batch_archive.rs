@@ -183,7 +183,7 @@ mod tests {
         assert_eq!((found.data(), found.blobs.len()), (data.to_vec(), 0));
 
         let blobs: Vec<Blob> = to_blobs(&data).iter().map(|it| Blob::from_slice(&it[..])).collect();
-        let names: Vec<B256> = (1_u8..).take(blobs.len()).map(B256::repeat_byte).collect();
+        let names: Vec<B256> = (1..).zip(&blobs).map(|(it, _)| B256::repeat_byte(it)).collect();
         let location = DataLocation::Blobs { versioned_hashes: names.clone() };
         let in_blobs = posted(BatchKind::Blobs, data_hash_of_blobs(&names), location);
         archive.put(&in_blobs, &BatchData::Blobs(blobs)).unwrap();

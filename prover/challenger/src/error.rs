@@ -48,6 +48,14 @@ pub enum ChallengerError {
     /// No block has this effect: its state came with the chain.
     #[error("block 0 is the genesis: no run of the program made it")]
     GenesisBlock,
+    /// A step that a run does not have.
+    #[error("the run has no {asked}: it ends after {steps} steps")]
+    NoSuchStep {
+        /// What was asked for.
+        asked: String,
+        /// Steps of the run.
+        steps: u64,
+    },
     /// A record that belongs to another one is not in the data folder.
     #[error("the data folder has no {what}")]
     Incomplete {

@@ -15,6 +15,7 @@
 //! | `assertions` | what others claim on L1, and whether it is right |
 //! | `block_witness` | everything that the run of one block needs |
 //! | `machine_host`, `block_run` | that run, and proofs of what it reads |
+//! | `step_proof` | one instruction of it, ready for the contract |
 //! | `offline_bundle` | a block as one file |
 //!
 //! Architecture invariant: nothing here takes part in the sequencer; the two meet only on L1.
@@ -49,6 +50,8 @@ mod machine_host;
 pub use machine_host::MachineHost;
 mod block_run;
 pub use block_run::{BlockRun, STEPS_MAX, peak_memory_bytes, run_block};
+mod step_proof;
+pub use step_proof::{ReadPreimage, StepKind, StepPosition, StepProof, prove_step};
 mod offline_bundle;
 pub use offline_bundle::OfflineBundle;
 

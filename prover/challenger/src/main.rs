@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use gainsay_challenger::commands::{bundle, prove, replay, vm};
+use gainsay_challenger::commands::{bundle, prove, replay, step, vm};
 use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
@@ -20,14 +20,19 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Run one block in the machine.
     Prove(prove::ProveArgs),
+    /// Prove one instruction of a block's run, and have the contract take it.
+    Step(step::StepArgs),
     /// Write everything that one block's run needs into a file.
     Bundle(bundle::BundleArgs),
     /// Run any static RV64IM ELF file in the machine, and each step on the contracts.
     Vm(vm::VmArgs),
 }
 
+/// What a verdict is not: the command could not be carried out. Wrong arguments end like this, too.
+const FAILED: u8 = 2;
+
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,hyper=warn"));
     tracing_subscriber::fmt()
@@ -36,9 +41,17 @@ async fn main() -> anyhow::Result<ExitCode> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
-    match Arguments::parse().command {
+    run(Arguments::parse().command).await.unwrap_or_else(|error| {
+        eprintln!("Error: {error:?}");
+        ExitCode::from(FAILED)
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Replay(args) => replay::run(&args).await,
         Command::Prove(args) => prove::run(&args).await,
+        Command::Step(args) => step::run(&args).await,
         Command::Bundle(args) => bundle::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Vm(args) => {
             let exit_code = tokio::task::block_in_place(|| vm::run(&args))?;

@@ -4,4 +4,5 @@ pub mod bundle;
 pub mod chain_args;
 pub mod prove;
 pub mod replay;
+pub mod step;
 pub mod vm;

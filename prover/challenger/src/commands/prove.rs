@@ -15,7 +15,7 @@ use crate::{
 /// Runs one block in the machine.
 ///
 /// Exit code: 0 if its claim is that of the chain derived from L1, and no other is proposed; 1
-/// otherwise.
+/// otherwise; 2 if the command failed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ProveArgs {
     /// Which block.

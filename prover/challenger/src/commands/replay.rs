@@ -15,7 +15,7 @@ use crate::{AssertionVerdict, Difference, ProposedAssertion, Replay, judge_asser
 ///
 /// Goes on where it stopped, also after it was killed or L1 was reorganised. The data of batches is
 /// kept in the data folder. Exit code: 0 if every claim seen is right or not decidable yet, 1 if
-/// one is wrong, 2 for wrong arguments; other failures are 1, too, and print no table.
+/// one is wrong, 2 if the command failed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReplayArgs {
     /// Where the chain is.
