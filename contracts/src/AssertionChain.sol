@@ -130,30 +130,9 @@ contract AssertionChain is IAssertionChain {
     }
 
     /// @inheritdoc IAssertionChain
-    function confirm(bytes32 id) external {
-        Assertion storage target = known(id);
-        if (target.status == Status.Confirmed) return;
-        // INVARIANT: the confirmed assertions are one line that ends at latestConfirmed.
-        require(target.parent == latestConfirmed, AssertionParentNotConfirmed(id, target.parent));
-        // INVARIANT: one of rivals at most is confirmed: the game confirms one edge of a place.
-        if (target.rivaledAt != 0) {
-            IEdgeGame(GAME).confirm(MutualId.ofBlocks(target.parent), target.root);
-        } else {
-            uint64 due = target.createdAt + CHALLENGE_PERIOD;
-            require(block.timestamp >= due, AssertionNotDue(id, due, uint64(block.timestamp)));
-        }
-        target.status = Status.Confirmed;
-        latestConfirmed = id;
-        emit AssertionConfirmed(id, target.outputRoot, target.cursor);
-        // INVARIANT: balance = STAKE for each pending assertion + the sum of credits (+ what was
-        // forced in by selfdestruct). Here one stake turns into a credit.
-        credited(target.proposer, STAKE);
-    }
-
-    /// @inheritdoc IAssertionChain
     function collect(bytes32 winner, bytes32[] calldata losers) external {
-        Assertion storage won = known(winner);
-        require(won.status == Status.Confirmed, AssertionNotConfirmed(winner));
+        confirm(winner);
+        Assertion storage won = assertions[winner];
         uint256 reward = 0;
         for (uint256 i = 0; i < losers.length; ++i) {
             Assertion storage lost = known(losers[i]);
@@ -201,6 +180,27 @@ contract AssertionChain is IAssertionChain {
     function startOf(bytes32 id) external view returns (bytes32 claim, uint64 batchLimit) {
         Assertion storage found = known(id);
         return (claimOf(found.outputRoot, found.cursor), found.batchLimit);
+    }
+
+    /// @inheritdoc IAssertionChain
+    function confirm(bytes32 id) public {
+        Assertion storage target = known(id);
+        if (target.status == Status.Confirmed) return;
+        // INVARIANT: the confirmed assertions are one line that ends at latestConfirmed.
+        require(target.parent == latestConfirmed, AssertionParentNotConfirmed(id, target.parent));
+        // INVARIANT: one of rivals at most is confirmed: the game confirms one edge of a place.
+        if (target.rivaledAt != 0) {
+            IEdgeGame(GAME).confirm(MutualId.ofBlocks(target.parent), target.root);
+        } else {
+            uint64 due = target.createdAt + CHALLENGE_PERIOD;
+            require(block.timestamp >= due, AssertionNotDue(id, due, uint64(block.timestamp)));
+        }
+        target.status = Status.Confirmed;
+        latestConfirmed = id;
+        emit AssertionConfirmed(id, target.outputRoot, target.cursor);
+        // INVARIANT: balance = STAKE for each pending assertion + the sum of credits (+ what was
+        // forced in by selfdestruct). Here one stake turns into a credit.
+        credited(target.proposer, STAKE);
     }
 
     /// @dev A child moves forward, and not past the limit that its parent set. Whether it may stop

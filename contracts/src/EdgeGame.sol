@@ -159,33 +159,11 @@ contract EdgeGame is IEdgeGame {
     }
 
     /// @inheritdoc IEdgeGame
-    function settle(bytes32 mutualId, bytes32 winner, bytes32[] calldata losers) external {
-        confirm(mutualId, winner);
-        Opening storage won = openings[edgeId(mutualId, winner)];
-        address staker = won.staker;
-        require(staker != address(0), EdgeNotOpened(mutualId, winner));
-        uint256 stake = stakeOf(edges[edgeId(mutualId, winner)].level);
-        // INVARIANT: the balance is the sum of the open stakes (+ what was forced in by
-        // selfdestruct). Each one leaves in the call that closes it.
-        uint256 amount = 0;
-        if (won.isOpen) {
-            won.isOpen = false;
-            amount = stake;
-            emit StakeReturned(mutualId, winner, staker, stake);
+    function settleMany(Settlement[] calldata settlements) external {
+        for (uint256 i = 0; i < settlements.length; ++i) {
+            Settlement calldata next = settlements[i];
+            settle(next.mutualId, next.winner, next.losers);
         }
-        for (uint256 i = 0; i < losers.length; ++i) {
-            if (losers[i] == winner) continue;
-            Opening storage lost = openings[edgeId(mutualId, losers[i])];
-            require(lost.staker != address(0), EdgeNotOpened(mutualId, losers[i]));
-            if (!lost.isOpen) continue;
-            lost.isOpen = false;
-            // Half is burnt, so that to lose against oneself is not free.
-            uint256 reward = stake / 2;
-            amount += reward;
-            emit StakeTaken(mutualId, losers[i], staker, reward, stake - reward);
-            burn(stake - reward);
-        }
-        if (amount > 0) IAssertionChain(CHAIN).addCredit{value: amount}(staker);
     }
 
     /// @inheritdoc IEdgeGame
@@ -231,6 +209,36 @@ contract EdgeGame is IEdgeGame {
         edges[id].confirmed = true;
         mutuals[mutualId].decided = true;
         emit EdgeConfirmed(mutualId, root);
+    }
+
+    /// @inheritdoc IEdgeGame
+    function settle(bytes32 mutualId, bytes32 winner, bytes32[] calldata losers) public {
+        confirm(mutualId, winner);
+        Opening storage won = openings[edgeId(mutualId, winner)];
+        address staker = won.staker;
+        require(staker != address(0), EdgeNotOpened(mutualId, winner));
+        uint256 stake = stakeOf(edges[edgeId(mutualId, winner)].level);
+        // INVARIANT: the balance is the sum of the open stakes (+ what was forced in by
+        // selfdestruct). Each one leaves in the call that closes it.
+        uint256 amount = 0;
+        if (won.isOpen) {
+            won.isOpen = false;
+            amount = stake;
+            emit StakeReturned(mutualId, winner, staker, stake);
+        }
+        for (uint256 i = 0; i < losers.length; ++i) {
+            if (losers[i] == winner) continue;
+            Opening storage lost = openings[edgeId(mutualId, losers[i])];
+            require(lost.staker != address(0), EdgeNotOpened(mutualId, losers[i]));
+            if (!lost.isOpen) continue;
+            lost.isOpen = false;
+            // Half is burnt, so that to lose against oneself is not free.
+            uint256 reward = stake / 2;
+            amount += reward;
+            emit StakeTaken(mutualId, losers[i], staker, reward, stake - reward);
+            burn(stake - reward);
+        }
+        if (amount > 0) IAssertionChain(CHAIN).addCredit{value: amount}(staker);
     }
 
     /// @dev Locks a stake on the root edge of a level, unless that is done already.

@@ -59,7 +59,6 @@ interface IAssertionChain {
     /// @notice A stake on a child of `parent` would be lost: `parent` is not, or another child of it
     ///         is confirmed already.
     error AssertionParentDecided(bytes32 parent);
-    error AssertionNotConfirmed(bytes32 id);
     /// @notice `id` is no rival of `winner`, nor the child of one that was collected.
     error AssertionNotBeaten(bytes32 id, bytes32 winner);
     error AssertionInvalidParameter(string name, uint256 found);
@@ -104,8 +103,7 @@ interface IAssertionChain {
     ///         timer of its root edge has reached CHALLENGE_PERIOD. Anyone; twice is once.
     function confirm(bytes32 id) external;
 
-    /// @notice Takes the stakes of `losers`, rivals of the confirmed assertion `winner` and
-    ///         assertions that build on such a rival, parents first: half for the proposer of
+    /// @notice Confirms `winner` and takes the stakes of `losers`, rivals of it and assertions that build on such a rival, parents first: half for the proposer of
     ///         `winner`, half burnt. What is collected is left alone.
     function collect(bytes32 winner, bytes32[] calldata losers) external;
 

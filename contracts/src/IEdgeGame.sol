@@ -94,6 +94,13 @@ interface IEdgeGame {
         uint64 entry;
     }
 
+    /// @notice One settlement: see `settle`.
+    struct Settlement {
+        bytes32 mutualId;
+        bytes32 winner;
+        bytes32[] losers;
+    }
+
     /// @notice One edge whose timer is to be cached, after those below it.
     struct TimerUpdate {
         bytes32 mutualId;
@@ -228,6 +235,9 @@ interface IEdgeGame {
     ///         those of `losers`: half for the winner's staker, half burnt. All goes to credit in
     ///         the AssertionChain. What is settled is left alone, so pages and repeats are fine.
     function settle(bytes32 mutualId, bytes32 winner, bytes32[] calldata losers) external;
+
+    /// @notice Several settlements, in order.
+    function settleMany(Settlement[] calldata settlements) external;
 
     /// @notice The edge; all zero if there is none.
     function edge(bytes32 mutualId, bytes32 root) external view returns (Edge memory);

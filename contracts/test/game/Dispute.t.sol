@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IAssertionChain} from "../../src/IAssertionChain.sol";
 import {GameTest, Lie, Player} from "./GameTest.sol";
+import {Trees} from "./Trees.sol";
 
 /// @title  DisputeTest
 /// @notice Whole disputes: the right assertion is confirmed in time, no other ever is, and the
@@ -171,12 +171,6 @@ contract DisputeTest is GameTest {
         return p.seed > 1000 && i == p.blocks.from ? bytes32(0) : super.claimOf(p, i);
     }
 
-    function begin(Player memory good, Player memory bad, bool badFirst) internal {
-        if (badFirst) propose(bad);
-        propose(good);
-        if (!badFirst) propose(bad);
-    }
-
     /// As `playOut`, but nobody opens the block after an invalid claim.
     function playOutBut(Player[] memory players, uint256 blockIndex) internal {
         closed = blockIndex;
@@ -189,30 +183,32 @@ contract DisputeTest is GameTest {
         return p.seed == 0 || index != closed;
     }
 
-    /// Within one period the right assertion is confirmed, however the others update theirs.
-    function wins(Player memory good, Player[] memory players) internal {
-        vm.warp(block.timestamp + PERIOD);
-        for (uint256 i = 0; i < players.length; ++i) {
-            updateAll(players[i]);
-        }
-        bytes32 right = rootOf(good);
-        isTrue(timerOf(good) >= PERIOD);
-        for (uint256 i = 0; i < players.length; ++i) {
-            if (rootOf(players[i]) == right) continue;
-            isTrue(timerOf(players[i]) < PERIOD);
-            (bool confirmed,) =
-                address(chain).call(abi.encodeCall(chain.confirm, (assertionOf(players[i]))));
-            isTrue(!confirmed);
-        }
-        bytes32 id = assertionOf(good);
-        chain.confirm(id);
-        equal(chain.latestConfirmed(), id);
-        isTrue(chain.assertion(id).status == IAssertionChain.Status.Confirmed);
-    }
-
     /// Somewhere, but not at the end.
     function inside(uint256 seed, uint256 count) internal pure returns (Lie memory) {
         uint256 from = seed % (count - 1);
         return Lie(from, bound(seed >> 16, from + 1, count - 1));
+    }
+}
+
+/// @title  DisputeAtBatchLimitTest
+/// @notice Once the batches that an assertion must read are read, the program is given none, also
+///         when there are more by now.
+contract DisputeAtBatchLimitTest is GameTest {
+    function setUp() public override {
+        batches = 1;
+        super.setUp();
+        postAll();
+        postAll();
+    }
+
+    /// forge-config: default.fuzz.runs = 32
+    function testFuzz_liar_loses(uint256 seed, bool first) public {
+        Player memory good = honest();
+        Player memory bad = liar(1, seed % 4, (seed >> 8) % 4, (seed >> 16) % 8);
+        begin(good, bad, first);
+        playOut(pair(bad, good));
+        wins(good, pair(bad, good));
+        bytes32 id = blocksOf(good).tree.idOf(Trees.blocksId(genesis), 0, seed % 4);
+        equal(game.agreedState(Trees.spansId(id)), states[seed % 4][0]);
     }
 }

@@ -102,22 +102,22 @@ contract DisputeGasTest is GameTest {
         game.update(updates);
         metered("update, the whole path");
         bytes32[] memory losers = new bytes32[](1);
-        losers[0] = node(steps(bad), 20, 0);
-        game.settle(stepsId, node(steps(good), 20, 0), losers);
-        metered("settle");
         losers[0] = node(spans(bad), 16, 0);
-        game.settle(spansId, node(spans(good), 16, 0), losers);
-        metered("settle");
+        IEdgeGame.Settlement[] memory all = new IEdgeGame.Settlement[](2);
+        all[0] = IEdgeGame.Settlement(spansId, node(spans(good), 16, 0), losers);
+        losers = new bytes32[](1);
+        losers[0] = node(steps(bad), 20, 0);
+        all[1] = IEdgeGame.Settlement(stepsId, node(steps(good), 20, 0), losers);
+        game.settleMany(all);
+        metered("settleMany, both levels");
     }
 
     function collectAll() private {
         bytes32[] memory losers = new bytes32[](1);
         losers[0] = chain.assertion(genesis).firstChild;
         bytes32 right = rival;
-        chain.confirm(right);
-        metered("confirm");
         chain.collect(right, losers);
-        metered("collect");
+        metered("collect, which confirms");
         vm.prank(good.account);
         chain.withdrawCredit();
         metered("withdrawCredit");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {EdgeGame} from "../../src/EdgeGame.sol";
 import {IEdgeGame} from "../../src/IEdgeGame.sol";
 import {Vm} from "../L1Test.sol";
 import {Board, GameTest, Player} from "./GameTest.sol";
@@ -22,6 +23,43 @@ contract EdgeRulesTest is GameTest {
         start = Trees.blocksId(genesis);
         right = blocksOf(good).tree;
         wrong = blocksOf(bad).tree;
+    }
+
+    // The contracts.
+
+    function test_immutables() public view {
+        equal(game.CHAIN(), address(chain));
+        equal(game.INBOX(), address(inbox));
+        equal(game.PROGRAM_HASH(), chain.PROGRAM_HASH());
+        equal(game.CONFIG_HASH(), CONFIG_HASH);
+        equal(game.BLOCKS_HEIGHT(), 2);
+        equal(game.SPANS_HEIGHT(), 2);
+        equal(game.STEPS_HEIGHT(), 3);
+        equal(game.CHALLENGE_PERIOD(), PERIOD);
+        equal(game.SPANS_STAKE(), SPANS_STAKE);
+        equal(game.STEPS_STAKE(), STEPS_STAKE);
+        isTrue(game.STEP_VERIFIER().code.length > 0);
+    }
+
+    /// EIP-170; forge alone would let longer code pass.
+    function test_code_fits() public view {
+        isTrue(address(chain).code.length <= 24_576);
+        isTrue(address(game).code.length <= 24_576);
+        isTrue(game.STEP_VERIFIER().code.length <= 24_576);
+    }
+
+    function test_freeStakes_areRefused() public {
+        EdgeGame.Parameters memory given;
+        given.stepsStake = 1;
+        expectInvalid("spansStake");
+        new EdgeGame(given);
+        (given.spansStake, given.stepsStake) = (1, 0);
+        expectInvalid("stepsStake");
+        new EdgeGame(given);
+    }
+
+    function expectInvalid(string memory name) internal {
+        vm.expectRevert(abi.encodeWithSelector(IEdgeGame.EdgeInvalidParameter.selector, name, 0));
     }
 
     // Root edges.

@@ -310,10 +310,14 @@ abstract contract GameTest is L1Test {
         if (game.edge(below.start, below.tree.root()).createdAt == 0) {
             if (board.level == IEdgeGame.Level.Blocks) openSpans(p, board, index);
             else openSteps(p, board, index);
+            noteOpening(p, below.start, below.tree.root());
             --budget;
         }
         return respond(p, below, below.start, below.tree.height, 0, budget);
     }
+
+    /// For those who keep books.
+    function noteOpening(Player memory p, bytes32 id, bytes32 root) internal virtual {}
 
     /// Whether a player tries to open a block.
     function openable(Player memory, uint256) internal view virtual returns (bool) {
@@ -449,6 +453,33 @@ abstract contract GameTest is L1Test {
                 if (respond(players[i], ALL) != ALL) moved = true;
             }
         }
+    }
+
+    function begin(Player memory good, Player memory bad, bool badFirst) internal {
+        if (badFirst) propose(bad);
+        propose(good);
+        if (!badFirst) propose(bad);
+    }
+
+    /// Within one period the right assertion is confirmed, however the others update theirs.
+    function wins(Player memory good, Player[] memory players) internal {
+        vm.warp(block.timestamp + PERIOD);
+        for (uint256 i = 0; i < players.length; ++i) {
+            updateAll(players[i]);
+        }
+        bytes32 right = rootOf(good);
+        isTrue(timerOf(good) >= PERIOD);
+        for (uint256 i = 0; i < players.length; ++i) {
+            if (rootOf(players[i]) == right) continue;
+            isTrue(timerOf(players[i]) < PERIOD);
+            (bool confirmed,) =
+                address(chain).call(abi.encodeCall(chain.confirm, (assertionOf(players[i]))));
+            isTrue(!confirmed);
+        }
+        bytes32 id = assertionOf(good);
+        chain.confirm(id);
+        equal(chain.latestConfirmed(), id);
+        isTrue(chain.assertion(id).status == IAssertionChain.Status.Confirmed);
     }
 
     function pair(Player memory a, Player memory b) internal pure returns (Player[] memory both) {
