@@ -9,6 +9,10 @@
 //! | `trace_replay` | a program's trace through them, step by step |
 //! | `file_host` | the host of programs that are run from files |
 //! | `disassembly` | instructions as text |
+//! | `commitment` | trees of claims and states |
+//! | `game` | all disputes, rebuilt from logs |
+//! | `trace` | what a player believes |
+//! | `strategy` | what to do next |
 //!
 //! Architecture invariant: nothing here takes part in the sequencer; the two meet only on L1.
 
@@ -26,5 +30,11 @@ mod file_host;
 pub use file_host::FileHost;
 mod disassembly;
 pub use disassembly::{disassemble, register_name};
+mod commitment;
+pub use commitment::Commitment;
+pub mod game;
+mod trace;
+pub use trace::{BelievedChild, Trace};
+pub mod strategy;
 
 pub mod commands;
