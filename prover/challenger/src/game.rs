@@ -137,16 +137,17 @@ impl Game {
             }
             GameEvent::Bisected { edge, left, right } => {
                 let Some(found) = self.edges.get_mut(edge) else { return };
-                found.children = Some((*left, *right));
+                let children = edge.children(*left, *right);
+                found.children = Some(children);
                 let height = found.height.saturating_sub(1);
                 let half = Edge::new(found.dispute, found.level, height, time);
-                for child in edge.children(*left, *right) {
+                for child in children {
                     self.add(child, half.clone(), time);
                 }
             }
             GameEvent::Opened { opened, opening } => {
                 let Some(parent) = self.edges.get_mut(&opening.parent) else { return };
-                parent.opened.push(opened.root);
+                parent.opened.push(*opened);
                 let height = self.heights.of(opening.level);
                 let made = Edge::new(parent.dispute, opening.level, height, time);
                 self.add(*opened, made, time);

@@ -13,6 +13,7 @@
 //! | `game` | all disputes, rebuilt from logs |
 //! | `trace` | what a player believes |
 //! | `strategy` | what to do next |
+//! | `simulation` | the protocol alone, against adversaries by seed |
 //!
 //! Architecture invariant: nothing here takes part in the sequencer; the two meet only on L1.
 
@@ -35,6 +36,7 @@ pub use commitment::Commitment;
 pub mod game;
 mod trace;
 pub use trace::{BelievedChild, Trace};
+pub mod simulation;
 pub mod strategy;
 
 pub mod commands;

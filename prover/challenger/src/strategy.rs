@@ -103,7 +103,9 @@ pub fn decide(
     let mut descent = Descent::new(game, config, time);
     let confirmed = game.latest_confirmed();
     let staked_on = descent.staked_on.iter().copied();
-    let older: BTreeSet<B256> = staked_on.filter(|it| is_before(game, it, &confirmed)).collect();
+    let mut older: BTreeSet<B256> =
+        staked_on.filter(|it| is_before(game, it, &confirmed)).collect();
+    older.extend(harvest::uncollected(game, config.account));
     for parent in older {
         answer_rivals(game, trace, &parent, &mut descent, &mut decision)?;
     }

@@ -1,3 +1,4 @@
 //! The subcommands of `gainsay-challenger`, one file each.
 
+pub mod simulate;
 pub mod vm;

@@ -55,10 +55,10 @@ pub struct Edge {
     pub height: u8,
     /// L1 seconds.
     pub created_at: u64,
-    /// The roots of its halves, once it is bisected.
-    pub children: Option<(B256, B256)>,
-    /// The roots of the edges opened below it, if its height is 0.
-    pub opened: Vec<B256>,
+    /// Its halves, once it is bisected.
+    pub children: Option<[EdgeId; 2]>,
+    /// The edges opened below it, if its height is 0.
+    pub opened: Vec<EdgeId>,
     /// Seconds that the contract has cached; infinite once it is proven.
     pub cached: u64,
     /// Whether it has won for ever.

@@ -39,13 +39,10 @@ impl Game {
             return *timer;
         }
         let Some(edge) = self.edge(id) else { return 0 };
-        let below = if let Some((left, right)) = edge.children {
-            let [left, right] = id.children(left, right);
+        let below = if let Some([left, right]) = edge.children {
             self.inherited(&left, time, done).min(self.inherited(&right, time, done))
         } else {
-            let opened_id = edge.opened_id(id.mutual_id);
-            let opened = edge.opened.iter().map(|root| EdgeId::new(opened_id, *root));
-            opened.map(|it| self.inherited(&it, time, done)).max().unwrap_or(0)
+            edge.opened.iter().map(|it| self.inherited(it, time, done)).max().unwrap_or(0)
         };
         let timer = edge.cached.max(self.unrivaled(id, time).saturating_add(below));
         done.insert(*id, timer);

@@ -131,8 +131,8 @@ impl<'a> Descent<'a> {
         }
         let (left, right) =
             (view.tree.node(height - 1, 2 * index), view.tree.node(height - 1, 2 * index + 1));
-        if edge.children.is_some() {
-            let [left, right] = id.children(left, right);
+        // The root is ours, so the halves are.
+        if let Some([left, right]) = edge.children {
             self.descend(view, left, height - 1, 2 * index, below, trace, decision)?;
             self.descend(view, right, height - 1, 2 * index + 1, below, trace, decision)?;
         } else if is_missing {

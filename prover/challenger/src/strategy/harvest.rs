@@ -1,6 +1,6 @@
 //! What a won dispute yields: timers are cached, edges and assertions confirmed, stakes collected.
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 
 use super::{Decision, Move, Settlement, StrategyConfig, TimerUpdate, descent::Descent, locked};
 use crate::game::{AssertionStatus, EdgeId, Game, mutual_id};
@@ -18,17 +18,14 @@ impl Descent<'_> {
         }
         let Some(edge) = self.game.edge(id) else { return };
         let below = target.saturating_sub(self.game.unrivaled(id, self.time));
-        let (left, right) = if let Some((left, right)) = edge.children {
-            for child in id.children(left, right) {
+        let (left, right) = if let Some(children) = edge.children {
+            for child in children {
                 self.raise(&child, below);
             }
-            (left, right)
+            (children[0].root, children[1].root)
         } else {
-            let opened_id = edge.opened_id(id.mutual_id);
-            let opened: Vec<EdgeId> =
-                edge.opened.iter().map(|root| EdgeId::new(opened_id, *root)).collect();
-            let Some(best) = opened.into_iter().max_by_key(|it| self.timer(it)) else { return };
-            self.raise(&best, below);
+            let Some(best) = edge.opened.iter().max_by_key(|it| self.timer(it)) else { return };
+            self.raise(best, below);
             (best.root, B256::ZERO)
         };
         self.updated.insert(*id);
@@ -97,6 +94,18 @@ pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision
     if is_ours {
         collect(game, id, &target.parent, decision);
     }
+}
+
+/// Parents of our confirmed assertions that have children whose stakes nobody has taken.
+pub(super) fn uncollected(game: &Game, account: Address) -> impl Iterator<Item = B256> {
+    let is_pending =
+        |id: &B256| game.assertion(id).is_some_and(|it| it.status == AssertionStatus::Pending);
+    game.assertions()
+        .filter(move |(_, it)| it.proposer == account && it.status == AssertionStatus::Confirmed)
+        .filter_map(move |(_, it)| {
+            let siblings = &game.assertion(&it.parent)?.children;
+            siblings.iter().any(is_pending).then_some(it.parent)
+        })
 }
 
 /// Takes the stakes of the rivals of `winner` and of what builds on them, and confirms it by that.
