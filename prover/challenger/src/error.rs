@@ -138,6 +138,15 @@ pub enum ChallengerError {
         program: B256,
     },
 
+    /// States that make no tree.
+    #[error("{found} leaves make no tree of height {height}")]
+    LeafCount {
+        /// Leaves given.
+        found: u64,
+        /// Height of the tree.
+        height: u8,
+    },
+
     // The contracts cannot be what they must be.
     /// A contract cannot be created under the rules of L1.
     #[error("{contract} cannot be deployed: {reason}")]

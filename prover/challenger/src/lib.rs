@@ -17,6 +17,11 @@
 //! | `machine_host`, `block_run` | that run, and proofs of what it reads |
 //! | `step_proof` | one instruction of it, ready for the contract |
 //! | `offline_bundle` | a block as one file |
+//! | `commitment` | trees of claims and states |
+//! | `game` | all disputes, rebuilt from logs |
+//! | `trace` | what a player believes |
+//! | `strategy` | what to do next |
+//! | `simulation` | the protocol alone, against adversaries by seed |
 //!
 //! Architecture invariant: nothing here takes part in the sequencer; the two meet only on L1.
 
@@ -54,5 +59,12 @@ mod step_proof;
 pub use step_proof::{ReadPreimage, StepKind, StepPosition, StepProof, prove_step};
 mod offline_bundle;
 pub use offline_bundle::OfflineBundle;
+mod commitment;
+pub use commitment::Commitment;
+pub mod game;
+mod trace;
+pub use trace::{BelievedChild, Trace};
+pub mod simulation;
+pub mod strategy;
 
 pub mod commands;

@@ -4,5 +4,6 @@ pub mod bundle;
 pub mod chain_args;
 pub mod prove;
 pub mod replay;
+pub mod simulate;
 pub mod step;
 pub mod vm;

@@ -1,0 +1,135 @@
+//! What the logs of AssertionChain and EdgeGame say, as far as a dispute needs it.
+
+use alloy_primitives::{Address, B256, U256};
+use gainsay_derivation::Cursor;
+use gainsay_l1::bindings::{
+    IAssertionChain::{self, IAssertionChainEvents},
+    IEdgeGame::{self, IEdgeGameEvents},
+};
+
+use super::{Assertion, AssertionStatus, EdgeId, Level, Opening};
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the contracts' events say what their fields are")]
+pub enum GameEvent {
+    /// `AssertionProposed`; its time is that of the L1 block.
+    Proposed { id: B256, assertion: Assertion },
+    /// `AssertionRivaled`.
+    Rivaled { first: B256, rival: B256 },
+    /// `AssertionConfirmed`.
+    Confirmed { id: B256, output_root: B256, cursor: Cursor },
+    /// `AssertionLost`.
+    Lost { id: B256 },
+    /// `CreditAdded`.
+    CreditAdded { account: Address, amount: U256 },
+    /// `CreditWithdrawn`.
+    CreditWithdrawn { account: Address, amount: U256 },
+    /// `RootAdded`.
+    RootAdded { edge: EdgeId, parent_assertion: B256, created_at: u64 },
+    /// `EdgeBisected`.
+    Bisected { edge: EdgeId, left: B256, right: B256 },
+    /// `EdgeOpened`.
+    Opened { opened: EdgeId, opening: Opening },
+    /// `EdgeProven`.
+    Proven { edge: EdgeId },
+    /// `TimerUpdated`.
+    TimerUpdated { edge: EdgeId, timer: u64 },
+    /// `EdgeConfirmed`.
+    EdgeConfirmed { edge: EdgeId },
+    /// `StakeReturned` or `StakeTaken`.
+    StakeClosed { edge: EdgeId },
+}
+
+impl From<&IAssertionChainEvents> for GameEvent {
+    fn from(event: &IAssertionChainEvents) -> Self {
+        match event {
+            IAssertionChainEvents::AssertionProposed(it) => Self::Proposed {
+                id: it.id,
+                assertion: Assertion {
+                    parent: it.parent,
+                    root: it.root,
+                    output_root: it.outputRoot,
+                    cursor: cursor(&it.cursor),
+                    proposer: it.proposer,
+                    batch_limit: Some(it.batchLimit),
+                    created_at: 0,
+                    rivaled_at: None,
+                    status: AssertionStatus::Pending,
+                    children: Vec::new(),
+                },
+            },
+            IAssertionChainEvents::AssertionRivaled(it) => {
+                Self::Rivaled { first: it.first, rival: it.rival }
+            }
+            IAssertionChainEvents::AssertionConfirmed(it) => Self::Confirmed {
+                id: it.id,
+                output_root: it.outputRoot,
+                cursor: cursor(&it.cursor),
+            },
+            IAssertionChainEvents::AssertionLost(it) => Self::Lost { id: it.id },
+            IAssertionChainEvents::CreditAdded(it) => {
+                Self::CreditAdded { account: it.account, amount: it.amount }
+            }
+            IAssertionChainEvents::CreditWithdrawn(it) => {
+                Self::CreditWithdrawn { account: it.account, amount: it.amount }
+            }
+        }
+    }
+}
+
+impl From<&IEdgeGameEvents> for GameEvent {
+    fn from(event: &IEdgeGameEvents) -> Self {
+        match event {
+            IEdgeGameEvents::RootAdded(it) => Self::RootAdded {
+                edge: EdgeId::new(it.mutualId, it.root),
+                parent_assertion: it.parentAssertion,
+                created_at: it.createdAt,
+            },
+            IEdgeGameEvents::EdgeBisected(it) => Self::Bisected {
+                edge: EdgeId::new(it.mutualId, it.root),
+                left: it.left,
+                right: it.right,
+            },
+            IEdgeGameEvents::EdgeOpened(it) => Self::Opened {
+                opened: EdgeId::new(it.openedId, it.openedRoot),
+                opening: Opening {
+                    parent: EdgeId::new(it.mutualId, it.root),
+                    level: level(it.level),
+                    agreed: it.agreed,
+                    staker: it.staker,
+                    stake: it.stake,
+                    is_open: true,
+                },
+            },
+            IEdgeGameEvents::EdgeProven(it) => {
+                Self::Proven { edge: EdgeId::new(it.mutualId, it.root) }
+            }
+            IEdgeGameEvents::TimerUpdated(it) => {
+                Self::TimerUpdated { edge: EdgeId::new(it.mutualId, it.root), timer: it.timer }
+            }
+            IEdgeGameEvents::EdgeConfirmed(it) => {
+                Self::EdgeConfirmed { edge: EdgeId::new(it.mutualId, it.root) }
+            }
+            IEdgeGameEvents::StakeReturned(it) => {
+                Self::StakeClosed { edge: EdgeId::new(it.mutualId, it.root) }
+            }
+            IEdgeGameEvents::StakeTaken(it) => {
+                Self::StakeClosed { edge: EdgeId::new(it.mutualId, it.loser) }
+            }
+        }
+    }
+}
+
+const fn cursor(it: &IAssertionChain::Cursor) -> Cursor {
+    Cursor { batch: it.batch, block: it.block, deposits_read: it.depositsRead }
+}
+
+/// Nothing is opened at "blocks", and the decoder refuses other numbers than the three.
+const fn level(it: IEdgeGame::Level) -> Level {
+    match it {
+        IEdgeGame::Level::Spans => Level::Spans,
+        IEdgeGame::Level::Steps => Level::Steps,
+        _ => Level::Blocks,
+    }
+}
