@@ -18,6 +18,7 @@ use super::{
         pending_transaction, receipt, receipts,
     },
     args::Args,
+    chain_reader::ATTEMPTS_MAX,
     error::RpcError,
     node::{Methods, RpcNode, Sink, to_json},
 };
@@ -63,12 +64,22 @@ fn by_hash(args: &mut Args) -> Result<BlockId, RpcError> {
 
 fn block(node: &RpcNode, id: BlockId, args: &mut Args) -> Answer<Block<Transaction>> {
     let full = args.optional::<bool>()?.unwrap_or(false);
-    let Some(header) = node.find_header(id)? else { return Ok(None) };
-    if !full {
-        let raw = node.of_block(&header, |store, number| store.raw_transactions(number))?;
-        return Ok(raw.map(|raw| block_with_hashes(&header, &raw)));
+    for _ in 0..ATTEMPTS_MAX {
+        let Some(header) = node.find_header(id)? else { return Ok(None) };
+        if let Some(block) = block_of(node, &header, full)? {
+            return Ok(Some(block));
+        }
+        // Taken back while it was read: `id` names another block now, or none.
     }
-    let found = node.of_block(&header, |store, number| {
+    Err(RpcError::Internal("the chain is being rewound".into()))
+}
+
+fn block_of(node: &RpcNode, header: &StoredHeader, full: bool) -> Answer<Block<Transaction>> {
+    if !full {
+        let raw = node.of_block(header, |store, number| store.raw_transactions(number))?;
+        return Ok(raw.map(|raw| block_with_hashes(header, &raw)));
+    }
+    let found = node.of_block(header, |store, number| {
         let Some(transactions) = store.transactions(number)? else { return Ok(None) };
         let mut receipts = Vec::new();
         for (index, _) in (0_u32..).zip(transactions.iter().take_while(|tx| tx.is_deposit())) {
@@ -77,7 +88,7 @@ fn block(node: &RpcNode, id: BlockId, args: &mut Args) -> Answer<Block<Transacti
         Ok(Some((transactions, receipts)))
     })?;
     Ok(found.map(|(transactions, deposit_receipts)| {
-        block_with_transactions(&header, transactions, &deposit_receipts)
+        block_with_transactions(header, transactions, &deposit_receipts)
     }))
 }
 

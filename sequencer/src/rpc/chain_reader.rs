@@ -12,7 +12,7 @@ use gainsay_transition::{Receipt, RecoveredTx};
 use super::{error::RpcError, node::RpcNode};
 
 /// Times that a read is tried again when a rewind came in between.
-const ATTEMPTS_MAX: usize = 4;
+pub(super) const ATTEMPTS_MAX: usize = 4;
 
 /// A block's transactions and receipts, as many of the one as of the other.
 pub(super) type Body = (Vec<RecoveredTx>, Vec<Receipt>);
