@@ -40,6 +40,8 @@ mod inbox;
 pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
 mod assertion_chain;
 pub use assertion_chain::{Assertion, AssertionChain, Proposal};
+mod edge_game;
+pub use edge_game::{EdgeGame, SpansOpening, StepsOpening};
 mod deploy;
 pub use deploy::{
     DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,
