@@ -227,9 +227,9 @@ contract EdgeGame is IEdgeGame {
             emit StakeReturned(mutualId, winner, staker, stake);
         }
         for (uint256 i = 0; i < losers.length; ++i) {
-            if (losers[i] == winner) continue;
             Opening storage lost = openings[edgeId(mutualId, losers[i])];
             require(lost.staker != address(0), EdgeNotOpened(mutualId, losers[i]));
+            // Closed already, or the winner's own.
             if (!lost.isOpen) continue;
             lost.isOpen = false;
             // Half is burnt, so that to lose against oneself is not free.
@@ -330,7 +330,6 @@ contract EdgeGame is IEdgeGame {
     /// @dev At most the true timer: see `Timers`.
     function timerOf(bytes32 mutualId, bytes32 root) private view returns (uint64) {
         (, EdgeRecord memory found) = known(mutualId, root);
-        if (found.cached == Timers.INFINITE) return found.cached;
         uint64 own = Timers.unrivaled(found, mutuals[mutualId]);
         return own > found.cached ? own : found.cached;
     }

@@ -6,25 +6,17 @@
 
 use std::time::Duration;
 
-use alloy_consensus::Transaction;
-use alloy_eips::Decodable2718;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::Bytes;
 use anyhow::Context;
-use gainsay_derivation::{
-    BatchBlock, Cursor, EncodeError, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES,
-    blob_capacity, encode_prefix, to_blobs,
-};
-use gainsay_l1::{
-    Action, BatchPosition, Inbox, L1Client, L1Error, L1Fees, TxSender, in_background,
-};
-use gainsay_store::DepositRecord;
-use op_alloy_consensus::OpTxEnvelope;
+use gainsay_derivation::{MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, to_blobs};
+use gainsay_l1::{Action, Inbox, L1Client, L1Error, L1Fees, TxSender, in_background};
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, timeout},
 };
 
 use crate::{
+    batch_draft::{Draft, Waiting, collect, draft_batch},
     chain::{Chain, HeadEvent},
     foreign_batches::ForeignBatches,
     l1_index,
@@ -66,8 +58,6 @@ pub struct PosterConfig {
     pub full_bytes: usize,
 }
 
-/// Raw bytes of transactions that one batch may hold, however well they compress.
-const RAW_BYTES_MAX: usize = 4 << 20;
 /// How often to look when no block comes.
 const IDLE_POLL: Duration = Duration::from_millis(500);
 /// The waiting blocks are read no more often than this.
@@ -88,30 +78,6 @@ pub struct BatchPoster {
     waiting_since: Option<Instant>,
     /// When the waiting blocks were last read.
     looked_at: Instant,
-}
-
-/// A batch ready to be posted.
-#[derive(Debug)]
-struct Draft {
-    position: BatchPosition,
-    last_block: u64,
-    transactions: usize,
-    data: Vec<u8>,
-}
-
-/// Blocks that one batch could take, before they are encoded.
-#[derive(Debug)]
-struct Waiting {
-    /// Where the chain stands in the inbox before the first of the blocks.
-    cursor: Cursor,
-    first_block: u64,
-    blocks: Vec<BatchBlock>,
-    /// Hash of the last of the blocks, which commits to all of them.
-    last_hash: B256,
-    raw_bytes: usize,
-    transactions: usize,
-    /// More blocks wait than one batch may take.
-    full: bool,
 }
 
 impl BatchPoster {
@@ -258,254 +224,4 @@ impl BatchPoster {
 fn cheaper_by_blobs(fees: &L1Fees, data: &[u8]) -> bool {
     data.len() > MAX_CALLDATA_BYTES
         || fees.blob_cost(data.len().div_ceil(blob_capacity(1)).max(1)) < fees.calldata_cost(data)
-}
-
-/// Makes a batch of blocks that wait, at an L1 clock of `l1_time` seconds.
-fn draft_batch(
-    chain: &Chain,
-    waiting: Waiting,
-    l1_time: u64,
-    calldata_only: bool,
-) -> anyhow::Result<Option<Draft>> {
-    let store = &chain.store;
-    let Waiting { cursor, first_block, blocks, last_hash, .. } = waiting;
-    let last_collected = first_block + blocks.len() as u64 - 1;
-    let encode = |blocks: &[BatchBlock]| encode(blocks, chain.rollup.chain.chain_id, calldata_only);
-    let (mut blocks, mut data) = encode_prefix_of(blocks, encode)?;
-    let mut deposits_read = cursor.deposits_read + deposit_count(&blocks);
-    let due = deposits_due(chain, cursor.deposits_read, deposits_read, l1_time)?;
-    if due > deposits_read {
-        tracing::warn!(deposits_read, due, "overdue deposits: the batch gets a block for them");
-        (blocks, data) = append_deposits(blocks, due - cursor.deposits_read, l1_time, encode)?;
-        deposits_read = due;
-    }
-    let acc = match deposits_read.checked_sub(1) {
-        None => Some(B256::ZERO),
-        Some(last) => store.deposit(last)?.map(|record| record.acc),
-    };
-    // A reorg of L1 takes deposits back, then the blocks that read them, then brings new ones: the
-    // accumulator belongs to the blocks if they still stand after it was read.
-    let stands = store.heads().safe.number + 1 == first_block
-        && store.block_hash(last_collected)? == Some(last_hash);
-    let Some(deposit_acc) = acc.filter(|_| stands) else { return Ok(None) };
-    Ok(Some(Draft {
-        position: BatchPosition { index: cursor.batch, deposits_read, deposit_acc },
-        last_block: first_block + blocks.len() as u64 - 1,
-        transactions: blocks.iter().map(|block| block.transactions.len()).sum(),
-        data,
-    }))
-}
-
-/// The longest run of blocks, from the first, that one batch can hold, by its length and data.
-fn encode(
-    blocks: &[BatchBlock],
-    chain_id: u64,
-    calldata_only: bool,
-) -> Result<(usize, Vec<u8>), EncodeError> {
-    let by_blobs = || encode_prefix(blocks, chain_id, blob_capacity(MAX_BLOBS));
-    match calldata_only {
-        // A block from times of blobs may be too large for calldata: then blobs it is.
-        true => encode_prefix(blocks, chain_id, MAX_CALLDATA_BYTES).or_else(|_| by_blobs()),
-        false => by_blobs(),
-    }
-}
-
-fn encode_prefix_of(
-    mut blocks: Vec<BatchBlock>,
-    encode: impl Fn(&[BatchBlock]) -> Result<(usize, Vec<u8>), EncodeError>,
-) -> anyhow::Result<(Vec<BatchBlock>, Vec<u8>)> {
-    let (count, data) = encode(&blocks)?;
-    blocks.truncate(count);
-    Ok((blocks, data))
-}
-
-/// Adds a block of deposits alone, so that the batch reads `deposits` of them. Blocks at the end
-/// give way when there is no room for it.
-fn append_deposits(
-    mut blocks: Vec<BatchBlock>,
-    deposits: u64,
-    l1_time: u64,
-    encode: impl Fn(&[BatchBlock]) -> Result<(usize, Vec<u8>), EncodeError>,
-) -> anyhow::Result<(Vec<BatchBlock>, Vec<u8>)> {
-    blocks.truncate(MAX_BATCH_BLOCKS - 1);
-    loop {
-        let mut longer = blocks.clone();
-        longer.push(BatchBlock {
-            timestamp: blocks.last().map_or(l1_time, |block| block.timestamp),
-            deposit_count: deposits.saturating_sub(deposit_count(&blocks)),
-            transactions: Vec::new(),
-        });
-        let (count, data) = encode(&longer)?;
-        if count == longer.len() {
-            return Ok((longer, data));
-        }
-        blocks.truncate(count - 1);
-    }
-}
-
-fn deposit_count(blocks: &[BatchBlock]) -> u64 {
-    blocks.iter().map(|block| block.deposit_count).sum()
-}
-
-/// How many deposits a batch must have read in the end that starts after `from` of them and whose
-/// blocks read up to `read`.
-///
-/// The Inbox refuses a batch that leaves out an overdue deposit for which it has gas. After L1 was
-/// away for long, that deposit may be in a block too late for the batch, or in none: a sequencer
-/// that did not take it early would be stuck until somebody forces it.
-fn deposits_due(chain: &Chain, from: u64, mut read: u64, l1_time: u64) -> anyhow::Result<u64> {
-    let gas_of = |record: &DepositRecord| record.deposit.to_transaction().gas_limit;
-    let store = &chain.store;
-    let mut gas: u64 = store.deposits(from, read)?.iter().map(gas_of).sum();
-    while let Some(record) = store.deposit(read)? {
-        gas = gas.saturating_add(gas_of(&record));
-        let due_time = record.deposit.l1_time.saturating_add(chain.rollup.force_delay_secs);
-        if l1_time <= due_time || gas > chain.rollup.max_batch_deposit_gas {
-            break;
-        }
-        read += 1;
-    }
-    Ok(read)
-}
-
-/// Collects blocks above the safe head, up to what one batch may hold. The engine may change the
-/// chain meanwhile: only blocks that follow one another are taken.
-fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Option<Waiting>> {
-    let heads = chain.store.heads();
-    let Some(safe) = chain.store.cursor(heads.safe.number)? else { return Ok(None) };
-    let mut waiting = Waiting {
-        cursor: safe.cursor,
-        first_block: heads.safe.number + 1,
-        blocks: Vec::new(),
-        last_hash: heads.safe.hash,
-        raw_bytes: 0,
-        transactions: 0,
-        full: false,
-    };
-    let mut deposit_gas_left = chain.rollup.max_batch_deposit_gas;
-    for number in heads.safe.number + 1..=heads.latest.number {
-        let Some(header) = chain.store.header(number)? else { break };
-        let Some(transactions) = chain.store.raw_transactions(number)? else { break };
-        if header.header.parent_hash != waiting.last_hash {
-            break;
-        }
-        let (deposits, signed): (Vec<Bytes>, Vec<Bytes>) =
-            transactions.into_iter().map(|tx| tx.raw).partition(|raw| raw.first() == Some(&0x7e));
-        let mut deposit_gas = 0;
-        for raw in &deposits {
-            let deposit = OpTxEnvelope::decode_2718_exact(raw).context("a stored deposit")?;
-            deposit_gas += deposit.gas_limit();
-        }
-        let raw_bytes: usize = signed.iter().map(|raw| raw.len()).sum();
-        let first = waiting.blocks.is_empty();
-        let fits = deposit_gas <= deposit_gas_left
-            && waiting.raw_bytes + raw_bytes <= RAW_BYTES_MAX
-            && waiting.blocks.len() < MAX_BATCH_BLOCKS;
-        if !first && !fits {
-            waiting.full = true;
-            break;
-        }
-        deposit_gas_left = deposit_gas_left.saturating_sub(deposit_gas);
-        let deposit_count = deposits.len() as u64;
-        waiting.transactions += signed.len();
-        waiting.raw_bytes += raw_bytes;
-        waiting.last_hash = header.hash;
-        waiting.blocks.push(BatchBlock {
-            timestamp: header.header.timestamp,
-            deposit_count,
-            transactions: signed,
-        });
-    }
-    waiting.full |= waiting.raw_bytes >= full_bytes;
-    Ok((!waiting.blocks.is_empty()).then_some(waiting))
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::{
-        pool::test_chain::CHAIN_ID,
-        test_l1::{TestL1, TestNode, batch_block, l1_time},
-    };
-    use alloy_primitives::Address;
-    use gainsay_derivation::decode_blocks;
-
-    /// What would be posted now: deposits read, and the data.
-    pub(crate) fn post(chain: &Chain, l1_time: u64, calldata_only: bool) -> (u64, Vec<u8>) {
-        let waiting = collect(chain, 0).unwrap().unwrap();
-        let draft = draft_batch(chain, waiting, l1_time, calldata_only).unwrap().unwrap();
-        (draft.position.deposits_read, draft.data)
-    }
-
-    #[test]
-    fn overdue_deposits_go_with_the_batch_though_no_block_has_them() {
-        let mut l1 = TestL1::default();
-        let node = TestNode::new();
-        let mut builder = node.builder();
-        builder.set_l1_head(10, l1_time(10));
-        for _ in 0..3 {
-            builder.build().unwrap();
-        }
-        builder.flush().unwrap();
-        // Deposits of 100,000 gas; a batch may read 1,000,000.
-        for block in 11..=14 {
-            for _ in 0..4 {
-                l1.deposit(block, Address::ZERO, 1);
-            }
-        }
-        node.deriver.on_deposits(&l1.deposits).unwrap();
-        let due = l1_time(12) + node.chain.rollup.force_delay_secs;
-        assert_eq!(post(&node.chain, l1_time(14), true).0, 0);
-        assert_eq!(post(&node.chain, due, true).0, 4);
-        assert_eq!(post(&node.chain, due + 1, true).0, 8);
-        // All are overdue, ten fit.
-        let (read, data) = post(&node.chain, due + 300, true);
-        assert_eq!(read, 10);
-        let blocks = decode_blocks(&data, CHAIN_ID).unwrap();
-        assert_eq!(blocks.len(), 4);
-        assert_eq!((blocks[3].deposit_count, blocks[3].transactions.len()), (10, 0));
-        // The blocks themselves stay as they were promised.
-        let batch = l1.batch(100, read, &data);
-        let hashes: Vec<_> = (1..=3).map(|number| node.hash(number)).collect();
-        let derived = node.deriver.on_batch(&batch).unwrap();
-        assert!(derived.displaced.is_empty());
-        assert_eq!((1..=3).map(|number| node.hash(number)).collect::<Vec<_>>(), hashes);
-        assert_eq!(node.safe(), (4, Cursor { batch: 1, block: 0, deposits_read: 10 }));
-    }
-
-    #[test]
-    fn a_full_batch_makes_room_for_overdue_deposits() {
-        let blocks = vec![batch_block(5, 1, &[]); MAX_BATCH_BLOCKS];
-        let fit = |blocks: &[BatchBlock]| encode(blocks, CHAIN_ID, true);
-        let (blocks, _) = append_deposits(blocks, 5_000, 9, fit).unwrap();
-        assert_eq!((blocks.len(), deposit_count(&blocks)), (MAX_BATCH_BLOCKS, 5_000));
-        // Room for two blocks alone: the first of the real ones, and the deposits.
-        let fit = |blocks: &[BatchBlock]| Ok((blocks.len().min(2), Vec::new()));
-        let (blocks, _) = append_deposits(vec![batch_block(5, 3, &[]); 7], 30, 9, fit).unwrap();
-        assert_eq!(blocks, [batch_block(5, 3, &[]), batch_block(5, 27, &[])]);
-        let fit = |_: &[BatchBlock]| Ok((1, Vec::new()));
-        let (blocks, _) = append_deposits(vec![batch_block(5, 3, &[]); 7], 30, 9, fit).unwrap();
-        assert_eq!(blocks, [batch_block(9, 30, &[])]);
-    }
-
-    #[test]
-    fn blocks_that_were_taken_back_are_not_posted() {
-        let node = TestNode::new();
-        let mut builder = node.builder();
-        builder.set_l1_head(10, l1_time(10));
-        for _ in 0..3 {
-            builder.build().unwrap();
-        }
-        builder.flush().unwrap();
-        let waiting = collect(&node.chain, 0).unwrap().unwrap();
-        assert_eq!((waiting.first_block, waiting.blocks.len()), (1, 3));
-        node.chain.store.rewind(2).unwrap();
-        assert!(draft_batch(&node.chain, waiting, l1_time(11), true).unwrap().is_none());
-        // Derived in between: the same blocks must not go into a second batch.
-        let waiting = collect(&node.chain, 0).unwrap().unwrap();
-        let (read, data) = post(&node.chain, l1_time(11), true);
-        node.deriver.on_batch(&TestL1::default().batch(11, read, &data)).unwrap();
-        assert!(draft_batch(&node.chain, waiting, l1_time(11), true).unwrap().is_none());
-        assert!(collect(&node.chain, 0).unwrap().is_none());
-    }
 }

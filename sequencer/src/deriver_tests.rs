@@ -6,7 +6,7 @@ use gainsay_store::L1Update;
 use gainsay_transition::RecoveredTx;
 
 use crate::{
-    batch_poster::tests::post,
+    batch_draft::tests::post,
     l1_index,
     pool::test_chain::{TxPlan, wallet},
     test_l1::{TestL1, TestNode, WALLETS, batch_block, l1_block, l1_time},

@@ -8,6 +8,7 @@
 //! Architecture invariant: it knows nothing of `prover`; the two meet only on L1.
 
 pub mod assertion_log;
+mod batch_draft;
 pub mod batch_poster;
 pub mod block_builder;
 pub mod chain;

@@ -6,6 +6,10 @@ use clap::{Parser, Subcommand};
 use gainsay::{cli, node};
 use tracing_subscriber::EnvFilter;
 
+/// Threads free here what others allocated, all the time: glibc's allocator takes locks for that.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// An optimistic rollup: sequence transactions, post them to L1, rebuild the chain from L1 alone.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]

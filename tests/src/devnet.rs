@@ -26,6 +26,8 @@ pub struct DevnetOptions {
     pub da: &'static str,
     /// Milliseconds between L2 blocks when there is work.
     pub block_time_ms: u64,
+    /// Gas of one L2 block.
+    pub block_gas_limit: u64,
     /// L1's finalized block is two epochs behind: a reorg must not reach it.
     pub l1_slots_in_epoch: u64,
     /// Seconds until a deposit may be forced.
@@ -34,6 +36,8 @@ pub struct DevnetOptions {
     pub challenge_period_secs: u64,
     /// Seconds between claims.
     pub min_interval_secs: u64,
+    /// Hash of the program that disputes run; zero: none can be decided.
+    pub program_hash: B256,
     /// Whether the sequencer makes claims.
     pub proposes: bool,
     /// Whether the sequencer reaches L1 through [`Devnet::gate`].
@@ -47,10 +51,12 @@ impl Default for DevnetOptions {
         Self {
             da: "auto",
             block_time_ms: 250,
+            block_gas_limit: 30_000_000,
             l1_slots_in_epoch: 4,
             force_delay_secs: 600,
             challenge_period_secs: 600,
             min_interval_secs: 5,
+            program_hash: B256::ZERO,
             proposes: false,
             is_gated: false,
             funded: Vec::new(),
@@ -202,7 +208,9 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
         .args(["--force-delay-secs", &options.force_delay_secs.to_string()])
         .args(["--challenge-period-secs", &options.challenge_period_secs.to_string()])
         .args(["--min-interval-secs", &options.min_interval_secs.to_string()])
+        .args(["--block-gas-limit", &options.block_gas_limit.to_string()])
         .args(["--blocks-height", "12"])
+        .args(["--program-hash", &options.program_hash.to_string()])
         .env("GAINSAY_DEPLOYER_KEY", key(Role::Deployer).to_string());
     let wei = U256::from(10_000) * U256::from(10).pow(U256::from(18));
     let users = (0..USERS).map(|user| signer(Role::User(user)).address());

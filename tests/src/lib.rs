@@ -12,7 +12,9 @@
 mod wait;
 pub use wait::{PATIENCE, wait_until};
 mod places;
-pub use places::{anvil_binary, artifacts, cast_binary, node_modules, room};
+pub use places::{
+    anvil_binary, artifacts, cast_binary, challenger_binary, node_modules, program_elf, room,
+};
 mod process;
 pub use process::{Process, free_port};
 mod rpc;
@@ -37,6 +39,8 @@ mod agreement;
 pub use agreement::{
     assert_same_blocks, assert_same_chain, assert_store_consistent, wait_for_safe,
 };
+mod challenger;
+pub use challenger::{Challenger, Report};
 mod load;
 pub use load::{Load, Seen};
 mod inbox_record;

@@ -32,14 +32,31 @@ pub fn node_modules() -> PathBuf {
     modules
 }
 
-/// The binary `gainsay`, which cargo puts one folder above the test executable.
+/// The binary `gainsay`.
 pub(crate) fn gainsay_binary() -> PathBuf {
+    binary("gainsay")
+}
+
+/// The binary `gainsay-challenger`.
+pub fn challenger_binary() -> PathBuf {
+    binary("gainsay-challenger")
+}
+
+/// The ELF file of the program that the machine runs.
+pub fn program_elf() -> PathBuf {
+    let path = env::var_os("GAINSAY_PROGRAM_ELF")
+        .expect("GAINSAY_PROGRAM_ELF must name the ELF file that scripts/build-program printed");
+    path.into()
+}
+
+/// A binary of the workspace, which cargo puts one folder above the test executable.
+fn binary(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a test knows its own path");
     let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
-    let binary = folder.join("gainsay");
+    let binary = folder.join(name);
     assert!(
         binary.is_file(),
-        "no binary at {}: run scripts/test, which builds it (or cargo build --bin gainsay)",
+        "no binary at {}: run scripts/test, which builds it (or cargo build --bin {name})",
         binary.display()
     );
     binary

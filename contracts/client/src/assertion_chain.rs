@@ -9,7 +9,10 @@ use gainsay_derivation::Cursor;
 
 use crate::{
     L1Client, L1Error,
-    bindings::IAssertionChain::{self, IAssertionChainInstance, Status},
+    bindings::{
+        IAssertionChain::{self, IAssertionChainInstance, Status},
+        IEdgeGame,
+    },
     rollup_config::AssertionParams,
     transaction::L1Call,
     tx_sender::TxSender,
@@ -186,6 +189,13 @@ impl AssertionChain {
     /// The Inbox that it reads.
     pub async fn inbox(&self) -> Result<Address, L1Error> {
         self.contract.INBOX().call().await.map_err(L1Error::view("INBOX"))
+    }
+
+    /// The StepVerifier that decides its disputes.
+    pub async fn step_verifier(&self) -> Result<Address, L1Error> {
+        let game = self.contract.GAME().call().await.map_err(L1Error::view("GAME"))?;
+        let game = IEdgeGame::new(game, self.contract.provider().clone());
+        game.STEP_VERIFIER().call().await.map_err(L1Error::view("STEP_VERIFIER"))
     }
 
     /// Its immutables.

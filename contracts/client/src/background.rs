@@ -8,8 +8,8 @@ use std::{panic::resume_unwind, thread};
 
 use tokio::sync::oneshot;
 
-/// By how much the priority is lower, in nice levels: about a tenth of a busy core is left.
-const NICE_LEVELS: i32 = 10;
+/// By how much the priority is lower, in nice levels: about a thirtieth of a busy core is left.
+const NICE_LEVELS: i32 = 15;
 
 /// Runs `work` on a thread called `name`, and waits for its result.
 ///

@@ -8,6 +8,8 @@
 //! follows from `/eth/v1/beacon/genesis` and `/eth/v1/config/spec`. Anvil serves the first of these
 //! endpoints without slots, by block number, and has no spec: its absence tells the two apart.
 
+use std::sync::Arc;
+
 use alloy::{
     eips::eip4844::{AsCkzg, BYTES_PER_BLOB, Blob, kzg_to_versioned_hash},
     providers::Provider,
@@ -23,6 +25,7 @@ use crate::{
     L1Client, L1Error,
     bindings::IInbox::postBatchCall,
     inbox_events::{DataLocation, PostedBatch},
+    kzg::{KnownBlobs, verifying_setup},
 };
 
 /// Most bytes taken from one beacon answer: 72 blobs in hex, more than any schedule allows today.
@@ -57,12 +60,6 @@ impl SlotClock {
             Self::BlockNumber => l1_block,
         }
     }
-}
-
-/// The mainnet trusted setup, without the table that makes only cell proofs faster: it would take
-/// 96 MiB. A cell proof of a blob takes about 0.2 s without it.
-pub(crate) fn kzg_settings() -> &'static c_kzg::KzgSettings {
-    c_kzg::ethereum_kzg_settings(0)
 }
 
 impl L1Client {
@@ -134,7 +131,9 @@ impl L1Client {
             self.beacon_get(&url).await.map_err(unavailable)?;
         let served = answer.ok_or_else(|| unavailable(format!("block id {id} is not known")))?.data;
         let count = served.len();
-        let found = tokio::task::spawn_blocking(move || select_blob(served, hash)).await;
+        let known = Arc::clone(self.known_blobs());
+        let select = move || select_blob(served, hash, &known);
+        let found = tokio::task::spawn_blocking(select).await;
         let found = found.map_err(|error| unavailable(error.to_string()))?;
         found.ok_or_else(|| unavailable(format!("blob {hash} is not among {count} served")))
     }
@@ -200,14 +199,16 @@ impl L1Client {
 }
 
 /// The blob with the wanted hash, if it was served.
-fn select_blob(served: Vec<Bytes>, wanted: B256) -> Option<Bytes> {
-    served.into_iter().find(|bytes| versioned_hash_of(bytes) == Some(wanted))
+fn select_blob(served: Vec<Bytes>, wanted: B256, known: &KnownBlobs) -> Option<Bytes> {
+    served
+        .into_iter()
+        .find(|bytes| known.is(bytes, wanted) || versioned_hash_of(bytes) == Some(wanted))
 }
 
 /// The versioned hash of a blob, `None` when the bytes are not a blob.
 fn versioned_hash_of(bytes: &[u8]) -> Option<B256> {
     let blob: &Blob = bytes.try_into().ok()?;
-    let commitment = kzg_settings().blob_to_kzg_commitment(blob.as_ckzg()).ok()?;
+    let commitment = verifying_setup().blob_to_kzg_commitment(blob.as_ckzg()).ok()?;
     Some(kzg_to_versioned_hash(commitment.to_bytes().as_ref()))
 }
 
@@ -277,11 +278,13 @@ mod tests {
         let hash = versioned_hash_of(&blob).unwrap();
         let other = vec![0; BYTES_PER_BLOB];
         let served = [Bytes::from(other), Bytes::from(blob.clone())];
-        assert!(select_blob(served.to_vec(), hash).unwrap() == blob);
+        assert!(select_blob(served.to_vec(), hash, &KnownBlobs::default()).unwrap() == blob);
 
         blob[BYTES_PER_BLOB - 1] ^= 1;
-        assert!(select_blob(vec![Bytes::from(blob.clone())], hash).is_none());
+        assert!(
+            select_blob(vec![Bytes::from(blob.clone())], hash, &KnownBlobs::default()).is_none()
+        );
         blob.pop();
-        assert!(select_blob(vec![Bytes::from(blob)], hash).is_none());
+        assert!(select_blob(vec![Bytes::from(blob)], hash, &KnownBlobs::default()).is_none());
     }
 }

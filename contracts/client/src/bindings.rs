@@ -1,7 +1,7 @@
 //! The L1 contracts as Rust types, generated from the Solidity interfaces themselves.
 //!
-//! In: the interfaces in `contracts/src`, read at build time, so that there is no second copy to
-//! keep in step. Out: calls, events, errors and views.
+//! In: `IInbox.sol`, `IAssertionChain.sol` and `IEdgeGame.sol` of `contracts/src`, read at build
+//! time, so that there is no second copy to keep in step. Out: calls, events, errors and views.
 
 #![expect(missing_docs, reason = "NatSpec documents what the generator does not")]
 #![expect(clippy::too_many_arguments, reason = "the ABI decides")]
@@ -15,17 +15,17 @@ sol!(
 
 sol!(
     #[sol(rpc, all_derives)]
-    "../src/IAssertionChain.sol"
-);
-
-sol!(
-    #[sol(rpc, all_derives)]
     "../src/IStepVerifier.sol"
 );
 
 sol!(
     #[sol(rpc, all_derives)]
     "../src/IPreimageOracle.sol"
+);
+
+sol!(
+    #[sol(rpc, all_derives)]
+    "../src/IAssertionChain.sol"
 );
 
 sol!(

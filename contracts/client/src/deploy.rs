@@ -177,7 +177,8 @@ async fn create_plain(
     parameters: &str,
     arguments: &[u8],
 ) -> Result<Address, L1Error> {
-    let init_code = init_code(artifacts, contract, parameters, arguments)?;
+    let code = load_init_code(artifacts, contract, parameters)?;
+    let init_code = [code.as_ref(), arguments].concat();
     let receipt = sender.send(L1Call::create(init_code)).await?;
     let address = created(&receipt)?;
     info!(contract, %address, gas = receipt.gas_used, "deployed");
@@ -188,6 +189,21 @@ fn created(receipt: &TransactionReceipt) -> Result<Address, L1Error> {
     receipt.contract_address.ok_or_else(|| L1Error::Missing {
         what: format!("the address of the contract created by {}", receipt.transaction_hash),
     })
+}
+
+/// What creates a contract elsewhere than on L1: its code as forge built it and the constructor's
+/// encoded arguments, whose types are `parameters`, written `(type name,type name)`.
+///
+/// # Errors
+/// [`L1Error::File`] when the artifact is missing or its constructor takes something else.
+pub fn init_code(
+    artifacts: &Path,
+    contract: &str,
+    parameters: &str,
+    arguments: &[u8],
+) -> Result<Bytes, L1Error> {
+    let code = load_init_code(artifacts, contract, parameters)?;
+    Ok([code.as_ref(), arguments].concat().into())
 }
 
 /// The part of forge's artifact that matters here.
@@ -229,22 +245,6 @@ impl AbiItem {
         let names = fields.iter().map(|field| format!("{} {}", field.kind, field.name));
         names.collect::<Vec<_>>().join(",")
     }
-}
-
-/// What creates a contract: its code as forge built it, and the constructor's encoded arguments.
-/// Their types are `parameters`, written `(type name,type name)`; a name before is passed over, so
-/// that EIP-712's name of a struct does for a constructor that takes one.
-///
-/// # Errors
-/// [`L1Error::File`] when the artifact is missing or its constructor takes something else.
-pub fn init_code(
-    artifacts: &Path,
-    contract: &str,
-    parameters: &str,
-    arguments: &[u8],
-) -> Result<Bytes, L1Error> {
-    let code = load_init_code(artifacts, contract, parameters)?;
-    Ok([code.as_ref(), arguments].concat().into())
 }
 
 /// Init code of a contract whose constructor takes these arguments, or one struct with these

@@ -176,6 +176,14 @@ impl InboxReader {
     /// [`L1Error::ReorgTooDeep`] and [`L1Error::IndexGap`] ask for an older state.
     pub async fn poll(&mut self) -> Result<Vec<L1Update>, L1Error> {
         let head = self.client.latest().await?;
+        self.poll_to(&head).await
+    }
+
+    /// As [`Self::poll`], but reads no further than `head`, a block of L1's chain.
+    ///
+    /// # Errors
+    /// As [`Self::poll`].
+    pub async fn poll_to(&mut self, head: &L1BlockRef) -> Result<Vec<L1Update>, L1Error> {
         let tip = self.tip().block;
         if head.number <= tip.number {
             let at = self.state.checkpoints.iter().rev().find(|c| c.block.number == head.number);

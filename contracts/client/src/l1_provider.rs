@@ -21,7 +21,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use crate::{L1Error, batch_data::SlotClock, error::error_payload};
+use crate::{L1Error, batch_data::SlotClock, error::error_payload, kzg::KnownBlobs};
 
 /// Longest time one HTTP request to L1 may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -78,6 +78,7 @@ pub struct L1Client {
     http: reqwest::Client,
     beacon_url: Url,
     slot_clock: Arc<OnceCell<SlotClock>>,
+    known_blobs: Arc<KnownBlobs>,
 }
 
 impl L1Client {
@@ -109,7 +110,13 @@ impl L1Client {
             .connect_client(client)
             .erased();
         let beacon_url = beacon_url.unwrap_or(rpc_url);
-        Ok(Self { provider, http, beacon_url, slot_clock: Arc::default() })
+        Ok(Self {
+            provider,
+            http,
+            beacon_url,
+            slot_clock: Arc::default(),
+            known_blobs: Arc::default(),
+        })
     }
 
     /// The alloy provider below, for requests that this crate does not wrap.
@@ -127,6 +134,10 @@ impl L1Client {
 
     pub(crate) fn slot_clock_cell(&self) -> &OnceCell<SlotClock> {
         &self.slot_clock
+    }
+
+    pub(crate) const fn known_blobs(&self) -> &Arc<KnownBlobs> {
+        &self.known_blobs
     }
 
     /// The L1 chain id.

@@ -29,6 +29,7 @@ pub use inbox_events::{
 mod inbox_reader;
 pub use inbox_reader::{InboxReader, L1Advance, L1Update, ReaderConfig, ReaderState};
 mod batch_data;
+mod kzg;
 pub use batch_data::BatchData;
 mod fees;
 pub use fees::{FeeLimits, L1Fees, TxFees};
@@ -42,6 +43,8 @@ mod assertion_chain;
 pub use assertion_chain::{Assertion, AssertionChain, Proposal};
 mod edge_game;
 pub use edge_game::{EdgeGame, SpansOpening, StepsOpening};
+mod step_verifier;
+pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;
 pub use deploy::{
     DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,

@@ -18,7 +18,11 @@ use alloy::{
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use gainsay_derivation::MAX_BLOBS;
 
-use crate::{L1Error, batch_data::kzg_settings, fees::TxFees};
+use crate::{
+    L1Error,
+    fees::TxFees,
+    kzg::{KnownBlobs, proving_setup},
+};
 
 /// A call to make on L1, or a contract to create.
 #[derive(Clone, Debug)]
@@ -70,8 +74,8 @@ pub(crate) struct PreparedCall {
 }
 
 impl PreparedCall {
-    /// Computes commitments and cell proofs of the blobs. Takes tens of milliseconds a blob.
-    pub(crate) fn new(call: L1Call) -> Result<Self, L1Error> {
+    /// Computes commitments and cell proofs of the blobs. Takes 0.2 s a blob.
+    pub(crate) fn new(call: L1Call, known: &KnownBlobs) -> Result<Self, L1Error> {
         let L1Call { to, data, value, blobs, gas_limit } = call;
         if blobs.len() > MAX_BLOBS {
             return Err(L1Error::Invalid {
@@ -90,9 +94,12 @@ impl PreparedCall {
             });
         }
         let sidecar =
-            BlobTransactionSidecarEip7594::try_from_blobs_with_settings(blobs, kzg_settings())
+            BlobTransactionSidecarEip7594::try_from_blobs_with_settings(blobs, proving_setup())
                 .map_err(|error| L1Error::Invalid { what: "blob", reason: error.to_string() })?;
-        let versioned_hashes = sidecar.versioned_hashes().collect();
+        let versioned_hashes: Vec<B256> = sidecar.versioned_hashes().collect();
+        for (blob, hash) in sidecar.blobs.iter().zip(&versioned_hashes) {
+            known.insert(blob.as_slice(), *hash);
+        }
         let sidecar = Some(Arc::new(sidecar));
         Ok(Self { to, data, value, gas_limit, versioned_hashes, sidecar })
     }

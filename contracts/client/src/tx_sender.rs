@@ -29,6 +29,7 @@ use crate::{
     background::in_background,
     error::error_payload,
     fees::{FeeLimits, TxFees},
+    kzg::KnownBlobs,
     revert::ContractRevert,
     transaction::{L1Call, PreparedCall},
 };
@@ -176,7 +177,7 @@ impl TxSender {
     /// transactions before it; transport errors while the first broadcast
     /// has not been made. After `NotIncluded` the next call takes the same nonce and outbids it.
     pub async fn send(&self, call: L1Call) -> Result<TransactionReceipt, L1Error> {
-        let call = prepare(call).await?;
+        let call = prepare(call, self.client.known_blobs()).await?;
         let mut last = self.last.lock().await;
         let gas_limit = self.dry_run(&call).await?;
         let mut flight = self.launch(call, gas_limit, last.as_ref()).await?;
@@ -195,7 +196,7 @@ impl TxSender {
     /// # Errors
     /// The same [`L1Error::Reverted`] as [`Self::send`].
     pub async fn simulate(&self, call: L1Call) -> Result<(), L1Error> {
-        let call = prepare(call).await?;
+        let call = prepare(call, self.client.known_blobs()).await?;
         let request = call.simulation(self.address());
         match self.client.provider().call(request).await {
             Ok(_) => Ok(()),
@@ -493,11 +494,12 @@ impl InFlight {
     }
 }
 
-async fn prepare(call: L1Call) -> Result<PreparedCall, L1Error> {
+async fn prepare(call: L1Call, known: &Arc<KnownBlobs>) -> Result<PreparedCall, L1Error> {
     if call.blobs.is_empty() {
-        return PreparedCall::new(call);
+        return PreparedCall::new(call, known);
     }
-    in_background("blob_proofs", move || PreparedCall::new(call)).await
+    let known = Arc::clone(known);
+    in_background("blob_proofs", move || PreparedCall::new(call, &known)).await
 }
 
 /// Fees that beat both what L1 asks for and a transaction of ours that holds the nonce.

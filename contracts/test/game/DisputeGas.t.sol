@@ -213,7 +213,7 @@ contract DisputeGasTest is GameTest {
         return commit(10, BLOCK, claim(p, BLOCK - 1), claim(p, BLOCK), claim(p, 1023));
     }
 
-    function spans(Player memory p) private view returns (Commitment memory) {
+    function spans(Player memory p) private pure returns (Commitment memory) {
         bytes32 last = keccak256(haltedWith(claim(p, BLOCK), p.seed));
         bytes32 state = keccak256(abi.encode("span", p.seed));
         return commit(16, SPAN, keccak256("span before"), state, last);

@@ -201,9 +201,10 @@ contract StakesTest is GameTest {
         notBeaten(grandchild);
         notBeaten(heir);
         notBeaten(genesis);
-        bytes32[] memory losers = new bytes32[](3);
-        (losers[0], losers[1], losers[2]) = (wrong, child, grandchild);
+        bytes32[] memory losers = new bytes32[](2);
+        (losers[0], losers[1]) = (wrong, child);
         chain.collect(right, losers);
+        chain.collect(right, one(grandchild));
         equal(chain.credit(good.account), STAKE + 3 * STAKE / 2);
         isTrue(chain.assertion(grandchild).status == IAssertionChain.Status.Lost);
         notBeaten(heir);
@@ -216,10 +217,24 @@ contract StakesTest is GameTest {
         chain.confirm(child);
         chain.confirm(heir);
         equal(chain.latestConfirmed(), heir);
-        // A loser stays the winner's whom it lost against.
         vm.recordLogs();
         chain.collect(heir, one(wrong));
         equal(vm.getRecordedLogs().length, 0);
+    }
+
+    /// Descendants, too, pay the winner against whom their line lost, and no later one.
+    function test_collect_byALaterWinner_reverts() public {
+        bytes32 child = proposeChild(wrong, 2);
+        bytes32 heir = proposeChild(right, 2);
+        chain.collect(right, one(wrong));
+        vm.warp(block.timestamp + PERIOD);
+        chain.confirm(heir);
+        vm.expectRevert(
+            abi.encodeWithSelector(IAssertionChain.AssertionNotBeaten.selector, child, heir)
+        );
+        chain.collect(heir, one(child));
+        chain.collect(right, one(child));
+        equal(chain.assertion(child).beatenBy, right);
     }
 
     /// No new stake where it could only be lost.

@@ -1,8 +1,15 @@
 //! What can go wrong for a challenger. A witness that the contract refuses is a verdict, and an
 //! error only where a right one was asked for.
 
+use std::{io, path::PathBuf};
+
 use alloy_primitives::B256;
+use gainsay_derivation::{ClaimTreeError, Cursor, DerivationError};
 use gainsay_l1::L1Error;
+use gainsay_oracle::OracleError;
+use gainsay_program::ProgramError;
+use gainsay_store::StoreError;
+use gainsay_transition::{GenesisError, TransitionError, trie::TrieError};
 use gainsay_vm::VmError;
 
 use crate::StepRefusal;
@@ -17,6 +24,119 @@ pub enum ChallengerError {
     /// A program that is none, or a host without a preimage.
     #[error(transparent)]
     Vm(#[from] VmError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of the data folder, or one that was named.
+    #[error("cannot {action} {path}: {source}", path = path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A block that no batch on L1 has brought yet.
+    #[error("block {number} is not derived from L1: the safe head is {safe}")]
+    NotDerived {
+        /// The block asked for.
+        number: u64,
+        /// The newest block derived.
+        safe: u64,
+    },
+    /// No block has this effect: its state came with the chain.
+    #[error("block 0 is the genesis: no run of the program made it")]
+    GenesisBlock,
+    /// A step that a run does not have.
+    #[error("the run has no {asked}: it ends after {steps} steps")]
+    NoSuchStep {
+        /// What was asked for.
+        asked: String,
+        /// Steps of the run.
+        steps: u64,
+    },
+    /// A record that belongs to another one is not in the data folder.
+    #[error("the data folder has no {what}")]
+    Incomplete {
+        /// What is missing.
+        what: String,
+    },
+
+    // Files and records that do not fit each other.
+    /// Bytes of a batch that are not those which the Inbox committed to.
+    #[error("data of batch {index} has hash {found}, expected {expected}")]
+    WrongBatchData {
+        /// Index of the batch.
+        index: u64,
+        /// The hash on L1.
+        expected: B256,
+        /// The hash of the bytes.
+        found: B256,
+    },
+    /// Not a bundle.
+    #[error("no bundle: {reason}")]
+    MalformedBundle {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Preimages.
+    #[error(transparent)]
+    Oracle(#[from] OracleError),
+    /// A blob that has no proof.
+    #[error("no proof for a word of blob {versioned_hash}: {reason}")]
+    BlobProof {
+        /// The blob.
+        versioned_hash: B256,
+        /// What c-kzg said.
+        reason: String,
+    },
+    /// The accounts of `rollup.json` make no genesis.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// They make another one.
+    #[error("rollup.json says genesis hash {expected}, its accounts make {found}")]
+    WrongGenesis {
+        /// What it says.
+        expected: B256,
+        /// What follows from the accounts.
+        found: B256,
+    },
+
+    // What L1 says contradicts the rules, or the store is not what this crate wrote: fatal.
+    /// L1 gave a batch out of order.
+    #[error("L1 gave batch {index}, expected batch {} at {cursor:?}", cursor.batch)]
+    WrongBatch {
+        /// Index of the batch.
+        index: u64,
+        /// Where the safe chain stands.
+        cursor: Cursor,
+    },
+    /// Cursor, batch and deposits do not belong together.
+    #[error(transparent)]
+    Derivation(#[from] DerivationError),
+    /// Claims that make no tree.
+    #[error(transparent)]
+    ClaimTree(#[from] ClaimTreeError),
+    /// The state could not be read.
+    #[error(transparent)]
+    Transition(#[from] Box<TransitionError<StoreError, StoreError>>),
+    /// The state could not be read through the trie.
+    #[error(transparent)]
+    Trie(#[from] Box<TransitionError<TrieError<StoreError>, StoreError>>),
+    /// The program gives no claim where the native transition gave one.
+    #[error(transparent)]
+    Program(#[from] Box<ProgramError<OracleError>>),
+    /// The program gives another one.
+    #[error("block {number}: the native transition claims {native}, the program {program}")]
+    ClaimsDiffer {
+        /// The block.
+        number: u64,
+        /// By the chain in the store.
+        native: B256,
+        /// By the program.
+        program: B256,
+    },
 
     /// States that make no tree.
     #[error("{found} leaves make no tree of height {height}")]

@@ -9,6 +9,14 @@
 //! | `trace_replay` | a program's trace through them, step by step |
 //! | `file_host` | the host of programs that are run from files |
 //! | `disassembly` | instructions as text |
+//! | `replay` | derives the chain from L1 alone |
+//! | `replayed_chain` | what was derived: claims, and what an assertion must say |
+//! | `batch_archive` | the data of batches, kept when L1 has forgotten it |
+//! | `assertions` | what others claim on L1, and whether it is right |
+//! | `block_witness` | everything that the run of one block needs |
+//! | `machine_host`, `block_run` | that run, and proofs of what it reads |
+//! | `step_proof` | one instruction of it, ready for the contract |
+//! | `offline_bundle` | a block as one file |
 //! | `commitment` | trees of claims and states |
 //! | `game` | all disputes, rebuilt from logs |
 //! | `trace` | what a player believes |
@@ -31,6 +39,26 @@ mod file_host;
 pub use file_host::FileHost;
 mod disassembly;
 pub use disassembly::{disassemble, register_name};
+mod batch_archive;
+pub use batch_archive::{ArchivedBatch, BatchArchive};
+mod replayed_chain;
+pub use replayed_chain::{ExpectedClaims, ReplayedChain};
+mod assertions;
+pub use assertions::{
+    AssertionRecords, AssertionVerdict, Difference, ProposedAssertion, judge_assertions,
+};
+mod replay;
+pub use replay::{Progress, Replay, may_pass, recorded_assertions};
+mod block_witness;
+pub use block_witness::BlockWitness;
+mod machine_host;
+pub use machine_host::MachineHost;
+mod block_run;
+pub use block_run::{BlockRun, STEPS_MAX, peak_memory_bytes, run_block};
+mod step_proof;
+pub use step_proof::{ReadPreimage, StepKind, StepPosition, StepProof, prove_step};
+mod offline_bundle;
+pub use offline_bundle::OfflineBundle;
 mod commitment;
 pub use commitment::Commitment;
 pub mod game;

@@ -1,9 +1,10 @@
 //! `gainsay-challenger`: proves wrong claims wrong, down to one instruction.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use gainsay_challenger::commands::{simulate, vm};
+use gainsay_challenger::commands::{bundle, prove, replay, simulate, step, vm};
+use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
 #[derive(Debug, Parser)]
@@ -15,6 +16,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Derive the chain from L1 and compare the claims on L1 with it.
+    Replay(replay::ReplayArgs),
+    /// Run one block in the machine.
+    Prove(prove::ProveArgs),
+    /// Prove one instruction of a block's run, and have the contract take it.
+    Step(step::StepArgs),
+    /// Write everything that one block's run needs into a file.
+    Bundle(bundle::BundleArgs),
     /// Run any static RV64IM ELF file in the machine, and each step on the contracts.
     Vm(vm::VmArgs),
     /// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
@@ -22,11 +31,36 @@ enum Command {
     Simulate(simulate::SimulateArgs),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Arguments::parse().command {
-        Command::Simulate(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),
+/// What a verdict is not: the command could not be carried out. Wrong arguments end like this, too.
+const FAILED: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,hyper=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    run(Arguments::parse().command).await.unwrap_or_else(|error| {
+        eprintln!("Error: {error:?}");
+        ExitCode::from(FAILED)
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Replay(args) => replay::run(&args).await,
+        Command::Prove(args) => prove::run(&args).await,
+        Command::Step(args) => step::run(&args).await,
+        Command::Bundle(args) => bundle::run(&args).await.map(|()| ExitCode::SUCCESS),
+        Command::Simulate(args) => {
+            tokio::task::block_in_place(|| simulate::run(&args)).map(|()| ExitCode::SUCCESS)
+        }
         Command::Vm(args) => {
-            let exit_code = vm::run(&args)?;
+            let exit_code = tokio::task::block_in_place(|| vm::run(&args))?;
             // A program that fails is a failure for whoever runs it from a script.
             Ok(ExitCode::from(u8::from(exit_code.is_some_and(|code| code != 0))))
         }

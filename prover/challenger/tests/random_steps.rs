@@ -27,7 +27,7 @@ const STEPS_PER_PROGRAM: u64 = 3_000;
 /// One program in so many is translated, which takes longer than to run it.
 const TRANSLATED: u64 = 16;
 
-/// How programs ended, by exit code; 0 also for those that did not.
+/// How programs ended, by exit code; those that did not with 0.
 type Causes = BTreeMap<u16, u64>;
 
 #[test]
@@ -47,10 +47,10 @@ fn a_million_random_steps_on_the_deployed_contract() {
     for (cause, count) in parts.into_iter().flat_map(|(_, causes)| causes) {
         *causes.entry(cause).or_default() += count;
     }
-    println!("{steps} steps; programs by exit code: {causes:x?}");
+    causes.retain(|cause, _| *cause > 0x100);
+    println!("{steps} steps; programs that halted by a fault, by exit code: {causes:x?}");
     assert!(steps >= quota * PARTS);
-    let halts = causes.keys().filter(|cause| **cause > 0x100).count();
-    assert_eq!(halts, 16, "GAINSAY_SEED={seed}: some cause of a halt never came up");
+    assert_eq!(causes.len(), 16, "GAINSAY_SEED={seed}: some cause of a halt never came up");
 }
 
 fn run_part(random: &mut StdRng, quota: u64, code: &VerifierCode, place: &str) -> (u64, Causes) {

@@ -134,7 +134,7 @@ impl Program {
     pub(crate) fn load_image(&self, memory: &mut Memory) {
         for Segment { address, bytes } in &self.segments {
             let fits = memory.write(*address, bytes);
-            debug_assert!(fits, "loaded once already");
+            assert!(fits, "loaded once already");
         }
     }
 }

@@ -168,8 +168,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let params = DeployParams {
         inbox,
         assertions,
-        // Read by disputes alone, and only once a program can hash to `program_hash`.
-        config_hash: B256::ZERO,
+        config_hash: chain.hash(),
         genesis_output_root: block.output_root,
     };
     let deployment = deploy(&sender, &args.artifacts, &params).await?;

@@ -42,7 +42,10 @@ use crate::error::StoreError;
 /// Most memory that unflushed writes may take, over all tables.
 const WRITE_BUFFERS_BYTES: usize = 256 << 20;
 /// Most memory that the unflushed writes of one table may take.
-const WRITE_BUFFER_BYTES: usize = 64 << 20;
+const WRITE_BUFFER_BYTES: usize = 16 << 20;
+/// A commit writes the keys of a table in ascending order. With this the memtable goes on from where
+/// it inserted the last key of the same first byte, instead of searching from its top.
+const SORTED_INSERTS: &str = "memtable_insert_with_hint_prefix_extractor=capped:1";
 /// Size of the write-ahead log from which the oldest table is flushed; bounds the recovery time.
 const WAL_BYTES_MAX: u64 = 256 << 20;
 /// Open files that RocksDB may hold.
@@ -129,14 +132,19 @@ impl Table {
         }
     }
 
-    fn options(self, cache: &Cache) -> Options {
+    fn options(self, cache: &Cache) -> Result<Options, rocksdb::Error> {
         let access = self.access();
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(cache);
         blocks.set_cache_index_and_filter_blocks(true);
         blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
         blocks.set_format_version(6);
-        let mut options = Options::default();
+        let mut options = match access {
+            Access::Series => Options::default(),
+            Access::Point | Access::PointHit => {
+                Options::default().get_options_from_string(SORTED_INSERTS)?
+            }
+        };
         options.set_write_buffer_size(WRITE_BUFFER_BYTES);
         options.set_level_compaction_dynamic_level_bytes(true);
         if access == Access::Series {
@@ -154,7 +162,7 @@ impl Table {
             options.set_compression_type(compression);
         }
         options.set_block_based_table_factory(&blocks);
-        options
+        Ok(options)
     }
 }
 
@@ -184,14 +192,19 @@ impl Tables {
         options.set_bytes_per_sync(1 << 20);
         options.set_keep_log_file_num(4);
         options.set_max_log_file_size(8 << 20);
-        let families =
-            Table::ALL.map(|it| ColumnFamilyDescriptor::new(it.name(), it.options(&cache)));
-        let db = if read_only {
-            DB::open_cf_descriptors_read_only(&options, path, families, false)
-        } else {
-            DB::open_cf_descriptors(&options, path, families)
+        let open = || {
+            let mut families = Vec::new();
+            for table in Table::ALL {
+                let options = table.options(&cache)?;
+                families.push(ColumnFamilyDescriptor::new(table.name(), options));
+            }
+            if read_only {
+                DB::open_cf_descriptors_read_only(&options, path, families, false)
+            } else {
+                DB::open_cf_descriptors(&options, path, families)
+            }
         };
-        let db = db.map_err(|source| StoreError::Database { action: "open", source })?;
+        let db = open().map_err(|source| StoreError::Database { action: "open", source })?;
         Ok(Self { db })
     }
 

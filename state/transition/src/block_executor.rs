@@ -7,7 +7,7 @@
 
 use alloc::{boxed::Box, string::ToString, vec::Vec};
 use alloy_consensus::{Header, Transaction as _};
-use alloy_primitives::{B256, Log, U256};
+use alloy_primitives::{B256, U256};
 use gainsay_derivation::{ChainConfig, Deposit};
 use op_alloy_consensus::OpReceiptEnvelope;
 use op_revm::{OpHaltReason, OpTransactionError, transaction::error};
@@ -24,7 +24,7 @@ use crate::{
     block_state::{BlockState, ReadError},
     evm::{BlockContext, L1FeeParams, OpEvmOf, build_evm, created_address, tx_env},
     fees::next_base_fee,
-    receipt::Receipt,
+    receipt::{Receipt, set_blooms, take_logs},
     state::{StateDiff, StateReader},
     transaction::{RecoveredTx, prove_authority},
 };
@@ -282,17 +282,20 @@ impl<R: StateReader> BlockExecutor<R> {
         if !is_deposit {
             self.l1_fee_params = L1FeeParams::from(&self.evm.0.ctx.chain);
         }
-        let logs: Vec<Log> = if success { result.into_logs() } else { Vec::new() };
+        let mut envelope = OpReceiptEnvelope::from_parts(
+            success,
+            self.gas_used,
+            [],
+            tx.envelope.tx_type(),
+            is_deposit.then_some(nonce),
+            // Version 1: the deposit nonce is part of the receipt's hash (OP Canyon).
+            is_deposit.then_some(1),
+        );
+        if success {
+            take_logs(&mut envelope, result.into_logs());
+        }
         Receipt {
-            envelope: OpReceiptEnvelope::from_parts(
-                success,
-                self.gas_used,
-                &logs,
-                tx.envelope.tx_type(),
-                is_deposit.then_some(nonce),
-                // Version 1: the deposit nonce is part of the receipt's hash (OP Canyon).
-                is_deposit.then_some(1),
-            ),
+            envelope,
             gas_used,
             l1_fee: if is_deposit {
                 U256::ZERO
@@ -306,7 +309,8 @@ impl<R: StateReader> BlockExecutor<R> {
     }
 
     /// Ends the block: collects what it changed. Waits for the parent's hash.
-    pub fn finish(self) -> Result<ExecutedBlock, R::Error> {
+    pub fn finish(mut self) -> Result<ExecutedBlock, R::Error> {
+        set_blooms(&mut self.receipts);
         let mut state = self.evm.0.ctx.journaled_state.database;
         let l1_fee_params = match L1FeeParams::read(&mut state) {
             Ok(params) => params,

@@ -19,6 +19,7 @@ mod block_state;
 mod evm;
 mod fees;
 mod genesis;
+mod ordered_root;
 mod precompiles;
 mod predeploys;
 mod receipt;

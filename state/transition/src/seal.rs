@@ -4,18 +4,15 @@
 //! block with the trie nodes that it wrote. It runs no transaction.
 
 use alloc::vec::Vec;
-use alloy_consensus::{
-    EMPTY_OMMER_ROOT_HASH, Header,
-    proofs::{calculate_receipt_root, calculate_transaction_root},
-};
-use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
+use alloy_eips::{Encodable2718, eip7685::EMPTY_REQUESTS_HASH};
 use alloy_primitives::{B64, B256, Bloom, Bytes, U256};
 use gainsay_derivation::output_root;
-use op_alloy_consensus::{OpReceiptEnvelope, OpTxEnvelope};
 
 use crate::{
     block_executor::ExecutedBlock,
     evm::{BlockContext, L1FeeParams},
+    ordered_root::ordered_root,
     predeploys::{MESSAGE_PASSER, SEQUENCER_FEE_VAULT},
     receipt::Receipt,
     state::StateDiff,
@@ -108,15 +105,13 @@ pub(crate) struct BodyRoots {
 }
 
 pub(crate) fn body_roots(transactions: &[RecoveredTx], receipts: &[Receipt]) -> BodyRoots {
-    let envelopes: Vec<&OpTxEnvelope> = transactions.iter().map(|tx| &tx.envelope).collect();
-    let receipts: Vec<&OpReceiptEnvelope> = receipts.iter().map(|it| &it.envelope).collect();
     let mut bloom = Bloom::ZERO;
-    for receipt in &receipts {
-        bloom.accrue_bloom(receipt.logs_bloom());
+    for receipt in receipts {
+        bloom.accrue_bloom(receipt.envelope.logs_bloom());
     }
     BodyRoots {
-        transactions: calculate_transaction_root(&envelopes),
-        receipts: calculate_receipt_root(&receipts),
+        transactions: ordered_root(transactions, |tx, out| tx.envelope.encode_2718(out)),
+        receipts: ordered_root(receipts, |receipt, out| receipt.envelope.encode_2718(out)),
         bloom,
     }
 }

@@ -16,6 +16,8 @@ pub(crate) fn of_process(pid: u32) -> Duration {
 
 /// CPU time of this process: the threads that still live, to the nanosecond.
 pub(crate) fn of_this_process() -> Duration {
+    // The kernel brings a running thread's count up to date when it is scheduled.
+    std::thread::yield_now();
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let nanos = tasks.filter_map(|task| {
         let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;

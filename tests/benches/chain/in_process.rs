@@ -41,6 +41,8 @@ const TOKEN: Address = address!("4200000000000000000000000000000000000006");
 /// Everybody who sends and receives.
 const HOLDERS: usize = 10_000;
 const BLOCKS: usize = 20;
+/// Runs of all blocks, of which the best counts.
+const PASSES: usize = 3;
 const PER_BLOCK: usize = 2_500;
 const ETHER: u64 = 1_000_000_000_000_000_000;
 
@@ -59,6 +61,15 @@ impl Spent {
     }
 }
 
+/// What one run of all blocks took.
+struct Pass {
+    spent: Spent,
+    /// Keys that were written.
+    keys: usize,
+    transactions: Vec<RecoveredTx>,
+    wall: Duration,
+}
+
 pub(crate) fn measure(report: &mut Report) {
     // One thread: two hyperthreads of a core would slow each other down, and figures are for a core.
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
@@ -70,20 +81,10 @@ fn measure_on_one_thread(report: &mut Report) {
     let senders = Senders::new(HOLDERS, CHAIN_ID);
     let raw = senders.transfers(Asset::Token(TOKEN), 0, (BLOCKS * PER_BLOCK / HOLDERS) as u64);
     let alloc = world(&senders);
-    let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions { cache_bytes: 512 << 20, ..Default::default() };
-    let store = Store::open(folder.path(), &options).unwrap();
-    store.init_genesis(&genesis(&config(), 1_700_000_000, &alloc).unwrap()).unwrap();
-
-    let started = Instant::now();
-    let (mut spent, mut keys, mut transactions) = (Spent::default(), 0, Vec::new());
-    for raw in raw.chunks(PER_BLOCK) {
-        let block = run_block(&store, raw, &mut spent);
-        let slots: usize = block.diff.accounts.iter().map(|it| it.storage.len()).sum();
-        keys += block.nodes.len() + block.diff.accounts.len() + slots + block.transactions.len();
-        transactions.extend(block.transactions);
-    }
-    let wall = started.elapsed();
+    // The best of three: whatever else the machine does can only take longer.
+    let passes = (0..PASSES).map(|_| run_chain(&alloc, &raw));
+    let Pass { spent, keys, transactions, wall } =
+        passes.min_by_key(|pass| pass.spent.all()).unwrap();
     let count = transactions.len() as f64;
     let micros = |time: Duration| time.as_secs_f64() * 1e6 / count;
     let k256 = micros(timed(|| recover_by_k256(&transactions)));
@@ -127,6 +128,24 @@ fn measure_on_one_thread(report: &mut Report) {
         wall.as_secs_f64(),
         keys as f64 / count
     ));
+}
+
+/// One run of all blocks on a new store.
+fn run_chain(alloc: &BTreeMap<Address, GenesisAccount>, raw: &[Bytes]) -> Pass {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions { cache_bytes: 512 << 20, ..Default::default() };
+    let store = Store::open(folder.path(), &options).unwrap();
+    store.init_genesis(&genesis(&config(), 1_700_000_000, alloc).unwrap()).unwrap();
+
+    let started = Instant::now();
+    let (mut spent, mut keys, mut transactions) = (Spent::default(), 0, Vec::new());
+    for raw in raw.chunks(PER_BLOCK) {
+        let block = run_block(&store, raw, &mut spent);
+        let slots: usize = block.diff.accounts.iter().map(|it| it.storage.len()).sum();
+        keys += block.nodes.len() + block.diff.accounts.len() + slots + block.transactions.len();
+        transactions.extend(block.transactions);
+    }
+    Pass { spent, keys, transactions, wall: started.elapsed() }
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

@@ -25,6 +25,10 @@ mod transfers;
 
 use report::Report;
 
+/// The allocator of `gainsay`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What can be measured, in this order.
 const PARTS: [&str; 4] = ["bytes", "process", "root", "load"];
 

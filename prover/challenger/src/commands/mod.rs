@@ -1,4 +1,9 @@
 //! The subcommands of `gainsay-challenger`, one file each.
 
+pub mod bundle;
+pub mod chain_args;
+pub mod prove;
+pub mod replay;
 pub mod simulate;
+pub mod step;
 pub mod vm;

@@ -8,6 +8,7 @@
 //! | module | what it measures |
 //! |---|---|
 //! | `blocks` | ETH and ERC-20 transfers, and what spends their instructions |
+//! | `gas`, `opcodes` | instructions per gas of every opcode and precompile |
 //! | `profile` | instructions by function |
 //! | `prover` | runs of the program in the machine |
 //! | `report` | rows, and their file |
@@ -19,6 +20,8 @@ mod blocks;
 #[path = "../../tests/program/chain.rs"]
 #[expect(dead_code, clippy::cast_possible_truncation, reason = "made for the tests")]
 mod chain;
+mod gas;
+mod opcodes;
 mod profile;
 mod prover;
 mod report;
@@ -45,6 +48,9 @@ fn main() {
     let mut rows = Vec::new();
     if wants("blocks") {
         rows.extend(blocks::measure(&program, samples.as_deref().map(Path::new)));
+    }
+    if wants("gas") {
+        rows.extend(gas::measure(&program));
     }
     report::print(&rows);
     if let Some(file) = json {

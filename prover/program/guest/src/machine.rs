@@ -1,23 +1,14 @@
 //! The machine's calls.
 
-use core::{arch::asm, ptr::addr_of_mut};
+use core::arch::asm;
 
 use alloy_primitives::B256;
-use tiny_keccak::{Hasher, Keccak};
 
 const HALT: u64 = 93;
 const WRITE: u64 = 64;
 const READ_INPUT: u64 = 0x1000;
 const READ_PREIMAGE: u64 = 0x1001;
 const KECCAK: u64 = 0x1003;
-
-/// Longest message of the machine's keccak.
-const KECCAK_BYTES_MAX: usize = 65_536;
-
-unsafe extern "C" {
-    /// Aligned by the linker script to the longest message.
-    static mut keccak_scratch: [u8; KECCAK_BYTES_MAX];
-}
 
 /// 32 bytes as the machine's calls take and give them.
 fn to_words(bytes: &B256) -> [u64; 4] {
@@ -95,37 +86,25 @@ pub(crate) unsafe fn read_preimage(key: &B256, offset: usize, to: *mut u8) -> us
     len
 }
 
-/// What alloy calls for every keccak.
+/// The hash of `len` bytes, as words in the order of its bytes.
 ///
 /// # Safety
-/// `bytes` has `len` bytes, `output` room for 32.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: *mut u8) {
-    if len > KECCAK_BYTES_MAX {
-        let mut hasher = Keccak::v256();
-        // SAFETY: the caller's.
-        let (bytes, output) = unsafe {
-            (core::slice::from_raw_parts(bytes, len), core::slice::from_raw_parts_mut(output, 32))
-        };
-        hasher.update(bytes);
-        return hasher.finalize(output);
-    }
+/// `message` is readable up to the next power of two above `len`, and aligned to that and to 4,096.
+pub(crate) unsafe fn keccak(message: *const u8, len: usize) -> [u64; 4] {
     let (a, b, c, d);
-    // SAFETY: one hart, and the scratch area is used here alone.
+    // SAFETY: the caller's.
     unsafe {
-        let scratch = addr_of_mut!(keccak_scratch).cast::<u8>();
-        core::ptr::copy_nonoverlapping(bytes, scratch, len);
         asm!(
             "ecall",
             in("a7") KECCAK,
-            inlateout("a0") scratch => a,
+            inlateout("a0") message => a,
             inlateout("a1") len => b,
             lateout("a2") c,
             lateout("a3") d,
-            options(nostack, preserves_flags),
+            options(readonly, nostack, preserves_flags),
         );
-        output.cast::<B256>().write_unaligned(from_words([a, b, c, d]));
     }
+    [a, b, c, d]
 }
 
 /// What people may read while the program is tried out.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `bytes.s` | copying, clearing and comparing bytes |
 //! | `machine` | the machine's calls: halt, write, input, preimages, keccak |
+//! | `keccak` | hashing: by the machine, or by `keccak.s` |
 //! | `heap` | a capped heap that reuses what is freed |
 //! | `preimages` | the oracle of the program: preimages from the machine, each read once |
 #![no_std]
@@ -15,6 +16,7 @@
 extern crate alloc;
 
 mod heap;
+mod keccak;
 mod machine;
 mod preimages;
 

@@ -28,6 +28,10 @@ pub(crate) const HISTORY_CODE: [u8; 83] = hex!(
 );
 /// Calls the address in the first word with the rest as input; stores success plus the result.
 const CALLER_CODE: [u8; 25] = hex!("602036038060205f3760205f825f5f355afa5f51015f355500");
+/// Stores the hash of as many bytes as the first word says, in the slot of that number: a word of
+/// ones at 5, else zeros.
+const HASHER_CODE: [u8; 13] = hex!("5f196005525f355f205f355500");
+pub(crate) const HASHER: Address = Address::repeat_byte(0x4a);
 pub(crate) const CALLER: Address = Address::repeat_byte(0xca);
 pub(crate) const L1_TIME: u64 = 1_700_000_100;
 
@@ -144,6 +148,7 @@ impl Chain {
             (MESSAGE_PASSER, contract(&[0])),
             (HISTORY_STORAGE, contract(&HISTORY_CODE)),
             (CALLER, contract(&CALLER_CODE)),
+            (HASHER, contract(&HASHER_CODE)),
         ]);
         alloc.extend((0..wallets).map(|index| (wallet(index).address(), funded())));
         Self::with_genesis(&alloc)

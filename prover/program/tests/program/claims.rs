@@ -5,7 +5,7 @@ use gainsay_derivation::{BatchBlock, BatchKind, DepositKind, encode_batch};
 use gainsay_oracle::{Oracle, Witness, WitnessOracle};
 use gainsay_program::{ProgramError, run};
 
-use crate::chain::{CALLER, Chain, L1_TIME, Step};
+use crate::chain::{CALLER, Chain, HASHER, L1_TIME, Step};
 
 /// A payload that mints a wei and calls an account.
 fn payload() -> Bytes {
@@ -33,7 +33,12 @@ pub(crate) fn chain() -> (Chain, Vec<Step>) {
         let input = [U256::from(number).to_be_bytes::<32>().as_slice(), &[1; 213]].concat();
         chain.transfer(0, number - 1, CALLER, input.into())
     });
-    let data = block(&chain, 1, calls.collect());
+    // Around the longest message of the machine's keccak, and the ends of a sponge's blocks.
+    let lens = [0_u64, 135, 136, 65_536, 65_537, 65_551, 65_552, 65_553, 90_001];
+    let hashes = lens.into_iter().zip(0x11..).map(|(len, nonce)| {
+        chain.transfer(0, nonce, HASHER, U256::from(len).to_be_bytes::<32>().into())
+    });
+    let data = block(&chain, 1, calls.chain(hashes).collect());
     steps.extend(chain.batch(BatchKind::Calldata, &data));
 
     chain.deposit(DepositKind::Transaction, Bytes::from_static(b"not a payload"));

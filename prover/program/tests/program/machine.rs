@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, Bytes};
 use gainsay_derivation::{BatchBlock, BatchKind, encode_batch};
 use gainsay_oracle::{Request, WitnessOracle};
 use gainsay_program::run;
-use gainsay_vm::{Host, Machine, Program};
+use gainsay_vm::{Engine, Host, Machine, Program};
 
 use crate::chain::{Chain, L1_TIME, Step};
 
@@ -30,47 +30,61 @@ impl Host for Preimages {
     }
 }
 
-fn program() -> Arc<Program> {
-    let path = env::var_os("GAINSAY_PROGRAM_ELF")
-        .expect("GAINSAY_PROGRAM_ELF must name the ELF file that scripts/build-program printed");
-    Arc::new(Program::from_elf(&fs::read(path).unwrap()).unwrap())
-}
+/// The program and an engine to run it on.
+pub(crate) struct Prover(Arc<Program>);
 
-/// Steps that the machine takes for one block.
-fn prove(program: &Arc<Program>, chain: &Chain, step: &Step) -> u64 {
-    let oracle = WitnessOracle::new(|request: &_| chain.preimages.get(request));
-    assert_eq!(run(&oracle, step.input).unwrap(), step.claim);
-    let mut host = Preimages(oracle.into_witness().by_key());
-    let mut machine = Machine::new(program.clone(), step.input);
-    let start = Instant::now();
-    machine.run(1 << 36, &mut host).unwrap();
-    let seconds = start.elapsed().as_secs_f64();
-    let hart = machine.hart();
-    println!(
-        "{} transactions, {} gas: {} instructions, {:.0} million a second",
-        step.transactions,
-        step.gas_used,
-        hart.step,
-        hart.step as f64 / seconds / 1e6,
-    );
-    assert!(hart.is_halted());
-    assert_eq!(hart.exit_code, 0);
-    assert_eq!(hart.output(), step.claim);
-    hart.step
+impl Prover {
+    /// The program that GAINSAY_PROGRAM_ELF names, if it does.
+    pub(crate) fn from_env() -> Option<Self> {
+        let file = fs::read(env::var_os("GAINSAY_PROGRAM_ELF")?).unwrap();
+        Some(Self(Arc::new(Program::from_elf(&file).unwrap())))
+    }
+
+    fn expect() -> Self {
+        Self::from_env()
+            .expect("GAINSAY_PROGRAM_ELF must name the ELF file that scripts/build-program printed")
+    }
+
+    /// Instructions of one block, whose claim must be right on a host and in the machine.
+    pub(crate) fn prove(&self, chain: &Chain, step: &Step) -> u64 {
+        self.prove_on(Engine::Jit, chain, step)
+    }
+
+    fn prove_on(&self, engine: Engine, chain: &Chain, step: &Step) -> u64 {
+        let oracle = WitnessOracle::new(|request: &_| chain.preimages.get(request));
+        assert_eq!(run(&oracle, step.input).unwrap(), step.claim);
+        let mut host = Preimages(oracle.into_witness().by_key());
+        let mut machine = Machine::new(self.0.clone(), step.input).with_engine(engine);
+        let start = Instant::now();
+        machine.run(1 << 36, &mut host).unwrap();
+        let seconds = start.elapsed().as_secs_f64();
+        let hart = machine.hart();
+        println!(
+            "{} transactions, {} gas: {} instructions, {:.0} million a second",
+            step.transactions,
+            step.gas_used,
+            hart.step,
+            hart.step as f64 / seconds / 1e6,
+        );
+        assert!(hart.is_halted());
+        assert_eq!((hart.exit_code, hart.output()), (0, step.claim));
+        hart.step
+    }
 }
 
 #[test]
 fn the_machine_claims_what_the_transition_claims() {
-    let program = program();
+    let prover = Prover::expect();
     let (chain, steps) = crate::claims::chain();
     for step in &steps {
-        prove(&program, &chain, step);
+        let instructions = prover.prove(&chain, step);
+        assert_eq!(prover.prove_on(Engine::Fast, &chain, step), instructions);
     }
 }
 
 #[test]
 fn a_transfer_costs_little() {
-    let program = program();
+    let prover = Prover::expect();
     let count = 200;
     let mut chain = Chain::new(count);
     let transfer = |i| chain.transfer(i, 0, Address::from_word(B256::from([7; 32])), Bytes::new());
@@ -79,7 +93,7 @@ fn a_transfer_costs_little() {
     let data = encode_batch(&[block], chain.config.chain_id).unwrap();
     let steps = chain.batch(BatchKind::Calldata, &data);
     assert_eq!(steps[0].transactions as u64, count);
-    let each = prove(&program, &chain, &steps[0]) / count;
+    let each = prover.prove(&chain, &steps[0]) / count;
     println!("{each} instructions a transfer");
     assert!(each < 150_000, "{each}");
 }

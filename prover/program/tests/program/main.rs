@@ -5,4 +5,5 @@
 
 mod chain;
 mod claims;
+mod hostile;
 mod machine;

@@ -2,10 +2,12 @@
 //! keeps its memory within bounds, and goes on serving everybody else.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fs, net::SocketAddr, time::Duration};
+mod target;
+
+use std::time::Duration;
 
 use alloy::primitives::{Bytes, hex};
-use gainsay_tests::{Devnet, DevnetOptions, Node, PATIENCE, Rpc, seeded, wait_until};
+use gainsay_tests::{Node, PATIENCE, Rpc, seeded, wait_until};
 use jsonrpsee::{
     core::client::{ClientT, SubscriptionClientT},
     rpc_params,
@@ -20,116 +22,14 @@ use tokio::{
     time::timeout,
 };
 
-/// The most memory that the node may hold at any time under any of this.
-const MEMORY_MAX_BYTES: u64 = 1 << 30;
+use target::{MEMORY_MAX_BYTES, Target, head, read_answer};
+
 /// Connections that are opened at once.
 const CONNECTIONS: usize = 10_000;
 /// Of these, the node keeps.
 const CONNECTIONS_KEPT: usize = 2_000;
 /// Subscriptions of one WebSocket.
 const SUBSCRIPTIONS_MAX: usize = 128;
-
-struct Target {
-    devnet: Devnet,
-    address: SocketAddr,
-}
-
-/// An answer as it comes over the socket.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// The code of the JSON-RPC error.
-    fn code(&self) -> i64 {
-        let json = match self.json() {
-            // A batch is answered by a batch.
-            Value::Array(answers) => answers[0].clone(),
-            one => one,
-        };
-        let message = json["error"]["message"].as_str().unwrap_or_default();
-        assert!(!message.is_empty(), "an error without a message: {json}");
-        json["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error: {json}"))
-    }
-}
-
-impl Target {
-    async fn start() -> Self {
-        let devnet = Devnet::start(DevnetOptions::default()).await;
-        let address = devnet.sequencer.rpc.url().strip_prefix("http://").unwrap();
-        Self { address: address.parse().unwrap(), devnet }
-    }
-
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
-
-    /// Posts a body in one piece.
-    async fn post(&self, body: impl AsRef<[u8]>) -> Answer {
-        let body = body.as_ref();
-        let mut socket = self.connect().await;
-        let head = head(&format!("content-length: {}", body.len()));
-        socket.write_all(head.as_bytes()).await.unwrap();
-        // The node may answer and hang up before it has read all.
-        let _hung_up = socket.write_all(body).await;
-        read_answer(&mut socket).await.expect("an answer")
-    }
-
-    /// Peak memory of the node so far.
-    fn memory_peak(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.devnet.sequencer.pid());
-        let status = fs::read_to_string(path).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        let kib: u64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
-        kib * 1024
-    }
-
-    /// Checks that the node serves as before, and has not needed too much memory on the way.
-    async fn assert_well(&mut self, after: &str) {
-        assert_eq!(self.devnet.sequencer.ended(), None, "the node ended after {after}");
-        let answer = self.post(r#"{"jsonrpc":"2.0","id":7,"method":"eth_chainId"}"#).await;
-        let expected = json!({ "jsonrpc": "2.0", "id": 7, "result": "0xa455" });
-        assert_eq!((answer.status, answer.json()), (200, expected), "after {after}");
-        let peak = self.memory_peak();
-        assert!(peak < MEMORY_MAX_BYTES, "{} MiB after {after}", peak >> 20);
-        println!("{after}: peak of {} MiB", peak >> 20);
-    }
-}
-
-fn head(more: &str) -> String {
-    format!("POST / HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n{more}\r\n\r\n")
-}
-
-/// Reads one answer to its end; `None` when the connection was closed without one.
-async fn read_answer(socket: &mut TcpStream) -> Option<Answer> {
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; 1 << 16];
-    loop {
-        if let Some(answer) = parse_answer(&bytes) {
-            return Some(answer);
-        }
-        let read = timeout(PATIENCE, socket.read(&mut chunk)).await.expect("no answer in time");
-        match read {
-            Ok(0) | Err(_) => return None,
-            Ok(len) => bytes.extend_from_slice(&chunk[..len]),
-        }
-    }
-}
-
-fn parse_answer(bytes: &[u8]) -> Option<Answer> {
-    let text = String::from_utf8_lossy(bytes);
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
-    (body.len() >= length.parse().ok()?).then(|| Answer { status, body: body.to_owned() })
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_are_no_requests() {
     let mut target = Target::start().await;

@@ -1,0 +1,281 @@
+//! Everything that one block's run needs: its input, and all preimages that the program asks for.
+//!
+//! In: the number of a block that was derived from L1. Out: a [`BlockWitness`], recorded while the
+//! program ran natively; its claim is the chain's own.
+//!
+//! The store keeps trie nodes by their place, the program asks for them by their hash. So the block
+//! is executed once before, through the trie, which reads the same nodes.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_rlp::Encodable;
+use gainsay_derivation::{CLAIM_LEN, Cursor, Deposit, Derivation, decode_batch};
+use gainsay_oracle::{Request, Witness, WitnessOracle};
+use gainsay_program::program_input;
+use gainsay_store::{BatchRecord, StateView, StoreError, StoredHeader};
+use gainsay_transition::{
+    StateReader, run_precompile, transition,
+    trie::{Account, Nibbles, NodeReader, TrieError, TrieState},
+};
+
+use crate::{ArchivedBatch, ChallengerError, ReplayedChain};
+
+/// One block as the program runs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockWitness {
+    /// The block.
+    pub number: u64,
+    /// The claim before it.
+    pub agreed: B256,
+    /// What `agreed` is the hash of: output root and cursor.
+    pub agreed_preimage: [u8; CLAIM_LEN],
+    /// The batch that the block is from.
+    pub batch_index: u64,
+    /// `batchAcc` after that batch.
+    pub batch_acc: B256,
+    /// The program's input.
+    pub input: B256,
+    /// Every preimage that the program asks for.
+    pub witness: Witness,
+    /// The claim after it.
+    pub claim: B256,
+    /// Transactions of the block, deposits included.
+    pub transactions: usize,
+    /// Gas that they used.
+    pub gas_used: u64,
+}
+
+impl ReplayedChain {
+    /// Records what the run of block `number` needs.
+    ///
+    /// # Errors
+    /// [`ChallengerError::NotDerived`]; [`StoreError::HistoryPruned`] when the state before the
+    /// block is too old to be read; [`ChallengerError::ClaimsDiffer`] when program and native
+    /// transition disagree, which must never be.
+    pub fn block_witness(&self, number: u64) -> Result<BlockWitness, ChallengerError> {
+        let parent_number = number.checked_sub(1).ok_or(ChallengerError::GenesisBlock)?;
+        let claim = self.claimed(number)?.claim();
+        let agreed = self.claimed(parent_number)?;
+        let batch = self.batch(agreed.cursor.batch)?;
+        let mut preimages = Preimages::default();
+        let output_root = self.add_parent(&mut preimages, parent_number)?;
+        let agreed_preimage = pack_claim(output_root, &agreed.cursor);
+        preimages.add(agreed_preimage.to_vec());
+        let archived = self.archive.get(&batch.header, batch.acc)?;
+        let deposits = self.add_batch(&mut preimages, &batch, &archived, &agreed.cursor)?;
+        let config = &self.rollup.chain;
+        let words = [agreed.claim(), batch.acc, config.hash()].map(|word| word.0);
+        preimages.add(config.pack().to_vec());
+        preimages.add(words.concat());
+        preimages.blobs = archived.blobs.clone().into_iter().collect();
+        let executed = self.execute(&mut preimages, parent_number, &batch, &archived, deposits)?;
+
+        let input = program_input(agreed.claim(), batch.acc, config);
+        let oracle = WitnessOracle::new(|request: &Request| preimages.get(request));
+        let program = gainsay_program::run(&oracle, input).map_err(Box::new)?;
+        if program != claim {
+            return Err(ChallengerError::ClaimsDiffer { number, native: claim, program });
+        }
+        Ok(BlockWitness {
+            number,
+            agreed: agreed.claim(),
+            agreed_preimage,
+            batch_index: batch.header.index,
+            batch_acc: batch.acc,
+            input,
+            witness: oracle.into_witness(),
+            claim,
+            transactions: executed.0,
+            gas_used: executed.1,
+        })
+    }
+
+    /// The parent's header, and what its output root is the hash of.
+    fn add_parent(&self, preimages: &mut Preimages, number: u64) -> Result<B256, ChallengerError> {
+        let StoredHeader { header, hash, output_root, .. } = self.header(number)?;
+        let mut output = [0; 128];
+        output[32..64].copy_from_slice(header.state_root.as_slice());
+        output[64..96].copy_from_slice(header.withdrawals_root.unwrap_or_default().as_slice());
+        output[96..].copy_from_slice(hash.as_slice());
+        preimages.add(output.to_vec());
+        let mut rlp = Vec::new();
+        header.encode(&mut rlp);
+        preimages.add(rlp);
+        Ok(output_root)
+    }
+
+    fn header(&self, number: u64) -> Result<StoredHeader, ChallengerError> {
+        let missing = || ChallengerError::Incomplete { what: format!("header of block {number}") };
+        self.store.header(number)?.ok_or_else(missing)
+    }
+
+    /// What the accumulators of a batch are the hashes of, and the deposits not read yet.
+    fn add_batch(
+        &self,
+        preimages: &mut Preimages,
+        batch: &BatchRecord,
+        archived: &ArchivedBatch,
+        from: &Cursor,
+    ) -> Result<Vec<Deposit>, ChallengerError> {
+        let header = &batch.header;
+        preimages.add(archived.committed.clone());
+        let previous = match header.index.checked_sub(1) {
+            Some(before) => self.batch(before)?.acc,
+            None => B256::ZERO,
+        };
+        let mut acc = self.deposit_acc(from.deposits_read)?;
+        let mut deposits = Vec::new();
+        for record in self.store.deposits(from.deposits_read, header.deposits_read)? {
+            let leaf = preimages.add(pack_deposit(&record.deposit));
+            preimages.add(record.deposit.payload.clone());
+            acc = preimages.add([acc.0, leaf.0].concat());
+            deposits.push(record.deposit);
+        }
+        let mut packed = previous.to_vec();
+        packed.push(header.kind as u8);
+        for number in [header.index, header.deposits_read, header.l1_block, header.l1_time] {
+            packed.extend_from_slice(&number.to_be_bytes());
+        }
+        packed.extend_from_slice(header.data_hash.as_slice());
+        packed.extend_from_slice(acc.as_slice());
+        preimages.add(packed);
+        Ok(deposits)
+    }
+
+    /// `depositAcc[index]`.
+    fn deposit_acc(&self, index: u64) -> Result<B256, ChallengerError> {
+        let Some(last) = index.checked_sub(1) else { return Ok(B256::ZERO) };
+        let missing = || ChallengerError::Incomplete { what: format!("deposit {last}") };
+        Ok(self.store.deposit(last)?.ok_or_else(missing)?.acc)
+    }
+
+    /// Executes the block through the trie and keeps every node and code that was read. Returns the
+    /// number of its transactions and their gas.
+    fn execute(
+        &self,
+        preimages: &mut Preimages,
+        parent_number: u64,
+        batch: &BatchRecord,
+        archived: &ArchivedBatch,
+        deposits: Vec<Deposit>,
+    ) -> Result<(usize, u64), ChallengerError> {
+        let parent = self.header(parent_number)?;
+        let cursor = self.claimed(parent_number)?.cursor;
+        let config = &self.rollup.chain;
+        let decoded = decode_batch(&batch.header, &archived.data(), config);
+        let mut derivation = Derivation::new(&batch.header, decoded, deposits, cursor)?;
+        let outside = || ChallengerError::WrongBatch { index: batch.header.index, cursor };
+        let input = derivation.next_block().ok_or_else(outside)?;
+        let state = RecordingState {
+            view: self.store.state_at(parent_number)?,
+            root: parent.header.state_root,
+            read: Mutex::default(),
+        };
+        let step = transition(config, parent.hash, &parent.header, input, &state, &state)
+            .map_err(Box::new)?;
+        preimages.hashed.extend(state.read.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok((step.block.transactions.len(), step.block.header.gas_used))
+    }
+}
+
+/// What a claim is the hash of.
+fn pack_claim(output_root: B256, cursor: &Cursor) -> [u8; CLAIM_LEN] {
+    let mut packed = [0; CLAIM_LEN];
+    packed[..32].copy_from_slice(output_root.as_slice());
+    packed[32..].copy_from_slice(&cursor.pack());
+    packed
+}
+
+/// What [`Deposit::leaf_hash`] hashes.
+fn pack_deposit(deposit: &Deposit) -> Vec<u8> {
+    let mut packed = vec![deposit.kind as u8];
+    packed.extend_from_slice(deposit.from.as_slice());
+    for number in [deposit.l1_block, deposit.l1_time, deposit.index] {
+        packed.extend_from_slice(&number.to_be_bytes());
+    }
+    packed.extend_from_slice(&deposit.l1_base_fee.to_be_bytes::<32>());
+    packed.extend_from_slice(&deposit.l1_blob_base_fee.to_be_bytes::<32>());
+    packed.extend_from_slice(keccak256(&deposit.payload).as_slice());
+    packed
+}
+
+/// What the program may ask for.
+#[derive(Default)]
+struct Preimages {
+    hashed: HashMap<B256, Bytes>,
+    blobs: HashMap<B256, Bytes>,
+}
+
+impl Preimages {
+    fn add(&mut self, bytes: impl Into<Bytes>) -> B256 {
+        let bytes = bytes.into();
+        let hash = keccak256(&bytes);
+        self.hashed.insert(hash, bytes);
+        hash
+    }
+
+    fn get(&self, request: &Request) -> Option<Bytes> {
+        match request {
+            Request::Keccak(hash) => self.hashed.get(hash).cloned(),
+            Request::Blob { versioned_hash, index } => {
+                let start = usize::try_from(*index).ok()?.checked_mul(32)?;
+                let blob = self.blobs.get(versioned_hash)?;
+                blob.get(start..start.checked_add(32)?).map(Bytes::copy_from_slice)
+            }
+            Request::Precompile { address, input } => Some(match run_precompile(*address, input) {
+                Some(output) => [&[1], &output[..]].concat().into(),
+                None => Bytes::from_static(&[0]),
+            }),
+        }
+    }
+}
+
+/// The state before a block, read through the trie as the program reads it, and a record of that.
+struct RecordingState {
+    view: StateView,
+    root: B256,
+    read: Mutex<HashMap<B256, Bytes>>,
+}
+
+impl RecordingState {
+    const fn trie(&self) -> TrieState<&Self> {
+        TrieState { reader: self, root: self.root }
+    }
+
+    fn record(&self, hash: B256, bytes: &Bytes) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.insert(hash, bytes.clone());
+    }
+}
+
+impl NodeReader for RecordingState {
+    type Error = StoreError;
+
+    fn node(&self, owner: Option<B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, StoreError> {
+        let node = self.view.node(owner, path, hash)?;
+        self.record(*hash, &node);
+        Ok(node)
+    }
+}
+
+impl StateReader for RecordingState {
+    type Error = TrieError<StoreError>;
+
+    fn account(&self, address: Address) -> Result<Option<Account>, Self::Error> {
+        Ok(self.trie().account(address)?.map(|account| account.account()))
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, Self::Error> {
+        self.trie().storage(address, slot)
+    }
+
+    fn code(&self, code_hash: B256) -> Result<Bytes, Self::Error> {
+        let code = self.view.code(code_hash).map_err(TrieError::Read)?;
+        self.record(code_hash, &code);
+        Ok(code)
+    }
+}
