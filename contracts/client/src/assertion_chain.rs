@@ -117,6 +117,19 @@ impl AssertionChain {
         sender.send(self.call(&IAssertionChain::confirmCall { id })).await
     }
 
+    /// Confirms an assertion that is due and takes the stakes of its rivals.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn collect(
+        &self,
+        sender: &TxSender,
+        winner: B256,
+        losers: Vec<B256>,
+    ) -> Result<TransactionReceipt, L1Error> {
+        sender.send(self.call(&IAssertionChain::collectCall { winner, losers })).await
+    }
+
     /// Pays out the sender's credit: stakes returned.
     ///
     /// # Errors
@@ -151,6 +164,11 @@ impl AssertionChain {
             first_child: found.firstChild,
             confirmed: matches!(found.status, Status::Confirmed),
         })
+    }
+
+    /// The EdgeGame that decides between rivals.
+    pub async fn game(&self) -> Result<Address, L1Error> {
+        self.contract.GAME().call().await.map_err(L1Error::view("GAME"))
     }
 
     /// Id of the newest confirmed assertion.

@@ -41,6 +41,8 @@ mod inbox;
 pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
 mod assertion_chain;
 pub use assertion_chain::{Assertion, AssertionChain, Proposal};
+mod edge_game;
+pub use edge_game::{EdgeGame, SpansOpening, StepsOpening};
 mod step_verifier;
 pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;

@@ -13,7 +13,7 @@ pub struct SimulateArgs {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Numbers of rivals, each played with every tactic.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 10])]
     pub rivals: Vec<u64>,
     /// Heights of the trees of blocks, spans and steps.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 16, 20])]

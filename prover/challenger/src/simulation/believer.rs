@@ -71,6 +71,11 @@ impl Believer {
         self.lie.block == Some(block) || self.lie.inside == Some(block)
     }
 
+    /// Whether it is no liar, or lies here: a liar does not do the honest player's work.
+    fn plays_in(&self, block: u64) -> bool {
+        self.lie.block.is_none() && self.lie.inside.is_none() || self.lies_in(block)
+    }
+
     /// The state after a span of the run on a block.
     fn state_after(&self, block: u64, span: u64) -> B256 {
         if !self.lies_in(block) {
@@ -108,6 +113,9 @@ impl Trace for Believer {
     }
 
     fn spans(&mut self, _: B256, block: u64) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        if !self.plays_in(block) {
+            return Ok(None);
+        }
         let (height, right) = (self.heights.spans, final_of(RIGHT_CLAIM));
         let tree = if !self.lies_in(block) {
             Self::tree(height, &[(right, 0), (final_of(self.claim_after(block)), 1)])
@@ -126,6 +134,9 @@ impl Trace for Believer {
         block: u64,
         span: u64,
     ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        if !self.plays_in(block) || self.lies_in(block) && span != self.lie.span {
+            return Ok(None);
+        }
         let (height, after) = (self.heights.steps, self.state_after(block, span));
         let before = match span.checked_sub(1) {
             Some(before) => self.state_after(block, before),

@@ -1,0 +1,186 @@
+//! The EdgeGame contract, one function per move of a dispute.
+//!
+//! In: arguments as `IEdgeGame` names them. Out: receipts of confirmed transactions, and its
+//! immutables. What to move is decided by the callers. Every move may be made twice: a call that
+//! finds its work done succeeds.
+
+use alloy::{providers::DynProvider, rpc::types::TransactionReceipt, sol_types::SolCall};
+use alloy_primitives::{Address, B256, Bytes, U256};
+
+use crate::{
+    L1Client, L1Error,
+    bindings::IEdgeGame::{
+        self, Bisection, Claim, IEdgeGameInstance, Position, Program, Settlement, TimerUpdate,
+    },
+    transaction::L1Call,
+    tx_sender::TxSender,
+};
+
+/// A tree of machine states after each span of one block's run.
+#[derive(Clone, Debug)]
+pub struct SpansOpening {
+    /// Where the height-0 edge is.
+    pub position: Position,
+    /// What the program hash commits to.
+    pub program: Program,
+    /// What the claim before the block is the hash of.
+    pub agreed: Claim,
+    /// The claim after it: the edge's root.
+    pub claim: B256,
+    /// Root of the tree.
+    pub root: B256,
+    /// The packed last state.
+    pub final_state: Bytes,
+    /// Siblings of the tree's last leaf, upwards.
+    pub last_leaf_proof: Vec<B256>,
+}
+
+/// A tree of machine states after each instruction of one span.
+#[derive(Clone, Debug)]
+pub struct StepsOpening {
+    /// Where the height-0 edge is.
+    pub position: Position,
+    /// The state before the span.
+    pub agreed: B256,
+    /// The state after it: the edge's root.
+    pub state: B256,
+    /// Root of the tree.
+    pub root: B256,
+    /// Siblings of the tree's last leaf, upwards.
+    pub last_leaf_proof: Vec<B256>,
+}
+
+/// The EdgeGame at its address.
+#[derive(Clone, Debug)]
+pub struct EdgeGame {
+    contract: IEdgeGameInstance<DynProvider>,
+}
+
+impl EdgeGame {
+    /// The EdgeGame at `address`, which is the AssertionChain's `GAME`.
+    pub fn new(client: &L1Client, address: Address) -> Self {
+        Self { contract: IEdgeGame::new(address, client.provider().clone()) }
+    }
+
+    /// Its address.
+    pub const fn address(&self) -> Address {
+        *self.contract.address()
+    }
+
+    /// Wei to lock for a tree of spans, and for one of steps.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn stakes(&self) -> Result<(U256, U256), L1Error> {
+        let spans = self.contract.SPANS_STAKE().call().await.map_err(L1Error::view("SPANS_STAKE"));
+        let steps = self.contract.STEPS_STAKE().call().await.map_err(L1Error::view("STEPS_STAKE"));
+        Ok((spans?, steps?))
+    }
+
+    /// Splits edges in two.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn bisect(
+        &self,
+        sender: &TxSender,
+        bisections: Vec<Bisection>,
+    ) -> Result<TransactionReceipt, L1Error> {
+        self.send(sender, &IEdgeGame::bisectManyCall { bisections }, U256::ZERO).await
+    }
+
+    /// Stakes on the run of the program on one block.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn open_spans(
+        &self,
+        sender: &TxSender,
+        opening: SpansOpening,
+        stake: U256,
+    ) -> Result<TransactionReceipt, L1Error> {
+        let call = IEdgeGame::openSpansCall {
+            position: opening.position,
+            program: opening.program,
+            agreed: opening.agreed,
+            claim: opening.claim,
+            root: opening.root,
+            finalState: opening.final_state,
+            lastLeafProof: opening.last_leaf_proof,
+        };
+        self.send(sender, &call, stake).await
+    }
+
+    /// Stakes on the instructions of one span.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn open_steps(
+        &self,
+        sender: &TxSender,
+        opening: StepsOpening,
+        stake: U256,
+    ) -> Result<TransactionReceipt, L1Error> {
+        let call = IEdgeGame::openStepsCall {
+            position: opening.position,
+            agreed: opening.agreed,
+            state: opening.state,
+            root: opening.root,
+            lastLeafProof: opening.last_leaf_proof,
+        };
+        self.send(sender, &call, stake).await
+    }
+
+    /// Executes one instruction.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn prove_step(
+        &self,
+        sender: &TxSender,
+        position: Position,
+        agreed: B256,
+        witness: Bytes,
+    ) -> Result<TransactionReceipt, L1Error> {
+        let call = IEdgeGame::proveStepCall { position, agreed, witness };
+        self.send(sender, &call, U256::ZERO).await
+    }
+
+    /// Caches timers, those below first.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn update(
+        &self,
+        sender: &TxSender,
+        updates: Vec<TimerUpdate>,
+    ) -> Result<TransactionReceipt, L1Error> {
+        self.send(sender, &IEdgeGame::updateCall { updates }, U256::ZERO).await
+    }
+
+    /// Returns stakes of winners and takes those of losers.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn settle(
+        &self,
+        sender: &TxSender,
+        settlements: Vec<Settlement>,
+    ) -> Result<TransactionReceipt, L1Error> {
+        self.send(sender, &IEdgeGame::settleManyCall { settlements }, U256::ZERO).await
+    }
+
+    /// Everything else: the generated bindings.
+    pub const fn contract(&self) -> &IEdgeGameInstance<DynProvider> {
+        &self.contract
+    }
+
+    async fn send(
+        &self,
+        sender: &TxSender,
+        call: &impl SolCall,
+        value: U256,
+    ) -> Result<TransactionReceipt, L1Error> {
+        sender.send(L1Call::new(self.address(), call.abi_encode()).with_value(value)).await
+    }
+}
