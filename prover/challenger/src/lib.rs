@@ -63,7 +63,7 @@ mod commitment;
 pub use commitment::Commitment;
 pub mod game;
 mod trace;
-pub use trace::{BelievedChild, Trace};
+pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
 pub mod simulation;
 pub mod strategy;
 
