@@ -21,6 +21,7 @@
 //! | `game` | all disputes, rebuilt from logs |
 //! | `trace` | what a player believes |
 //! | `strategy` | what to do next |
+//! | `responder` | sends it |
 //! | `simulation` | the protocol alone, against adversaries by seed |
 //!
 //! Architecture invariant: nothing here takes part in the sequencer; the two meet only on L1.
@@ -64,7 +65,9 @@ pub use commitment::Commitment;
 pub mod game;
 mod trace;
 pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
+mod responder;
 pub mod simulation;
 pub mod strategy;
+pub use responder::{Responder, Response};
 
 pub mod commands;
