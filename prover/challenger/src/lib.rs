@@ -22,6 +22,7 @@
 //! | `trace` | what a player believes |
 //! | `strategy` | what to do next |
 //! | `responder` | sends it |
+//! | `adversary` | players who lie, for drills and tests |
 //! | `simulation` | the protocol alone, against adversaries by seed |
 //!
 //! Architecture invariant: nothing here takes part in the sequencer; the two meet only on L1.
@@ -65,6 +66,7 @@ pub use commitment::Commitment;
 pub mod game;
 mod trace;
 pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
+pub mod adversary;
 mod responder;
 pub mod simulation;
 pub mod strategy;
