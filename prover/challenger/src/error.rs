@@ -56,6 +56,14 @@ pub enum ChallengerError {
         /// Steps of the run.
         steps: u64,
     },
+    /// An assertion without what an adversary would lie about.
+    #[error("none of the {blocks} blocks of the assertion has a place for the fault {fault}")]
+    NoPlaceForFault {
+        /// Name of the fault.
+        fault: &'static str,
+        /// Blocks that were looked at.
+        blocks: usize,
+    },
     /// A record that belongs to another one is not in the data folder.
     #[error("the data folder has no {what}")]
     Incomplete {

@@ -22,6 +22,8 @@
 //! | `trace` | what a player believes |
 //! | `machine_trace` | what the honest challenger believes: computed, and kept on disk |
 //! | `strategy` | what to do next |
+//! | `responder` | sends it |
+//! | `adversary` | players who lie, for drills and tests |
 //! | `simulation` | the protocol alone, against adversaries by seed |
 //!
 //! Architecture invariant: nothing here takes part in the sequencer; the two meet only on L1.
@@ -67,7 +69,10 @@ mod trace;
 pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
 mod machine_trace;
 pub use machine_trace::{MachineTrace, TRACES_FOLDER, TraceWork};
+pub mod adversary;
+mod responder;
 pub mod simulation;
 pub mod strategy;
+pub use responder::{Responder, Response};
 
 pub mod commands;
