@@ -16,7 +16,7 @@ use gainsay_l1::{
         IEdgeGame,
     },
 };
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::{
     ChallengerError, Evidence,
@@ -185,7 +185,7 @@ impl Responder {
                 let l1_block = receipt.block_number.unwrap_or_default();
                 let price = U256::from(receipt.effective_gas_price);
                 let fee = price.saturating_mul(U256::from(gas_used));
-                info!(name, %hash, l1_block, gas_used, "moved");
+                debug!(name, %hash, l1_block, gas_used, "moved");
                 Ok(Response::Sent { hash, l1_block, gas_used, fee })
             }
             // It crossed another player's move, or a node did not know the newest block yet.

@@ -172,10 +172,13 @@ async fn open_player(
         )
     })?;
     let fee_max = u128::from(args.max_fee_gwei).saturating_mul(GWEI);
+    let default = TxSenderConfig::default();
+    let poll_interval = default.poll_interval.min(Duration::from_millis(args.l1_poll_ms));
     let config = TxSenderConfig {
+        poll_interval,
         pending: PendingNonce::Replace,
         fee_limits: FeeLimits { fee_max, ..FeeLimits::default() },
-        ..TxSenderConfig::default()
+        ..default
     };
     let sender =
         TxSender::new(client.clone(), signer, config).await.map_err(ChallengerError::from)?;

@@ -10,7 +10,7 @@ use crate::{
 /// What a move does.
 #[must_use]
 pub fn describe(next: &Move, game: &Game) -> String {
-    let ether = |wei: &U256| format_ether(*wei);
+    let ether = |wei: &U256| ether(*wei);
     match next {
         Move::Propose { parent, child, stake } => format!(
             "propose the right claims after {}, root {}, stake {} ether",
@@ -59,6 +59,12 @@ fn describe_edge(id: &EdgeId, game: &Game) -> String {
         Level::Steps => "machine states of instructions",
     };
     format!("{} {what} in two", 1_u64 << edge.height.min(63))
+}
+
+/// Ether without the zeros at its end.
+pub(super) fn ether(wei: U256) -> String {
+    let text = format_ether(wei);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The beginning of a hash.

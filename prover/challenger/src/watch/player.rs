@@ -7,11 +7,14 @@
 use std::collections::BTreeMap;
 
 use alloy::providers::Provider;
-use alloy_primitives::{B256, U256, utils::format_ether};
+use alloy_primitives::{B256, U256};
 use gainsay_l1::{Action, L1Error, TxSender};
 use gainsay_store::Store;
 
-use super::{AlarmBook, AlarmKind, Metrics, narration::describe};
+use super::{
+    AlarmBook, AlarmKind, Metrics,
+    narration::{describe, ether},
+};
 use crate::{
     ChallengerError, MachineTrace, ReplayedChain, Responder, Response,
     game::{EdgeId, Game},
@@ -113,8 +116,8 @@ impl Player {
             if self.fees >= self.gas_budget {
                 let text = format!(
                     "gas has cost {} ether of {}: all moves are held back",
-                    format_ether(self.fees),
-                    format_ether(self.gas_budget)
+                    ether(self.fees),
+                    ether(self.gas_budget)
                 );
                 alarms.raise(AlarmKind::GasBudget, "", text);
                 break;

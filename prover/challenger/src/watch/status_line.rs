@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use alloy_primitives::{B256, U256, utils::format_ether};
+use alloy_primitives::{B256, U256};
 use gainsay_l1::L1BlockRef;
 
-use super::{Numbers, narration::short};
+use super::{
+    Numbers,
+    narration::{ether, short},
+};
 use crate::{Replay, TraceWork};
 
 /// Pause between two lines.
@@ -51,9 +54,9 @@ impl StatusLine {
             numbers.edges
         );
         if let Some(budget) = budget {
-            line += &format!(" | locked {} ether", trimmed(numbers.locked));
+            line += &format!(" | locked {} ether", ether(numbers.locked));
             if budget != U256::MAX {
-                line += &format!(" of {}", trimmed(budget));
+                line += &format!(" of {}", ether(budget));
             }
         }
         let computing = work.map(|it| {
@@ -74,10 +77,4 @@ impl StatusLine {
     fn is_due(&self) -> bool {
         self.told_at.is_none_or(|at| at.elapsed() > PAUSE)
     }
-}
-
-/// Ether without the zeros at its end.
-fn trimmed(wei: U256) -> String {
-    let text = format_ether(wei);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
