@@ -20,7 +20,8 @@ pub struct L1 {
 }
 
 impl L1 {
-    pub(crate) async fn start(folder: &Path, slots_in_epoch: u64) -> Self {
+    /// Starts an anvil with its log in `folder`.
+    pub async fn start(folder: &Path, slots_in_epoch: u64) -> Self {
         let port = free_port();
         let mut command = Command::new(places::anvil_binary());
         command
