@@ -20,6 +20,7 @@
 //! | `commitment` | trees of claims and states |
 //! | `game` | all disputes, rebuilt from logs |
 //! | `trace` | what a player believes |
+//! | `machine_trace` | what the honest challenger believes: computed, and kept on disk |
 //! | `strategy` | what to do next |
 //! | `responder` | sends it |
 //! | `adversary` | players who lie, for drills and tests |
@@ -66,6 +67,8 @@ pub use commitment::Commitment;
 pub mod game;
 mod trace;
 pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
+mod machine_trace;
+pub use machine_trace::{MachineTrace, TRACES_FOLDER, TraceWork};
 pub mod adversary;
 mod responder;
 pub mod simulation;
