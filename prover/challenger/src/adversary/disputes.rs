@@ -24,6 +24,8 @@ use crate::{
 pub struct Disputes {
     /// The state.
     pub game: Game,
+    /// Events so far.
+    pub events: usize,
     /// Number of the L1 block.
     pub l1_block: u64,
     /// Its time, seconds.
@@ -46,8 +48,12 @@ pub async fn read_disputes(
     let filter = Filter::new().address(vec![chain, game]).from_block(start).to_block(head.number);
     let transport = |what| move |source| L1Error::Transport { what, source };
     let logs = client.provider().get_logs(&filter).await.map_err(transport("eth_getLogs"))?;
-    let mut disputes =
-        Disputes { game: Game::new(heights), l1_block: head.number, time: head.timestamp };
+    let mut disputes = Disputes {
+        game: Game::new(heights),
+        events: logs.len(),
+        l1_block: head.number,
+        time: head.timestamp,
+    };
     let mut known_time = (0, 0);
     for log in logs {
         let number = log.block_number.unwrap_or_default();

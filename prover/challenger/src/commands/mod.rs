@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod chain_args;
+pub mod drill;
 pub mod prove;
 pub mod replay;
 pub mod simulate;
