@@ -71,6 +71,12 @@ impl L1 {
         self.rpc.call("evm_setIntervalMining", json!([1])).await;
     }
 
+    /// L1 makes a block for each transaction, at once, and no others.
+    pub async fn mine_at_once(&self) {
+        self.hold().await;
+        self.rpc.call("evm_setAutomine", json!([true])).await;
+    }
+
     /// Makes so many blocks at once, whose timestamps are a second apart.
     pub async fn mine(&self, blocks: u64) {
         self.rpc.call("anvil_mine", json!([blocks, 1])).await;

@@ -63,8 +63,7 @@ impl Chain {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let l1 = L1::start(folder.path(), 32).await;
-        l1.rpc.call("evm_setIntervalMining", json!([0])).await;
-        l1.rpc.call("evm_setAutomine", json!([true])).await;
+        l1.mine_at_once().await;
         let client = l1.client();
         let sender = |role| TxSender::new(client.clone(), signer(role), config());
         let (deployer, poster) =
@@ -151,7 +150,7 @@ impl Chain {
 
     /// The model says what the contracts say, about everything.
     async fn assert_model(&self, disputes: &Disputes) {
-        let Disputes { game, time, l1_block } = disputes;
+        let Disputes { game, time, l1_block, .. } = disputes;
         let contract = IEdgeGame::new(self.game, self.client.provider().clone());
         let mut open_stakes = U256::ZERO;
         for (id, edge) in game.edges() {

@@ -35,6 +35,8 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(100);
 /// Nothing has happened for so long: time may pass.
 const QUIET: Duration = Duration::from_secs(3);
+/// The same after a time in which nobody did anything.
+const STILL_QUIET: Duration = Duration::from_millis(700);
 /// Time that passes at once, as a part of the challenge period.
 const JUMPS_PER_PERIOD: u64 = 8;
 /// Jumps without any event after which nobody has anything to do any more.
@@ -338,7 +340,8 @@ impl Exercise {
                     return Ok(decided);
                 }
             }
-            let is_quiet = quiet_since.elapsed() > QUIET;
+            let quiet = if idle_jumps == 0 { QUIET } else { STILL_QUIET };
+            let is_quiet = quiet_since.elapsed() > quiet;
             if is_quiet && dispute.lies_have(&now, jump) < period / 2 {
                 self.confirm_passed(&now).await?;
                 self.devnet.travel(jump).await?;
