@@ -12,7 +12,7 @@ pub enum Role {
     User(usize),
     /// Deploys the contracts.
     Deployer,
-    /// Contradicts wrong claims.
+    /// Plays against wrong claims.
     Challenger,
     /// Makes claims.
     Proposer,

@@ -13,11 +13,11 @@ use alloy::{
 };
 use gainsay_challenger::{
     adversary::{Disputes, read_disputes},
-    game::{AssertionStatus, Heights, Level},
+    game::{AssertionStatus, Heights},
 };
 use gainsay_l1::AssertionChain;
 use gainsay_tests::{
-    Devnet, DevnetOptions, Role, Watcher, challenger_binary, program_elf, room, signer, wait_until,
+    Devnet, DevnetOptions, Role, Watcher, challenger_binary, program_elf, room, signer,
 };
 use serde_json::{Value, json};
 use tokio::{process::Command, time::timeout};

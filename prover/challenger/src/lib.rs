@@ -23,6 +23,8 @@
 //! | `machine_trace` | what the honest challenger believes: computed, and kept on disk |
 //! | `strategy` | what to do next |
 //! | `responder` | sends it |
+//! | `dispute_reader` | follows the logs of disputes across reorgs |
+//! | `watch` | the loop of the honest challenger: look, decide, send |
 //! | `adversary` | players who lie, for drills and tests |
 //! | `simulation` | the protocol alone, against adversaries by seed |
 //!
@@ -74,5 +76,8 @@ mod responder;
 pub mod simulation;
 pub mod strategy;
 pub use responder::{Responder, Response};
+mod dispute_reader;
+pub use dispute_reader::DisputeReader;
+pub mod watch;
 
 pub mod commands;

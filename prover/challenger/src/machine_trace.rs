@@ -129,6 +129,12 @@ impl MachineTrace {
         self.worker.as_ref().and_then(TraceWorker::work)
     }
 
+    /// What could not be computed, and why. It is tried again while somebody asks for it.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        self.worker.as_ref().map(TraceWorker::failures).unwrap_or_default()
+    }
+
     /// Notified whenever something that was answered by `None` has been computed. None without a
     /// program.
     #[must_use]

@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use gainsay_challenger::commands::{bundle, drill, prove, replay, simulate, step, vm};
+use gainsay_challenger::commands::{bundle, drill, prove, replay, simulate, step, vm, watch};
 use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
@@ -16,6 +16,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Follow L1, and win every dispute about a wrong claim.
+    Watch(watch::WatchArgs),
     /// Derive the chain from L1 and compare the claims on L1 with it.
     Replay(replay::ReplayArgs),
     /// Run one block in the machine.
@@ -54,6 +56,7 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Watch(args) => watch::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,
         Command::Prove(args) => prove::run(&args).await,
         Command::Step(args) => step::run(&args).await,

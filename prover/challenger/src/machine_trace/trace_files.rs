@@ -186,7 +186,10 @@ mod tests {
 
             let path = files.path(key, "tree");
             let good = fs::read(&path).unwrap();
-            assert_eq!(good.len(), HEAD_LEN + last_state.len() + 32 * count as usize);
+            assert_eq!(
+                good.len(),
+                HEAD_LEN + last_state.len() + 32 * usize::try_from(count).unwrap()
+            );
             for len in 0..good.len() {
                 fs::write(&path, &good[..len]).unwrap();
                 assert_eq!(files.tree(key, 3), None, "{len} of {} bytes", good.len());

@@ -2,7 +2,8 @@
 //!
 //! In: runs, and what is wanted of them. Out: trees and witnesses, kept in memory within a bound
 //! and, if they are trees, on disk. One thing is computed at a time; what is asked for twice waits
-//! once. An error is told once to who asks next, who may then ask again.
+//! once. What cannot be computed stays unknown, is told as a failure, and is tried again after a
+//! pause: one broken block must not keep a challenger from playing elsewhere.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +12,7 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::{B256, Bytes, keccak256};
@@ -25,6 +26,8 @@ use crate::{ChallengerError, Commitment, MachineHost, ReplayedChain, game::Heigh
 const QUEUE: usize = 1_024;
 /// Most bytes of trees and witnesses in memory, beside the newest.
 const MEMORY_MAX: usize = 512 << 20;
+/// Pause before something that failed is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(20);
 /// Most bytes of one run's snapshots.
 const SNAPSHOT_BYTES_MAX: usize = 256 << 20;
 
@@ -100,7 +103,8 @@ impl Job {
 struct Board {
     /// Least recently used first.
     kept: Vec<(B256, Made)>,
-    failed: HashMap<B256, ChallengerError>,
+    /// When, and why.
+    failed: HashMap<B256, (Instant, String)>,
     /// Queued or being computed.
     waiting: HashSet<B256>,
     current: Option<(String, Instant)>,
@@ -182,6 +186,11 @@ impl TraceWorker {
         Some(TraceWork { what: what.clone(), elapsed: since.elapsed(), waiting })
     }
 
+    /// What could not be computed, and why.
+    pub(super) fn failures(&self) -> Vec<String> {
+        lock(&self.board).failed.values().map(|(_, why)| why.clone()).collect()
+    }
+
     /// What is wanted of a run; none while it is being computed.
     pub(super) fn get(
         &self,
@@ -194,10 +203,8 @@ impl TraceWorker {
             if let Some(made) = board.get(&key) {
                 return Ok(Some(made));
             }
-            if let Some(error) = board.failed.remove(&key) {
-                return Err(error);
-            }
-            if board.waiting.contains(&key) {
+            let is_pausing = |(at, _): &(Instant, _)| at.elapsed() < RETRY_PAUSE;
+            if board.waiting.contains(&key) || board.failed.get(&key).is_some_and(is_pausing) {
                 return Ok(None);
             }
         }
@@ -273,6 +280,7 @@ impl Engine {
             let mut board = lock(board);
             board.current = None;
             board.waiting.remove(&job.key);
+            board.failed.remove(&job.key);
             match made {
                 Ok(Some(made)) => {
                     tracing::info!(seconds, "computed {what}");
@@ -282,7 +290,8 @@ impl Engine {
                 Err(error) => {
                     tracing::error!(%error, "cannot compute {what}");
                     self.last = None;
-                    board.failed.insert(job.key, error);
+                    let why = format!("cannot compute {what}: {error}");
+                    board.failed.insert(job.key, (Instant::now(), why));
                 }
             }
             drop(board);
