@@ -35,7 +35,7 @@ impl L1 {
     }
 
     /// A way to this L1 that can be shut.
-    pub(crate) async fn gate(&self) -> Gate {
+    pub async fn gate(&self) -> Gate {
         Gate::to_port(self.port).await
     }
 
