@@ -41,6 +41,8 @@ const STILL_QUIET: Duration = Duration::from_millis(700);
 const JUMPS_PER_PERIOD: u64 = 8;
 /// Jumps without any event after which nobody has anything to do any more.
 const IDLE_JUMPS_MAX: u32 = 12;
+/// What the copier pays to be first, wei a gas: twenty times what others do.
+const COPIER_PRIORITY_FEE: u128 = 20_000_000_000;
 /// Name of many scenarios in one dispute.
 const TOGETHER: &str = "together";
 /// Children of assertions that are passed over while a fault is not possible.
@@ -112,7 +114,7 @@ impl Exercise {
         let replay = Replay::open(chain.clone(), devnet.client.clone()).await?;
         let trace = MachineTrace::new(chain, *replay.genesis(), Some(program.clone()), data)?;
         let heights = trace.heights();
-        let sender = devnet.adversary(0).await?;
+        let sender = devnet.adversary(0, 0).await?;
         let passer = Responder::connect(sender, devnet.rollup.assertion_chain).await?;
         let game = passer.game().address();
         // Keys of a drill before this one may have stakes in old disputes.
@@ -151,7 +153,7 @@ impl Exercise {
         let mut liars = Vec::new();
         for (number, (lie, part)) in lies.into_iter().zip(&parts).enumerate() {
             let trace = LyingTrace::new(self.trace.clone(), lie, number as u64);
-            let responder = self.adversary().await?;
+            let responder = self.adversary(0).await?;
             liars.push(Liar::new(trace, responder, part.behaviour).await?);
         }
         if scenarios.contains(&Scenario::Attack) {
@@ -168,7 +170,7 @@ impl Exercise {
 
         let mut tasks = JoinSet::new();
         if scenarios.contains(&Scenario::FrontRunner) {
-            let copier = self.adversary().await?;
+            let copier = self.adversary(COPIER_PRIORITY_FEE).await?;
             let targets = [self.devnet.rollup.assertion_chain, self.game];
             adversaries.push(copier.account());
             let spared = adversaries.clone();
@@ -270,9 +272,9 @@ impl Exercise {
         Ok(right.claims.root())
     }
 
-    async fn adversary(&mut self) -> anyhow::Result<Responder> {
+    async fn adversary(&mut self, priority_fee_min: u128) -> anyhow::Result<Responder> {
         self.next_key += 1;
-        let sender = self.devnet.adversary(self.next_key).await?;
+        let sender = self.devnet.adversary(self.next_key, priority_fee_min).await?;
         Ok(Responder::connect(sender, self.devnet.rollup.assertion_chain).await?)
     }
 
