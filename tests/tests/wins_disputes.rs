@@ -205,7 +205,7 @@ async fn a_challenger_that_is_killed_at_random_wins() {
     let mut drill = pin!(arena.drill(&["middle-block"]).output());
     let mut kills = 0;
     let output = loop {
-        let pause = Duration::from_millis(rng.random_range(400..3_000));
+        let pause = Duration::from_millis(rng.random_range(1_000..5_000));
         match timeout(pause, &mut drill).await {
             Ok(output) => break output.unwrap(),
             Err(_) => {
