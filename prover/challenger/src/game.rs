@@ -16,9 +16,9 @@ mod event;
 pub mod mutual_id;
 mod timers;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, map::HashMap};
 pub use edge::{Assertion, AssertionStatus, Edge, EdgeId, Level, Opening, Place};
 pub use event::GameEvent;
 pub use timers::INFINITE;
@@ -67,8 +67,8 @@ impl Game {
             heights,
             assertions: BTreeMap::new(),
             latest_confirmed: B256::ZERO,
-            edges: HashMap::new(),
-            places: HashMap::new(),
+            edges: HashMap::default(),
+            places: HashMap::default(),
             openings: BTreeMap::new(),
             credit: BTreeMap::new(),
         }

@@ -1,9 +1,7 @@
 //! From our root edges down, along all edges that we believe in, to what is missing: a bisection, a
 //! tree, an instruction.
 
-use std::collections::HashSet;
-
-use alloy_primitives::B256;
+use alloy_primitives::{B256, map::HashSet};
 
 use super::{
     Decision, Move, OpenMove, Position, Settlement, StrategyConfig, TimerUpdate, TracePoint,
@@ -19,7 +17,7 @@ pub(super) struct Descent<'a> {
     pub(super) game: &'a Game,
     pub(super) config: &'a StrategyConfig,
     pub(super) time: u64,
-    pub(super) inherited: Inherited,
+    pub(super) inherited: &'a mut Inherited,
     pub(super) updates: Vec<TimerUpdate>,
     pub(super) updated: HashSet<EdgeId>,
     pub(super) settlements: Vec<Settlement>,
@@ -60,7 +58,12 @@ impl LevelView<'_> {
 }
 
 impl<'a> Descent<'a> {
-    pub(super) fn new(game: &'a Game, config: &'a StrategyConfig, time: u64) -> Self {
+    pub(super) fn new(
+        game: &'a Game,
+        config: &'a StrategyConfig,
+        time: u64,
+        inherited: &'a mut Inherited,
+    ) -> Self {
         let staked_on = game
             .openings()
             .filter(|(_, opening)| opening.is_open && opening.staker == config.account)
@@ -72,16 +75,16 @@ impl<'a> Descent<'a> {
             config,
             time,
             staked_on,
-            inherited: Inherited::new(),
+            inherited,
             updates: Vec::new(),
-            updated: HashSet::new(),
+            updated: HashSet::default(),
             settlements: Vec::new(),
         }
     }
 
     /// What the contract could be brought to use for an edge now.
     pub(super) fn timer(&mut self, id: &EdgeId) -> u64 {
-        self.game.inherited(id, self.time, &mut self.inherited)
+        self.game.inherited(id, self.time, self.inherited)
     }
 
     /// Plays for the child with these claims of the assertion `parent`.
