@@ -1,11 +1,11 @@
 //! The binary `gainsay-challenger` with a data folder of its own, run as people run it.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{fs, path::PathBuf, process::Stdio, time::Duration};
 
 use serde_json::Value;
 use tokio::{process::Command, time::timeout};
 
-use crate::{Devnet, PATIENCE, artifacts, challenger_binary};
+use crate::{Devnet, PATIENCE, Process, Role, artifacts, challenger_binary, keys::key};
 
 /// How a command ended, and what it printed.
 #[derive(Clone, Debug)]
@@ -60,6 +60,37 @@ impl Challenger {
         let mut command = self.on_chain("replay");
         command.args(["--l1-rpc", &self.l1_rpc, "--json"]).args(arguments);
         command
+    }
+
+    /// `gainsay-challenger watch`, playing with the challenger's key, in the background.
+    pub fn watch(&self, arguments: &[&str]) -> Process {
+        let mut command = self.watch_command(arguments);
+        command.as_std_mut().env("GAINSAY_CHALLENGER_KEY", key(Role::Challenger).to_string());
+        self.start(command)
+    }
+
+    /// `gainsay-challenger watch --watch-only`, without a key, in the background.
+    pub fn watch_only(&self, arguments: &[&str]) -> Process {
+        let mut command = self.watch_command(arguments);
+        command.arg("--watch-only");
+        self.start(command)
+    }
+
+    fn watch_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.on_chain("watch");
+        command.args(["--l1-rpc", &self.l1_rpc, "--l1-poll-ms", "200"]).args(arguments);
+        command.env_remove("GAINSAY_CHALLENGER_KEY");
+        command
+    }
+
+    fn start(&self, command: Command) -> Process {
+        let log = self.data.with_extension("log");
+        Process::start("challenger", &mut command.into_std(), &log)
+    }
+
+    /// What its watches have written.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.data.with_extension("log")).unwrap_or_default()
     }
 
     /// A command about one block, with L1.

@@ -12,6 +12,8 @@ pub enum Role {
     User(usize),
     /// Deploys the contracts.
     Deployer,
+    /// Plays against wrong claims.
+    Challenger,
     /// Makes claims.
     Proposer,
     /// Posts batches.
@@ -43,6 +45,7 @@ pub(crate) fn key(role: Role) -> B256 {
             KEYS[user]
         }
         Role::Deployer => KEYS[6],
+        Role::Challenger => KEYS[7],
         Role::Proposer => KEYS[8],
         Role::Poster => KEYS[9],
     }

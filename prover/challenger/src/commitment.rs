@@ -118,6 +118,12 @@ impl Commitment {
         }
     }
 
+    /// Bytes of memory that its nodes take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<B256>() * self.middle.iter().map(Vec::len).sum::<usize>()
+    }
+
     /// Siblings, upwards, of the last leaf of a subtree.
     #[must_use]
     pub fn last_leaf_proof_of(&self, height: u8, index: u64) -> Vec<B256> {

@@ -56,6 +56,14 @@ pub enum ChallengerError {
         /// Steps of the run.
         steps: u64,
     },
+    /// An assertion without what an adversary would lie about.
+    #[error("none of the {blocks} blocks of the assertion has a place for the fault {fault}")]
+    NoPlaceForFault {
+        /// Name of the fault.
+        fault: &'static str,
+        /// Blocks that were looked at.
+        blocks: usize,
+    },
     /// A record that belongs to another one is not in the data folder.
     #[error("the data folder has no {what}")]
     Incomplete {
@@ -63,7 +71,19 @@ pub enum ChallengerError {
         what: String,
     },
 
+    /// The thread that computes machine states is gone.
+    #[error("the thread that computes machine states has ended, its panic is in the log")]
+    TraceWorkerGone,
+
     // Files and records that do not fit each other.
+    /// A program that disputes of this chain do not run.
+    #[error("disputes of this chain run the program {expected}, found {found}")]
+    WrongProgram {
+        /// What `rollup.json` says.
+        expected: B256,
+        /// The program's hash.
+        found: B256,
+    },
     /// Bytes of a batch that are not those which the Inbox committed to.
     #[error("data of batch {index} has hash {found}, expected {expected}")]
     WrongBatchData {
@@ -111,6 +131,16 @@ pub enum ChallengerError {
         index: u64,
         /// Where the safe chain stands.
         cursor: Cursor,
+    },
+    /// An assertion that is to be extended is wrong: safety is lost, or L1 changed meanwhile.
+    #[error("assertion {id} ends with claim {found}, the chain derived from L1 has {expected:?}")]
+    WrongParent {
+        /// The assertion.
+        id: B256,
+        /// What it claims.
+        found: B256,
+        /// What is right at its cursor; none if the chain is never there.
+        expected: Option<B256>,
     },
     /// Cursor, batch and deposits do not belong together.
     #[error(transparent)]

@@ -20,7 +20,12 @@
 //! | `commitment` | trees of claims and states |
 //! | `game` | all disputes, rebuilt from logs |
 //! | `trace` | what a player believes |
+//! | `machine_trace` | what the honest challenger believes: computed, and kept on disk |
 //! | `strategy` | what to do next |
+//! | `responder` | sends it |
+//! | `dispute_reader` | follows the logs of disputes across reorgs |
+//! | `watch` | the loop of the honest challenger: look, decide, send |
+//! | `adversary` | players who lie, for drills and tests |
 //! | `simulation` | the protocol alone, against adversaries by seed |
 //!
 //! Architecture invariant: nothing here takes part in the sequencer; the two meet only on L1.
@@ -63,8 +68,16 @@ mod commitment;
 pub use commitment::Commitment;
 pub mod game;
 mod trace;
-pub use trace::{BelievedChild, Trace};
+pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
+mod machine_trace;
+pub use machine_trace::{MachineTrace, TRACES_FOLDER, TraceWork};
+pub mod adversary;
+mod responder;
 pub mod simulation;
 pub mod strategy;
+pub use responder::{Responder, Response};
+mod dispute_reader;
+pub use dispute_reader::DisputeReader;
+pub mod watch;
 
 pub mod commands;

@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use gainsay_challenger::commands::{bundle, prove, replay, simulate, step, vm};
+use gainsay_challenger::commands::{bundle, prove, replay, simulate, step, vm, watch};
 use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
@@ -16,6 +16,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Follow L1, and win every dispute about a wrong claim.
+    Watch(watch::WatchArgs),
     /// Derive the chain from L1 and compare the claims on L1 with it.
     Replay(replay::ReplayArgs),
     /// Run one block in the machine.
@@ -36,8 +38,8 @@ const FAILED: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,hyper=warn"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,gainsay_l1::tx_sender=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -52,6 +54,7 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Watch(args) => watch::run(&args).await,
         Command::Replay(args) => replay::run(&args).await,
         Command::Prove(args) => prove::run(&args).await,
         Command::Step(args) => step::run(&args).await,

@@ -17,6 +17,8 @@ const A7: usize = 17;
 /// Steps of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepKind {
+    /// Computes from registers.
+    Alu,
     /// Reads memory.
     Load,
     /// Writes memory.
@@ -39,6 +41,10 @@ impl StepKind {
             word == ECALL && hart.x[A7] == syscall_number::READ_PREIMAGE && key_type == wanted
         };
         match self {
+            Self::Alu => matches!(
+                decode(word),
+                Some(Instruction::AluImmediate { .. } | Instruction::AluRegister { .. })
+            ),
             Self::Load => matches!(decode(word), Some(Instruction::Load { .. })),
             Self::Store => matches!(decode(word), Some(Instruction::Store { .. })),
             Self::Keccak => word == ECALL && hart.x[A7] == syscall_number::KECCAK,
@@ -67,6 +73,7 @@ impl FromStr for StepPosition {
         Ok(match text {
             "first" => Self::Number(0),
             "last" => Self::Last,
+            "alu" => Self::First(StepKind::Alu),
             "load" => Self::First(StepKind::Load),
             "store" => Self::First(StepKind::Store),
             "keccak" => Self::First(StepKind::Keccak),
@@ -75,8 +82,8 @@ impl FromStr for StepPosition {
             "precompile" => Self::First(StepKind::Precompile),
             _ => Self::Number(text.parse().map_err(|_| {
                 format!(
-                    "found '{text}', expected a number, first, last, load, store, keccak, \
-                     preimage, blob or precompile"
+                    "found '{text}', expected a number, first, last, alu, load, store, \
+                     keccak, preimage, blob or precompile"
                 )
             })?),
         })
@@ -218,7 +225,9 @@ mod tests {
         let program = Arc::new(Program::from_text(0x1_0000, &text).unwrap());
         let prove = |at| prove_step(&program, B256::ZERO, &Witness::default(), at);
         let oracle = gainsay_vm::keccak_oracle;
-        for (at, step) in [("first", 0), ("store", 1), ("load", 2), ("3", 3), ("last", 5)] {
+        for (at, step) in
+            [("first", 0), ("alu", 3), ("store", 1), ("load", 2), ("3", 3), ("last", 5)]
+        {
             let proof = prove(at.parse().unwrap()).unwrap();
             let TracedStep { step: found, pre, ref witness, post, .. } = proof.traced;
             assert_eq!(found, step, "{at}");

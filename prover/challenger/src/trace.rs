@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
 use gainsay_derivation::Cursor;
+use gainsay_l1::bindings::IEdgeGame::{Claim, Program};
 
-use crate::{ChallengerError, Commitment, game::Assertion};
+use crate::{ChallengerError, Commitment, game::Assertion, strategy::TracePoint};
 
 /// The child of an assertion that a player believes in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,4 +56,34 @@ pub trait Trace {
         block: u64,
         span: u64,
     ) -> Result<Option<Arc<Commitment>>, ChallengerError>;
+}
+
+/// What `openSpans` reads itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpansEvidence {
+    /// What the claim before the block is the hash of.
+    pub agreed: Claim,
+    /// What the program hash commits to.
+    pub program: Program,
+    /// The claim after the block, which is the result of `final_state`.
+    pub claim: B256,
+    /// The packed last state of the run: 363 bytes.
+    pub final_state: Bytes,
+}
+
+/// What moves carry beside hashes: what the contracts read themselves.
+pub trait Evidence {
+    /// For a tree of "spans" of the block at `point.block` below the assertion `point.parent`.
+    ///
+    /// # Errors
+    /// The source of the data failed.
+    fn final_state(&mut self, point: &TracePoint)
+    -> Result<Option<SpansEvidence>, ChallengerError>;
+
+    /// For the proof of the instruction at `point`: its packed witness, with the proof of the
+    /// preimage that it reads.
+    ///
+    /// # Errors
+    /// The source of the data failed.
+    fn witness(&mut self, point: &TracePoint) -> Result<Option<Bytes>, ChallengerError>;
 }

@@ -2,8 +2,10 @@
 
 pub mod bundle;
 pub mod chain_args;
+pub mod key_args;
 pub mod prove;
 pub mod replay;
 pub mod simulate;
 pub mod step;
 pub mod vm;
+pub mod watch;

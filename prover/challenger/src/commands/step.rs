@@ -26,8 +26,8 @@ pub struct StepArgs {
     /// What runs.
     #[command(flatten)]
     pub program: ProgramArgs,
-    /// Which step: its number from 0 on, first, last, or the first one of a kind: load, store,
-    /// keccak, preimage, blob, precompile.
+    /// Which step: its number from 0 on, first, last, or the first one of a kind: alu, load,
+    /// store, keccak, preimage, blob, precompile.
     #[arg(long, value_name = "K")]
     pub at: StepPosition,
     /// Folder with the contracts as forge built them; only used without --l1-rpc.

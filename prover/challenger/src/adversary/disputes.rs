@@ -1,0 +1,85 @@
+//! All disputes as L1 shows them now.
+//!
+//! In: L1. Out: the [`Game`], rebuilt from the first event on, at L1's head. It keeps nothing, so
+//! no reorg can mislead it; it reads a devnet's history in one request.
+
+use alloy::{
+    providers::Provider,
+    rpc::types::{Filter, Log},
+    sol_types::SolEventInterface,
+};
+use alloy_primitives::Address;
+use gainsay_l1::{
+    L1Client, L1Error, RollupConfig,
+    bindings::{IAssertionChain::IAssertionChainEvents, IEdgeGame::IEdgeGameEvents},
+};
+
+use crate::{
+    ChallengerError,
+    game::{Game, GameEvent, Heights},
+};
+
+/// The state of all disputes after an L1 block.
+#[derive(Clone, Debug)]
+pub struct Disputes {
+    /// The state.
+    pub game: Game,
+    /// Number of the L1 block.
+    pub l1_block: u64,
+    /// Its time, seconds.
+    pub time: u64,
+}
+
+/// Heights of the three levels of a chain.
+const fn heights(rollup: &RollupConfig) -> Heights {
+    let rules = &rollup.assertions;
+    Heights { blocks: rules.blocks_height, spans: rules.spans_height, steps: rules.steps_height }
+}
+
+/// Rebuilds the disputes of a chain, which `game` decides.
+///
+/// # Errors
+/// When L1 does not answer, or changes meanwhile.
+pub async fn read_disputes(
+    client: &L1Client,
+    rollup: &RollupConfig,
+    game: Address,
+) -> Result<Disputes, ChallengerError> {
+    let head = client.latest().await?;
+    let filter = Filter::new()
+        .address(vec![rollup.assertion_chain, game])
+        .from_block(rollup.l1_start.number)
+        .to_block(head.number);
+    let transport = |what| move |source| L1Error::Transport { what, source };
+    let logs = client.provider().get_logs(&filter).await.map_err(transport("eth_getLogs"))?;
+    let mut disputes =
+        Disputes { game: Game::new(heights(rollup)), l1_block: head.number, time: head.timestamp };
+    let mut known_time = (0, 0);
+    for log in logs {
+        let number = log.block_number.unwrap_or_default();
+        if known_time.0 != number {
+            known_time = (number, time_of(client, &log, number).await?);
+        }
+        let event = match log.address() == game {
+            true => IEdgeGameEvents::decode_log(&log.inner).map(|it| GameEvent::from(&it.data)),
+            false => {
+                IAssertionChainEvents::decode_log(&log.inner).map(|it| GameEvent::from(&it.data))
+            }
+        };
+        let event = event.map_err(|error| L1Error::BadEvent {
+            l1_block: number,
+            transaction: log.transaction_hash.unwrap_or_default(),
+            reason: error.to_string(),
+        })?;
+        disputes.game.apply(&event, known_time.1);
+    }
+    Ok(disputes)
+}
+
+async fn time_of(client: &L1Client, log: &Log, number: u64) -> Result<u64, L1Error> {
+    if let Some(time) = log.block_timestamp {
+        return Ok(time);
+    }
+    let missing = || L1Error::Missing { what: format!("L1 block {number}") };
+    Ok(client.block_by_number(number).await?.ok_or_else(missing)?.timestamp)
+}

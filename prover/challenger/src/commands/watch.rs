@@ -1,0 +1,213 @@
+//! `gainsay-challenger watch`: the honest challenger.
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use alloy_primitives::{U256, utils::parse_ether};
+use anyhow::{Context, bail};
+use gainsay_l1::{FeeLimits, L1Client, PendingNonce, TxSender, TxSenderConfig};
+use gainsay_vm::Program;
+
+use super::{
+    chain_args::{ChainArgs, ProgramArgs},
+    key_args::KeyArgs,
+};
+use crate::{
+    ChallengerError, DisputeReader, MachineTrace, Replay, ReplayedChain,
+    watch::{Budget, Metrics, Player, Watch, WatchOptions, listen},
+};
+
+/// The environment variable with the key.
+const KEY_VARIABLE: &str = "GAINSAY_CHALLENGER_KEY";
+/// Pauses while L1 is out of reach at the start.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+const GWEI: u128 = 1_000_000_000;
+
+/// Follows L1, compares every claim with the chain derived from it, and wins every dispute.
+///
+/// Where a wrong assertion is alone it proposes the right one; against every rival it bisects, opens
+/// and proves what is needed; it confirms what has won and collects stakes. It may be stopped or
+/// killed at any time and goes on where it was; many may run at once, each with a key of its own.
+///
+/// The key comes from the environment variable GAINSAY_CHALLENGER_KEY or from --keystore, and must
+/// be used by nothing else. Its account needs ether on L1 for stakes and gas.
+///
+/// With --watch-only it needs no key and no program, makes no move, and ends with exit code 1 at the
+/// first wrong assertion; with --keep-watching it goes on, and says so by alarms and metrics. Exit
+/// code: 0 if it was stopped and saw no wrong claim, or plays; 1 if it only watches and saw one; 2 if
+/// it failed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WatchArgs {
+    /// Where the chain is.
+    #[command(flatten)]
+    pub chain: ChainArgs,
+    /// JSON-RPC of an L1 node, over HTTP.
+    #[arg(long, value_name = "URL")]
+    pub l1_rpc: String,
+    /// The program's ELF file, as scripts/build-program made it. Needed to play.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "GAINSAY_PROGRAM_ELF",
+        required_unless_present = "watch_only"
+    )]
+    pub program: Option<std::path::PathBuf>,
+    /// The key.
+    #[command(flatten)]
+    pub key: KeyArgs,
+    /// Make no move; end with exit code 1 at the first wrong assertion.
+    #[arg(long)]
+    pub watch_only: bool,
+    /// Go on after a wrong assertion was seen, with alarms and metrics.
+    #[arg(long, requires = "watch_only")]
+    pub keep_watching: bool,
+    /// Most ether to have locked as stakes at one time. A move above it is held back, with an alarm.
+    /// Default: no limit but the account's balance.
+    #[arg(long, value_name = "ETHER", value_parser = parse_ether)]
+    pub budget: Option<U256>,
+    /// Most ether to spend on gas in all, restarts included. Beyond it all moves are held back, with
+    /// an alarm. Default: no limit.
+    #[arg(long, value_name = "ETHER", value_parser = parse_ether)]
+    pub gas_budget: Option<U256>,
+    /// Highest price of gas ever offered, also when a transaction is not included for long.
+    #[arg(long, value_name = "GWEI", default_value_t = 1_000)]
+    pub max_fee_gwei: u64,
+    /// Address for Prometheus metrics (`/metrics`) and a health check (`/health`), as 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+    /// Milliseconds between two looks at L1.
+    #[arg(long, value_name = "MS", default_value_t = 1_000,
+        value_parser = clap::value_parser!(u64).range(20..))]
+    pub l1_poll_ms: u64,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A chain, a key, a program or a data folder that cannot be used.
+pub async fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
+    let client = L1Client::connect(&args.l1_rpc, args.chain.l1_beacon.as_deref())?;
+    let program = match (&args.program, args.watch_only) {
+        (Some(program), false) => Some(ProgramArgs { program: program.clone() }.load()?),
+        _ => None,
+    };
+    let metrics = Metrics::default();
+    if let Some(address) = args.metrics {
+        let listener = listen(address).await.with_context(|| format!("metrics on {address}"))?;
+        tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
+        tokio::spawn(metrics.clone().serve(listener));
+    }
+    let chain = args.chain.open()?;
+    let options = WatchOptions {
+        poll: Duration::from_millis(args.l1_poll_ms),
+        ends_at_a_wrong_claim: args.watch_only && !args.keep_watching,
+        metrics: metrics.clone(),
+    };
+    tokio::select! {
+        ended = watch(args, &client, &chain, program, options) => {
+            chain.store.flush()?;
+            ended
+        }
+        () = stopped() => {
+            chain.store.flush()?;
+            println!("stopped");
+            let has_seen_a_wrong_claim = args.watch_only
+                && metrics.numbers().alarms.iter().any(|(kind, (_, raised))| {
+                    kind.is_about_a_claim() && *raised > 0
+                });
+            Ok(ExitCode::from(u8::from(has_seen_a_wrong_claim)))
+        }
+    }
+}
+
+async fn watch(
+    args: &WatchArgs,
+    client: &L1Client,
+    chain: &ReplayedChain,
+    program: Option<Arc<Program>>,
+    options: WatchOptions,
+) -> anyhow::Result<ExitCode> {
+    let mut watch = loop {
+        match open(args, client, chain, program.clone(), options.clone()).await {
+            Ok(watch) => break watch,
+            Err(error) if is_passing(&error) => {
+                tracing::warn!("L1 is out of reach, trying again: {error:#}");
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    watch.run().await?;
+    println!("a claim on L1 is WRONG");
+    Ok(ExitCode::FAILURE)
+}
+
+async fn open(
+    args: &WatchArgs,
+    client: &L1Client,
+    chain: &ReplayedChain,
+    program: Option<Arc<Program>>,
+    options: WatchOptions,
+) -> anyhow::Result<Watch> {
+    let replay = Replay::open(chain.clone(), client.clone()).await?;
+    let disputes = DisputeReader::open(client.clone(), &chain.rollup).await?;
+    let genesis = *replay.genesis();
+    let trace = MachineTrace::new(chain.clone(), genesis, program, &args.chain.data)?;
+    let player = match args.watch_only {
+        true => None,
+        false => Some(open_player(args, client, chain).await?),
+    };
+    Ok(Watch::new(client.clone(), replay, disputes, trace, player, options))
+}
+
+async fn open_player(
+    args: &WatchArgs,
+    client: &L1Client,
+    chain: &ReplayedChain,
+) -> anyhow::Result<Player> {
+    let source = args.key.source(KEY_VARIABLE);
+    let signer = source.load().with_context(|| {
+        format!(
+            "no key to sign with: set {KEY_VARIABLE} (32 bytes of hex), give --keystore FILE, or \
+             --watch-only"
+        )
+    })?;
+    let fee_max = u128::from(args.max_fee_gwei).saturating_mul(GWEI);
+    let default = TxSenderConfig::default();
+    let poll_interval = default.poll_interval.min(Duration::from_millis(args.l1_poll_ms));
+    let config = TxSenderConfig {
+        poll_interval,
+        pending: PendingNonce::Replace,
+        fee_limits: FeeLimits { fee_max, ..FeeLimits::default() },
+        ..default
+    };
+    let sender =
+        TxSender::new(client.clone(), signer, config).await.map_err(ChallengerError::from)?;
+    let budget = Budget {
+        stake: args.budget.unwrap_or(U256::MAX),
+        gas: args.gas_budget.unwrap_or(U256::MAX),
+    };
+    let player = Player::open(sender, chain, budget).await?;
+    if player.balance().is_zero() {
+        bail!("{} ({source}) has no ether on L1 for stakes and gas", player.rules().account);
+    }
+    tracing::info!(account = %player.rules().account, "playing");
+    Ok(player)
+}
+
+fn is_passing(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(crate::may_pass)
+}
+
+/// Ctrl-C, or the signal that service managers send.
+async fn stopped() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}

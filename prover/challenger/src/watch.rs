@@ -1,0 +1,269 @@
+//! The honest challenger: looks at L1, derives what is new, decides, sends; for ever.
+//!
+//! In: L1, its own data folder, and a key unless it only watches. Out: moves on L1, alarms, numbers,
+//! a status line. Nothing that it needs to go on is in memory alone: it may be killed at any point.
+//! All that one decision rests on is read up to one and the same L1 block. Failures of L1 never end
+//! it; those of its own disk do.
+//!
+//! | module | job |
+//! |---|---|
+//! | `alarm_book` | what is wrong now |
+//! | `metrics` | numbers for Prometheus |
+//! | `narration` | moves in words |
+//! | `player` | the account, its budget, and what became of its moves |
+//! | `status_line` | how things are, in a line |
+
+mod alarm_book;
+mod metrics;
+mod narration;
+mod player;
+mod status_line;
+
+use std::time::{Duration, Instant};
+
+pub use alarm_book::{AlarmBook, AlarmKind};
+use alloy_primitives::{Address, U256};
+use gainsay_l1::{L1BlockRef, L1Client};
+pub use metrics::{Metrics, Numbers, listen};
+pub use narration::describe;
+pub use player::{Budget, Player};
+pub use status_line::StatusLine;
+
+use crate::{
+    ChallengerError, DisputeReader, MachineTrace, Progress, Replay,
+    game::AssertionStatus,
+    strategy::{Decision, StrategyConfig, decide, locked},
+};
+
+/// First pause after a failure of L1; doubled at each further one.
+const BACKOFF: Duration = Duration::from_millis(500);
+/// Longest pause after a failure.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// L1 may be out of reach for so long before it is an alarm.
+const L1_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How to watch.
+#[derive(Clone, Debug)]
+pub struct WatchOptions {
+    /// Pause between two looks at L1.
+    pub poll: Duration,
+    /// Whether to end at the first wrong claim.
+    pub ends_at_a_wrong_claim: bool,
+    /// Where the numbers go.
+    pub metrics: Metrics,
+}
+
+/// What a look at L1 led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// A move was made: look again at once.
+    Moved,
+    /// Nothing to do.
+    Quiet,
+}
+
+/// The challenger.
+#[derive(Debug)]
+pub struct Watch {
+    client: L1Client,
+    replay: Replay,
+    disputes: DisputeReader,
+    trace: MachineTrace,
+    /// None: it only watches.
+    player: Option<Player>,
+    rules: StrategyConfig,
+    options: WatchOptions,
+    alarms: AlarmBook,
+    status: StatusLine,
+}
+
+impl Watch {
+    /// A challenger that has not looked yet.
+    #[must_use]
+    pub fn new(
+        client: L1Client,
+        replay: Replay,
+        disputes: DisputeReader,
+        trace: MachineTrace,
+        player: Option<Player>,
+        options: WatchOptions,
+    ) -> Self {
+        let params = &replay.chain().rollup.assertions;
+        let nobody = || StrategyConfig {
+            account: Address::ZERO,
+            challenge_period_secs: params.challenge_period_secs,
+            stake: params.stake_wei,
+            spans_stake: U256::ZERO,
+            steps_stake: U256::ZERO,
+            budget: U256::MAX,
+        };
+        let rules = player.as_ref().map_or_else(nobody, |it| it.rules().clone());
+        let (alarms, status) = (AlarmBook::default(), StatusLine::default());
+        Self { client, replay, disputes, trace, player, rules, options, alarms, status }
+    }
+
+    /// What is derived.
+    #[must_use]
+    pub const fn replay(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub const fn alarms(&self) -> &AlarmBook {
+        &self.alarms
+    }
+
+    /// Watches. Returns when a wrong claim is seen and that is to end it.
+    ///
+    /// # Errors
+    /// Those of the data folder, and of the machine's thread: it cannot do its work any more.
+    pub async fn run(&mut self) -> Result<(), ChallengerError> {
+        let (mut backoff, mut failing_since) = (BACKOFF, None);
+        loop {
+            match self.look().await {
+                Ok(looked) => {
+                    (backoff, failing_since) = (BACKOFF, None);
+                    self.publish(true);
+                    if self.options.ends_at_a_wrong_claim && self.alarms.has_seen_a_wrong_claim() {
+                        return Ok(());
+                    }
+                    if looked == Looked::Quiet {
+                        self.pause(self.options.poll).await;
+                    }
+                }
+                Err(error @ ChallengerError::L1(_)) => {
+                    let since = *failing_since.get_or_insert_with(Instant::now);
+                    tracing::warn!(%error, "L1: trying again in {} ms", backoff.as_millis());
+                    if since.elapsed() > L1_PATIENCE {
+                        let secs = L1_PATIENCE.as_secs();
+                        let text = format!("cannot follow L1 for more than {secs} s: {error}");
+                        self.alarms.raise(AlarmKind::L1, "", text);
+                    }
+                    self.alarms.end_look(&[]);
+                    self.publish(false);
+                    tokio::time::sleep(backoff).await;
+                    backoff = backoff.saturating_mul(2).min(BACKOFF_MAX);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits for the next look: less if something was computed meanwhile.
+    async fn pause(&self, pause: Duration) {
+        let Some(computed) = self.trace.computed() else { return tokio::time::sleep(pause).await };
+        // Sleeping to the end is one way, being notified the other.
+        let _ = tokio::time::timeout(pause, computed.notified()).await;
+    }
+
+    /// Looks at L1 once and does what is to be done.
+    ///
+    /// # Errors
+    /// Those of L1, after which looking again may help, and others, after which it will not.
+    pub async fn look(&mut self) -> Result<Looked, ChallengerError> {
+        let tip = self.follow_l1().await?;
+        self.disputes.read_to(&tip).await?;
+        let Some(decision) = self.decide(tip.timestamp)? else {
+            self.alarms.end_look(&AlarmKind::ALL);
+            return Ok(Looked::Quiet);
+        };
+        for alarm in &decision.alarms {
+            self.alarms.raise_decided(alarm);
+        }
+        for (number, failure) in self.trace.failures().into_iter().enumerate() {
+            self.alarms.raise(AlarmKind::Trace, number.to_string(), failure);
+        }
+        let is_any_sent = self.act(decision).await?;
+        self.alarms.end_look(&AlarmKind::ALL);
+        Ok(if is_any_sent { Looked::Moved } else { Looked::Quiet })
+    }
+
+    /// Derives all that L1 has. Returns the block that it was read up to.
+    async fn follow_l1(&mut self) -> Result<L1BlockRef, ChallengerError> {
+        loop {
+            let heads = self.client.heads().await?;
+            let progress = self.replay.step(&heads.latest).await?;
+            let tip = self.replay.l1_block();
+            if let Some(finalized) = heads.finalized {
+                self.replay.finalize(finalized.number.min(tip.number))?;
+            }
+            if progress == Progress::CaughtUp {
+                return Ok(tip);
+            }
+            self.status.catching_up(&self.replay, &heads.latest);
+        }
+    }
+
+    /// What to do now. None: what L1 calls confirmed is not what was derived, so that there is
+    /// nothing to build on.
+    fn decide(&mut self, time: u64) -> Result<Option<Decision>, ChallengerError> {
+        let (game, trace, rules) = (self.disputes.game(), &mut self.trace, &self.rules);
+        match tokio::task::block_in_place(|| decide(game, trace, rules, time)) {
+            Ok(decision) => Ok(Some(decision)),
+            Err(error @ ChallengerError::WrongParent { id, .. }) => {
+                let text = format!("{error}: do not trust this chain");
+                self.alarms.raise(AlarmKind::TooLate, id.to_string(), text);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends what is to be sent. Whether anything was.
+    async fn act(&mut self, decision: Decision) -> Result<bool, ChallengerError> {
+        let Some(player) = &mut self.player else { return Ok(false) };
+        let (game, trace) = (self.disputes.game(), &mut self.trace);
+        player.play(decision.moves, game, trace, &mut self.alarms, &self.options.metrics).await
+    }
+
+    /// Tells the numbers and the status.
+    fn publish(&mut self, has_seen_l1: bool) {
+        let (game, chain) = (self.disputes.game(), self.replay.chain());
+        let tip = self.disputes.tip();
+        let mut numbers = self.options.metrics.numbers();
+        (numbers.l1_block, numbers.l1_time) = (tip.number, tip.timestamp);
+        numbers.l2_block = chain.safe_block();
+        numbers.batches = chain.store.batch_count();
+        numbers.assertions = [0; 3];
+        for (_, assertion) in game.assertions() {
+            let place = match assertion.status {
+                AssertionStatus::Pending => 0,
+                AssertionStatus::Confirmed => 1,
+                AssertionStatus::Lost => 2,
+            };
+            numbers.assertions[place] += 1;
+        }
+        numbers.disputes = count_disputes(game);
+        numbers.edges = game.edge_count() as u64;
+        if let Some(player) = &self.player {
+            numbers.locked = locked(game, player.rules());
+            numbers.credit = game.credit(&player.rules().account);
+            numbers.balance = player.balance();
+            numbers.fees = player.fees();
+        }
+        for kind in AlarmKind::ALL {
+            let counts = (self.alarms.holding(kind), self.alarms.raised(kind));
+            numbers.alarms.insert(kind, counts);
+        }
+        let work = self.trace.work();
+        numbers.computing = work.as_ref().map_or(0, |it| it.waiting as u64 + 1);
+        numbers.looks[usize::from(!has_seen_l1)] += 1;
+        if has_seen_l1 {
+            numbers.seen_at = metrics::unix_secs();
+        }
+        let numbers = numbers.clone();
+        let budget = self.player.as_ref().map(|it| it.rules().budget);
+        let confirmed = game.latest_confirmed();
+        self.status.tell(&numbers, confirmed, budget, work.as_ref(), self.alarms.len());
+    }
+}
+
+/// Assertions whose children contradict each other, with none confirmed yet.
+fn count_disputes(game: &crate::game::Game) -> u64 {
+    let is_disputed = |parent: &crate::game::Assertion| {
+        let mut children = parent.children.iter().filter_map(|id| game.assertion(id));
+        parent.children.len() > 1 && children.all(|it| it.status != AssertionStatus::Confirmed)
+    };
+    game.assertions().filter(|(_, it)| is_disputed(it)).count() as u64
+}

@@ -1,0 +1,80 @@
+//! How things are, in a line on standard output: every few seconds, when something has changed.
+
+use std::time::{Duration, Instant};
+
+use alloy_primitives::{B256, U256};
+use gainsay_l1::L1BlockRef;
+
+use super::{
+    Numbers,
+    narration::{ether, short},
+};
+use crate::{Replay, TraceWork};
+
+/// Pause between two lines.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// What was told last, and when.
+#[derive(Clone, Debug, Default)]
+pub struct StatusLine {
+    told_at: Option<Instant>,
+    /// Without the numbers that always change.
+    told: String,
+}
+
+impl StatusLine {
+    /// Tells how far a long derivation is.
+    pub(super) fn catching_up(&mut self, replay: &Replay, head: &L1BlockRef) {
+        let (block, l1) = (replay.chain().safe_block(), replay.l1_block().number);
+        if head.number.saturating_sub(l1) > 0 && self.is_due() {
+            println!("deriving | L1 {l1} of {} | L2 {block}", head.number);
+            self.told_at = Some(Instant::now());
+        }
+    }
+
+    /// Tells how things are.
+    pub(super) fn tell(
+        &mut self,
+        numbers: &Numbers,
+        confirmed: B256,
+        budget: Option<U256>,
+        work: Option<&TraceWork>,
+        alarms: usize,
+    ) {
+        if !self.is_due() {
+            return;
+        }
+        let [pending, confirmed_count, lost] = numbers.assertions;
+        let mut line = format!(
+            "L2 {} | assertions: {confirmed_count} confirmed (last {}), {pending} pending, {lost} \
+             lost | disputes: {}, {} edges",
+            numbers.l2_block,
+            short(confirmed),
+            numbers.disputes,
+            numbers.edges
+        );
+        if let Some(budget) = budget {
+            line += &format!(" | locked {} ether", ether(numbers.locked));
+            if budget != U256::MAX {
+                line += &format!(" of {}", ether(budget));
+            }
+        }
+        let computing = work.map(|it| {
+            let behind =
+                if it.waiting > 0 { format!(", {} more", it.waiting) } else { String::new() };
+            format!(" | computing {} ({} s{behind})", it.what, it.elapsed.as_secs())
+        });
+        line += &computing.unwrap_or_default();
+        line += &if alarms == 0 { " | no alarm".to_owned() } else { format!(" | {alarms} ALARMS") };
+        if line == self.told {
+            return;
+        }
+        println!("L1 {} | {line}", numbers.l1_block);
+        self.told = line;
+        self.told_at = Some(Instant::now());
+    }
+
+    fn is_due(&self) -> bool {
+        self.told_at.is_none_or(|at| at.elapsed() > PAUSE)
+    }
+}

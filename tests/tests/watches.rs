@@ -1,0 +1,149 @@
+//! One honest challenger, which knows L1 and `rollup.json` alone, sees every wrong claim and has it
+//! lose. Needs the program's ELF file: scripts/build-program builds it, GAINSAY_PROGRAM_ELF names it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fs, time::Duration};
+
+use alloy::primitives::{B256, U256};
+use gainsay_derivation::{ClaimTree, claim};
+use gainsay_l1::{AssertionChain, Proposal, bindings::IAssertionChain::Status};
+use gainsay_tests::{
+    Challenger, Devnet, DevnetOptions, Role, program_elf, room, use_chain, wait_for_safe,
+    wait_until,
+};
+
+/// Seconds of L1 until a claim is confirmed.
+const CHALLENGE_PERIOD_SECS: u64 = 3_000;
+
+/// The hash of the program, as it is committed.
+fn program_hash() -> B256 {
+    let path = room("prover/program/program-hash.txt");
+    fs::read_to_string(path).unwrap().trim().parse().unwrap()
+}
+
+async fn devnet() -> Devnet {
+    let mut devnet = Devnet::start(DevnetOptions {
+        program_hash: program_hash(),
+        challenge_period_secs: CHALLENGE_PERIOD_SECS,
+        ..Default::default()
+    })
+    .await;
+    let done = use_chain(&mut devnet).await;
+    wait_for_safe(&mut devnet.sequencer, done.last_block).await;
+    devnet
+}
+
+fn contract(devnet: &Devnet) -> AssertionChain {
+    AssertionChain::new(&devnet.l1.client(), devnet.rollup.assertion_chain)
+}
+
+/// Claims a state that never was, after the genesis. The id of the claim.
+async fn lie(devnet: &Devnet, role: Role) -> B256 {
+    let contract = contract(devnet);
+    let parent_id = contract.genesis_id().await.unwrap();
+    let parent = contract.assertion(parent_id).await.unwrap();
+    let inbox = devnet.l1.inbox(&devnet.rollup);
+    let mut cursor = parent.cursor;
+    cursor.batch = parent.batch_limit;
+    cursor.deposits_read = inbox.contract().depositsRead().call().await.unwrap();
+    let output_root = B256::repeat_byte(0xbd);
+    let height = u32::from(devnet.rollup.assertions.blocks_height);
+    let tree = ClaimTree::new(&[claim(output_root, &cursor)], height).unwrap();
+    let root = tree.root;
+    let proposal = Proposal {
+        parent: parent_id,
+        output_root,
+        cursor,
+        root,
+        last_leaf_proof: tree.last_leaf_proof,
+        expected_batch_acc: parent.batch_limit_acc,
+        stake: devnet.rollup.assertions.stake_wei,
+    };
+    let sender = devnet.l1.sender(role).await;
+    let receipt = contract.propose(&sender, proposal).await.unwrap();
+    let log = receipt.inner.logs().iter().find(|log| log.address() == contract.address());
+    log.expect("a proposal is an event").topics()[1]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watchtower_ends_at_a_wrong_claim() {
+    let devnet = devnet().await;
+    let challenger = Challenger::new(&devnet, "watchtower");
+    let mut tower = challenger.watch_only(&[]);
+    wait_until("the watchtower to say how things are", || async {
+        let log = challenger.log();
+        if log.contains("| no alarm") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    assert_eq!(tower.ended(), None, "{}", challenger.log());
+    let wrong = lie(&devnet, Role::User(3)).await;
+    let status = wait_until("the watchtower to end", || {
+        let ended = tower.ended();
+        async move { ended.ok_or_else(|| "it watches".to_owned()) }
+    })
+    .await;
+    let log = challenger.log();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains(&format!("assertion {wrong}")) && log.contains("WRONG"), "{log}");
+
+    // Told to go on, it says so when it is asked to stop.
+    let mut tower = challenger.watch_only(&["--keep-watching"]);
+    let before = log.matches("ALARM wrong_assertion").count();
+    wait_until("the alarm again", || async {
+        let log = challenger.log();
+        let count = log.matches("ALARM wrong_assertion").count();
+        if count > before { Ok(()) } else { Err(log) }
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(tower.ended(), None, "{}", challenger.log());
+    assert_eq!(tower.interrupt().code(), Some(1), "{}", challenger.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_claim_that_stands_alone_gets_a_rival_and_loses() {
+    let devnet = devnet().await;
+    let balance_before = devnet.l1.balance(Role::Challenger).await;
+    let challenger = Challenger::new(&devnet, "challenger").with_program(program_elf());
+    let mut watch = challenger.watch(&[]);
+    let wrong = lie(&devnet, Role::User(3)).await;
+    let contract = contract(&devnet);
+    let genesis = contract.genesis_id().await.unwrap();
+    wait_until("a rival", || async {
+        let rivaled_at = contract.assertion(wrong).await.unwrap().rivaled_at;
+        if rivaled_at > 0 { Ok(()) } else { Err(challenger.log()) }
+    })
+    .await;
+    wait_until("the root edge to be bisected", || async {
+        let log = challenger.log();
+        if log.contains("claims of blocks in two") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    devnet.l1.travel(CHALLENGE_PERIOD_SECS + 1).await;
+    let confirmed = wait_until("the right claim to be confirmed", || async {
+        let id = contract.latest_confirmed().await.unwrap();
+        if id == genesis { Err(challenger.log()) } else { Ok(id) }
+    })
+    .await;
+    assert_ne!(confirmed, wrong, "{}", challenger.log());
+    let lost = wait_until("the wrong claim to lose its stake", || async {
+        let status = contract.contract().assertion(wrong).call().await.unwrap().status;
+        if status == Status::Lost { Ok(()) } else { Err(challenger.log()) }
+    })
+    .await;
+    let () = lost;
+    // Half of the loser's stake is the reward; gas costs next to nothing here.
+    let reward = devnet.rollup.assertions.stake_wei / U256::from(2);
+    wait_until("the stake and the reward", || async {
+        let balance = devnet.l1.balance(Role::Challenger).await;
+        if balance > balance_before + reward * U256::from(9) / U256::from(10) {
+            Ok(())
+        } else {
+            Err(format!("{balance} wei, before {balance_before}: {}", challenger.log()))
+        }
+    })
+    .await;
+    assert_eq!(watch.ended(), None, "{}", challenger.log());
+    assert_eq!(watch.interrupt().code(), Some(0), "{}", challenger.log());
+    println!("{}", challenger.log());
+}
