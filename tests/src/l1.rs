@@ -20,7 +20,8 @@ pub struct L1 {
 }
 
 impl L1 {
-    pub(crate) async fn start(folder: &Path, slots_in_epoch: u64) -> Self {
+    /// Starts an anvil with its log in `folder`.
+    pub async fn start(folder: &Path, slots_in_epoch: u64) -> Self {
         let port = free_port();
         let mut command = Command::new(places::anvil_binary());
         command
@@ -34,7 +35,7 @@ impl L1 {
     }
 
     /// A way to this L1 that can be shut.
-    pub(crate) async fn gate(&self) -> Gate {
+    pub async fn gate(&self) -> Gate {
         Gate::to_port(self.port).await
     }
 
@@ -68,6 +69,12 @@ impl L1 {
     /// L1 makes a block every second again.
     pub async fn release(&self) {
         self.rpc.call("evm_setIntervalMining", json!([1])).await;
+    }
+
+    /// L1 makes a block for each transaction, at once, and no others.
+    pub async fn mine_at_once(&self) {
+        self.hold().await;
+        self.rpc.call("evm_setAutomine", json!([true])).await;
     }
 
     /// Makes so many blocks at once, whose timestamps are a second apart.

@@ -41,6 +41,8 @@ pub use agreement::{
 };
 mod challenger;
 pub use challenger::{Challenger, Report};
+mod watcher;
+pub use watcher::Watcher;
 mod load;
 pub use load::{Load, Seen};
 mod inbox_record;

@@ -218,6 +218,11 @@ impl Game {
         self.edges.get(id)
     }
 
+    /// All edges, in no order.
+    pub fn edges(&self) -> impl Iterator<Item = (&EdgeId, &Edge)> {
+        self.edges.iter()
+    }
+
     /// How many edges there are.
     #[must_use]
     pub fn edge_count(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use gainsay_challenger::commands::{bundle, prove, replay, simulate, step, vm, watch};
+use gainsay_challenger::commands::{bundle, drill, prove, replay, simulate, step, vm, watch};
 use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
@@ -31,6 +31,8 @@ enum Command {
     /// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
     /// bounds.
     Simulate(simulate::SimulateArgs),
+    /// Plant faults on a devnet and let its live challenger win.
+    Drill(drill::DrillArgs),
 }
 
 /// What a verdict is not: the command could not be carried out. Wrong arguments end like this, too.
@@ -62,6 +64,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => {
             tokio::task::block_in_place(|| simulate::run(&args)).map(|()| ExitCode::SUCCESS)
         }
+        Command::Drill(args) => drill::run(&args).await,
         Command::Vm(args) => {
             let exit_code = tokio::task::block_in_place(|| vm::run(&args))?;
             // A program that fails is a failure for whoever runs it from a script.

@@ -74,6 +74,12 @@ impl Responder {
         self.sender.address()
     }
 
+    /// What it sends through.
+    #[must_use]
+    pub const fn sender(&self) -> &TxSender {
+        &self.sender
+    }
+
     /// The contract of assertions.
     #[must_use]
     pub const fn chain(&self) -> &AssertionChain {
@@ -124,6 +130,21 @@ impl Responder {
             }
             _ => self.send_plain(next).await,
         };
+        self.conclude(next, sent).await
+    }
+
+    /// Makes a move that carries no evidence, unless it stands already.
+    ///
+    /// # Errors
+    /// As [`Self::respond`].
+    pub async fn respond_bare(&self, next: &Move) -> Result<Response, ChallengerError> {
+        if matches!(next, Move::OpenSpans(_) | Move::ProveStep { .. }) {
+            return Ok(Response::NotYet);
+        }
+        if self.stands(next).await? {
+            return Ok(Response::Stands);
+        }
+        let sent = self.send_plain(next).await;
         self.conclude(next, sent).await
     }
 

@@ -10,7 +10,7 @@ use alloy::{
 };
 use alloy_primitives::Address;
 use gainsay_l1::{
-    L1Client, L1Error, RollupConfig,
+    L1Client, L1Error,
     bindings::{IAssertionChain::IAssertionChainEvents, IEdgeGame::IEdgeGameEvents},
 };
 
@@ -24,36 +24,36 @@ use crate::{
 pub struct Disputes {
     /// The state.
     pub game: Game,
+    /// Events so far.
+    pub events: usize,
     /// Number of the L1 block.
     pub l1_block: u64,
     /// Its time, seconds.
     pub time: u64,
 }
 
-/// Heights of the three levels of a chain.
-const fn heights(rollup: &RollupConfig) -> Heights {
-    let rules = &rollup.assertions;
-    Heights { blocks: rules.blocks_height, spans: rules.spans_height, steps: rules.steps_height }
-}
-
-/// Rebuilds the disputes of a chain, which `game` decides.
+/// Rebuilds the disputes of the AssertionChain `chain`, which `game` decides, from the L1 block
+/// `start` on.
 ///
 /// # Errors
 /// When L1 does not answer, or changes meanwhile.
 pub async fn read_disputes(
     client: &L1Client,
-    rollup: &RollupConfig,
+    start: u64,
+    chain: Address,
     game: Address,
+    heights: Heights,
 ) -> Result<Disputes, ChallengerError> {
     let head = client.latest().await?;
-    let filter = Filter::new()
-        .address(vec![rollup.assertion_chain, game])
-        .from_block(rollup.l1_start.number)
-        .to_block(head.number);
+    let filter = Filter::new().address(vec![chain, game]).from_block(start).to_block(head.number);
     let transport = |what| move |source| L1Error::Transport { what, source };
     let logs = client.provider().get_logs(&filter).await.map_err(transport("eth_getLogs"))?;
-    let mut disputes =
-        Disputes { game: Game::new(heights(rollup)), l1_block: head.number, time: head.timestamp };
+    let mut disputes = Disputes {
+        game: Game::new(heights),
+        events: logs.len(),
+        l1_block: head.number,
+        time: head.timestamp,
+    };
     let mut known_time = (0, 0);
     for log in logs {
         let number = log.block_number.unwrap_or_default();

@@ -108,9 +108,14 @@ impl<T: Trace + Evidence> Trace for LyingTrace<T> {
     fn child(
         &mut self,
         id: B256,
-        _: &Assertion,
+        parent: &Assertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
-        Ok((id == self.lie.parent).then(|| self.lie.child.clone()))
+        if id != self.lie.parent {
+            return Ok(None);
+        }
+        // The right trace answers about runs below children that it was asked for.
+        let right = self.with_right(|right| right.child(id, parent))?;
+        Ok(right.map(|_| self.lie.child.clone()))
     }
 
     /// Of other blocks it says nothing: a liar does not do the honest player's work.

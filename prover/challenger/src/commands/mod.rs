@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod chain_args;
+pub mod drill;
 pub mod key_args;
 pub mod prove;
 pub mod replay;

@@ -1,0 +1,284 @@
+//! One honest challenger beats any number of liars: the live `watch` against the adversaries of
+//! `drill`, on real contracts with the real program and machine. In each dispute the right assertion
+//! is confirmed and no wrong one, within the bound; the honest side gets its stakes and a reward;
+//! no wei is lost or made. Needs the program's ELF file: scripts/build-program builds it,
+//! GAINSAY_PROGRAM_ELF names it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    fs,
+    path::Path,
+    pin::pin,
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    providers::Provider,
+};
+use gainsay_challenger::{
+    adversary::{Disputes, read_disputes},
+    game::{AssertionStatus, Game, Heights, Level},
+};
+use gainsay_l1::AssertionChain;
+use gainsay_tests::{
+    Devnet, DevnetOptions, Role, Watcher, challenger_binary, program_elf, room, seeded, signer,
+    wait_until,
+};
+use rand::Rng;
+use serde_json::{Value, json};
+use tokio::{process::Command, time::timeout};
+
+const CHALLENGE_PERIOD_SECS: u64 = 600;
+/// Longest time for one dispute, on the clock of the wall.
+const PATIENCE_SECS: u64 = 240;
+
+/// A devnet that mines at once, and its live challenger. Nobody else makes claims.
+struct Arena {
+    watcher: Watcher,
+    devnet: Devnet,
+    game: Address,
+    /// Who plays honestly, and what they had together.
+    honest: Vec<Role>,
+    wealth: U256,
+}
+
+impl Arena {
+    async fn start(challenge_period_secs: u64) -> Self {
+        let path = room("prover/program/program-hash.txt");
+        let program_hash: B256 = fs::read_to_string(path).unwrap().trim().parse().unwrap();
+        let options = DevnetOptions {
+            da: "blob",
+            program_hash,
+            challenge_period_secs,
+            l1_slots_in_epoch: 32,
+            ..Default::default()
+        };
+        let devnet = Devnet::start(options).await;
+        devnet.write_endpoints(&devnet.sequencer);
+        devnet.l1.mine_at_once().await;
+        let contract = AssertionChain::new(&devnet.l1.client(), devnet.rollup.assertion_chain);
+        let game = contract.game().await.unwrap();
+        let wealth = devnet.l1.balance(Role::Challenger).await;
+        let watcher = Watcher::start(&devnet, "challenger", Role::Challenger);
+        Self { watcher, devnet, game, honest: vec![Role::Challenger], wealth }
+    }
+
+    fn drill(&self, faults: &[&str]) -> Command {
+        let mut command = Command::new(challenger_binary());
+        command.arg("drill").arg("--devnet").arg(self.devnet.folder());
+        command.arg("--program").arg(program_elf());
+        command.arg("--json").arg(self.devnet.folder().join("drill.json"));
+        command.args(["--patience-secs", &PATIENCE_SECS.to_string()]);
+        for fault in faults {
+            command.args(["--fault", fault]);
+        }
+        command.kill_on_drop(true).stdin(Stdio::null());
+        command
+    }
+
+    /// Plants faults one after another. Each must be won.
+    async fn win(&mut self, faults: &[&str]) {
+        let limit = Duration::from_secs(PATIENCE_SECS * faults.len() as u64);
+        let output = timeout(limit, self.drill(faults).output()).await;
+        self.assert_won(&output.expect("the drill did not end").unwrap(), faults).await;
+    }
+
+    async fn assert_won(&mut self, output: &Output, faults: &[&str]) {
+        let text = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it)).concat();
+        println!("{text}");
+        self.watcher.assert_alive();
+        assert!(output.status.success(), "drill: {}\n{text}", output.status);
+        let period = self.devnet.rollup.assertions.challenge_period_secs;
+        assert_won(&self.devnet.folder().join("drill.json"), faults, period);
+        self.assert_money().await;
+    }
+
+    async fn disputes(&self) -> Disputes {
+        let (rollup, rules) = (&self.devnet.rollup, &self.devnet.rollup.assertions);
+        let heights = Heights {
+            blocks: rules.blocks_height,
+            spans: rules.spans_height,
+            steps: rules.steps_height,
+        };
+        let start = rollup.l1_start.number;
+        let client = self.devnet.l1.client();
+        read_disputes(&client, start, rollup.assertion_chain, self.game, heights).await.unwrap()
+    }
+
+    /// Contracts hold what is staked and credited, and no more; the honest side is richer.
+    async fn assert_money(&self) {
+        wait_until("the money to be counted", || async {
+            let before = self.disputes().await;
+            self.count_money(&before.game).await?;
+            let after = self.disputes().await;
+            if before.events == after.events { Ok(()) } else { Err("moves meanwhile".to_owned()) }
+        })
+        .await;
+    }
+
+    async fn count_money(&self, game: &Game) -> Result<(), String> {
+        let equal = |what: &str, found: U256, expected: U256| match found == expected {
+            true => Ok(()),
+            false => Err(format!("{what}: {found} wei, expected {expected}")),
+        };
+        let client = self.devnet.l1.client();
+        let balance = |address| client.provider().get_balance(address);
+        let open = game.openings().filter(|(_, it)| it.is_open).map(|(_, it)| it.stake);
+        equal("stakes in the game", balance(self.game).await.unwrap(), open.sum())?;
+        let pending =
+            game.assertions().filter(|(_, it)| it.status == AssertionStatus::Pending).count();
+        let stake = self.devnet.rollup.assertions.stake_wei;
+        let held = game.credit_sum() + stake * U256::from(pending);
+        let chain = balance(self.devnet.rollup.assertion_chain).await.unwrap();
+        equal("stakes and credit in the AssertionChain", chain, held)?;
+
+        let mut wealth = U256::ZERO;
+        for role in &self.honest {
+            let account = signer(*role).address();
+            let is_ours = |staker: &Address| *staker == account;
+            let locked = game.openings().any(|(_, it)| it.is_open && is_ours(&it.staker));
+            if locked {
+                return Err(format!("a stake of {account} did not come back"));
+            }
+            wealth += self.devnet.l1.balance(*role).await + game.credit(&account);
+        }
+        match wealth > self.wealth {
+            true => Ok(()),
+            false => Err(format!("{wealth} wei in the end, {} before", self.wealth)),
+        }
+    }
+
+    /// The deepest level at which there are edges.
+    async fn deepest_level(&self) -> Option<Level> {
+        let disputes = self.disputes().await;
+        disputes.game.edges().map(|(_, edge)| edge.level).max()
+    }
+}
+
+/// Each was won within two challenge periods, for a bounded cost.
+fn assert_won(path: &Path, faults: &[&str], challenge_period_secs: u64) {
+    let reports: Vec<Value> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    assert_eq!(reports.len(), faults.len(), "{reports:#?}");
+    for (report, fault) in reports.iter().zip(faults) {
+        assert_eq!((&report["fault"], &report["won"]), (&json!(fault), &json!(true)), "{report:#}");
+        assert_eq!(report["stake_open"], json!("0"), "{report:#}");
+        assert_ne!(report["slashed"], json!("0"), "{report:#}");
+        let seconds = report["seconds"].as_u64().unwrap();
+        let bound = 2 * challenge_period_secs;
+        assert!(seconds <= bound, "{seconds} s, the bound is {bound} s: {report:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_claims_lose() {
+    let mut arena = Arena::start(CHALLENGE_PERIOD_SECS).await;
+    let about_states = ["first-block", "middle-block", "last-block", "receipts", "cursor"];
+    let about_data = ["dropped-batch", "reordered-batch", "altered-batch"];
+    let about_deposits = ["ignored-deposit", "invented-deposit", "interior"];
+    arena.win(&[&about_states[..], &about_data, &about_deposits].concat()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_runs_lose() {
+    let mut arena = Arena::start(CHALLENGE_PERIOD_SECS).await;
+    let trees = ["spans", "steps"];
+    let instructions = ["alu", "load", "store", "syscall", "preimage", "blob", "precompile"];
+    arena.win(&[&trees[..], &instructions, &["halt", "padding"]].concat()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_behaviour_helps() {
+    let mut arena = Arena::start(CHALLENGE_PERIOD_SECS).await;
+    let one = ["attack", "last-moment", "deserter"];
+    arena.win(&[&one[..], &["quarrel", "sybils"]].concat()).await;
+    // Who has its copies included first needs blocks that are not made at once.
+    arena.devnet.l1.release().await;
+    arena.win(&["front-runner"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_challenger_that_is_killed_at_random_wins() {
+    let mut arena = Arena::start(CHALLENGE_PERIOD_SECS).await;
+    let mut rng = seeded("wins_disputes");
+    let mut drill = pin!(arena.drill(&["middle-block"]).output());
+    let mut kills = 0;
+    let output = loop {
+        let pause = Duration::from_millis(rng.random_range(400..3_000));
+        match timeout(pause, &mut drill).await {
+            Ok(output) => break output.unwrap(),
+            Err(_) => {
+                arena.watcher.kill();
+                arena.watcher.restart();
+                kills += 1;
+            }
+        }
+        assert!(kills < 500, "the drill did not end");
+    };
+    println!("killed {kills} times");
+    arena.assert_won(&output, &["middle-block"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l1_reorgs_at_each_level_change_nothing() {
+    let mut arena = Arena::start(CHALLENGE_PERIOD_SECS).await;
+    let mut drill = pin!(arena.drill(&["middle-block"]).output());
+    let mut reorged = Vec::new();
+    let output = loop {
+        match timeout(Duration::from_millis(300), &mut drill).await {
+            Ok(output) => break output.unwrap(),
+            Err(_) => {
+                let Some(level) = arena.deepest_level().await else { continue };
+                // Late enough in the level that the assertions themselves stay.
+                if arena.disputes().await.game.edge_count() > 8 && !reorged.contains(&level) {
+                    arena.devnet.l1.reorg(3).await;
+                    reorged.push(level);
+                }
+            }
+        }
+    };
+    println!("L1 reorgs at {reorged:?}");
+    assert_eq!(reorged.len(), 3, "levels with a reorg: {reorged:?}");
+    arena.assert_won(&output, &["middle-block"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hours_without_l1_change_nothing() {
+    const HOUR: u64 = 3_600;
+    let mut arena = Arena::start(8 * HOUR).await;
+    arena.watcher.kill();
+    let gate = arena.devnet.l1.gate().await;
+    arena.watcher = Watcher::start_at(&arena.devnet, "behind-gate", Role::Challenger, gate.url());
+    let mut drill = pin!(arena.drill(&["middle-block"]).output());
+    let mut is_cut = false;
+    let output = loop {
+        match timeout(Duration::from_millis(300), &mut drill).await {
+            Ok(output) => break output.unwrap(),
+            Err(_) if is_cut => {}
+            Err(_) => {
+                if arena.deepest_level().await == Some(Level::Spans) {
+                    gate.shut().await;
+                    for _ in 0..3 {
+                        arena.devnet.l1.travel(HOUR).await;
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                    gate.open().await;
+                    is_cut = true;
+                }
+            }
+        }
+    };
+    assert!(is_cut, "the dispute never came to the machine");
+    arena.assert_won(&output, &["middle-block"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_honest_challengers_do_not_hurt_each_other() {
+    let mut arena = Arena::start(CHALLENGE_PERIOD_SECS).await;
+    let mut other = Watcher::start(&arena.devnet, "other", Role::User(4));
+    arena.wealth += arena.devnet.l1.balance(Role::User(4)).await;
+    arena.honest.push(Role::User(4));
+    arena.win(&["middle-block", "halt"]).await;
+    other.assert_alive();
+}
