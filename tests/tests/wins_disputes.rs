@@ -189,7 +189,7 @@ fn assert_won(path: &Path, faults: &[&str], bound_secs: u64) {
 async fn wrong_claims_lose() {
     let mut arena = Arena::start(CHALLENGE_PERIOD_SECS).await;
     arena.win(&["middle-block"]).await;
-    let about_states = ["first-block", "last-block", "receipts", "cursor", "interior"];
+    let about_states = ["first-block", "last-block", "receipts", "cursor", "interior", "after-end"];
     let about_data = ["dropped-batch", "reordered-batch", "altered-batch"];
     let about_deposits = ["ignored-deposit", "invented-deposit"];
     arena.win_together(&[&about_states[..], &about_data, &about_deposits].concat()).await;
