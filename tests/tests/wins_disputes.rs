@@ -192,7 +192,7 @@ fn assert_won(path: &Path, faults: &[&str], bound_secs: u64) -> Vec<Value> {
 async fn wrong_claims_lose() {
     let mut arena = Arena::start(CHALLENGE_PERIOD_SECS).await;
     arena.win(&["middle-block"]).await;
-    let about_states = ["first-block", "last-block", "receipts", "cursor", "interior"];
+    let about_states = ["first-block", "last-block", "receipts", "cursor", "interior", "after-end"];
     let about_data = ["dropped-batch", "reordered-batch", "altered-batch"];
     let about_deposits = ["ignored-deposit", "invented-deposit"];
     arena.win_together(&[&about_states[..], &about_data, &about_deposits].concat()).await;
@@ -236,7 +236,7 @@ async fn a_challenger_that_is_killed_at_random_wins() {
     let mut drill = pin!(arena.drill(&["middle-block"]).output());
     let mut kills = 0;
     let output = loop {
-        let pause = Duration::from_millis(rng.random_range(400..3_000));
+        let pause = Duration::from_millis(rng.random_range(1_000..5_000));
         match timeout(pause, &mut drill).await {
             Ok(output) => break output.unwrap(),
             Err(_) => {

@@ -16,9 +16,9 @@ mod event;
 pub mod mutual_id;
 mod timers;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, map::HashMap};
 pub use edge::{Assertion, AssertionStatus, Edge, EdgeId, Level, Opening, Place};
 pub use event::GameEvent;
 pub use timers::INFINITE;
@@ -67,8 +67,8 @@ impl Game {
             heights,
             assertions: BTreeMap::new(),
             latest_confirmed: B256::ZERO,
-            edges: HashMap::new(),
-            places: HashMap::new(),
+            edges: HashMap::default(),
+            places: HashMap::default(),
             openings: BTreeMap::new(),
             credit: BTreeMap::new(),
         }
@@ -133,7 +133,7 @@ impl Game {
             GameEvent::RootAdded { edge, parent_assertion, created_at } => {
                 let height = self.heights.blocks;
                 let made = Edge::new(*parent_assertion, Level::Blocks, height, *created_at);
-                self.add(*edge, made, time);
+                self.add(*edge, made, time, None);
             }
             GameEvent::Bisected { edge, left, right } => {
                 let Some(found) = self.edges.get_mut(edge) else { return };
@@ -142,7 +142,7 @@ impl Game {
                 let height = found.height.saturating_sub(1);
                 let half = Edge::new(found.dispute, found.level, height, time);
                 for child in children {
-                    self.add(child, half.clone(), time);
+                    self.add(child, half.clone(), time, Some(edge.mutual_id));
                 }
             }
             GameEvent::Opened { opened, opening } => {
@@ -150,7 +150,7 @@ impl Game {
                 parent.opened.push(*opened);
                 let height = self.heights.of(opening.level);
                 let made = Edge::new(parent.dispute, opening.level, height, time);
-                self.add(*opened, made, time);
+                self.add(*opened, made, time, Some(opening.parent.mutual_id));
                 self.openings.insert(*opened, opening.clone());
             }
             GameEvent::Proven { edge } => self.raise(edge, INFINITE),
@@ -176,12 +176,13 @@ impl Game {
     }
 
     /// Adds an edge unless it exists.
-    fn add(&mut self, id: EdgeId, edge: Edge, time: u64) {
+    fn add(&mut self, id: EdgeId, edge: Edge, time: u64, above: Option<B256>) {
         if self.edges.contains_key(&id) {
             return;
         }
         self.edges.insert(id, edge);
         let place = self.places.entry(id.mutual_id).or_default();
+        place.above = above;
         place.roots.push(id.root);
         if place.roots.len() == 2 {
             place.rivaled_at = Some(time);
@@ -232,6 +233,12 @@ impl Game {
     #[must_use]
     pub fn place(&self, mutual_id: &B256) -> Option<&Place> {
         self.places.get(mutual_id)
+    }
+
+    /// The places above a root edge of "spans" or "steps", its own among them, up to "blocks".
+    pub(crate) fn places_above(&self, id: &EdgeId) -> impl Iterator<Item = B256> {
+        let above = |id: &B256| self.places.get(id)?.above;
+        std::iter::successors(Some(id.mutual_id), above)
     }
 
     /// Whether an edge has a rival.

@@ -25,8 +25,8 @@ pub use table::{print_table, scenarios};
 
 use crate::{
     ChallengerError, Commitment, Trace,
-    game::{AssertionStatus, EdgeId, Level, mutual_id},
-    strategy::{Move, StrategyConfig, decide, locked},
+    game::{AssertionStatus, EdgeId, Inherited, Level, mutual_id},
+    strategy::{Move, StrategyConfig, decide_beside, locked},
 };
 
 /// Seconds between L1 blocks.
@@ -145,6 +145,8 @@ struct Table {
     rng: StdRng,
     right_edge: EdgeId,
     now: u64,
+    /// Timers at that time: proofs alone change them before the next one.
+    inherited: Inherited,
     /// What the honest player has sent, and when it lands.
     sent: Option<(u64, Vec<Move>)>,
     free_at: u64,
@@ -171,6 +173,7 @@ pub fn simulate(scenario: Scenario, seed: u64) -> Result<Outcome, SimulationErro
             return table.finish();
         }
         table.now = table.next_time();
+        table.inherited.clear();
     }
     Err(SimulationError::Stuck { secs: table.now - START })
 }
@@ -234,6 +237,7 @@ impl Table {
             rng,
             right_edge: EdgeId::new(mutual_id::of_blocks(GENESIS), claims.root()),
             now: START,
+            inherited: Inherited::default(),
             sent: None,
             free_at: START,
             outcome,
@@ -315,7 +319,8 @@ impl Table {
             let stake = player.config.stake;
             child.map(|child| Move::Propose { parent: GENESIS, child, stake }).into_iter().collect()
         } else {
-            decide(game, &mut player.believer, &player.config, self.now)?.moves
+            let (believer, config) = (&mut player.believer, &player.config);
+            decide_beside(game, believer, config, self.now, &mut self.inherited)?.moves
         };
         let account = player.config.account;
         let mut moved = false;
@@ -363,8 +368,10 @@ impl Table {
             return Ok(());
         }
         let player = &mut self.honest;
-        let decision =
-            decide(&self.contracts.game, &mut player.believer, &player.config, self.now)?;
+        self.inherited.clear();
+        let (game, believer) = (&self.contracts.game, &mut player.believer);
+        let inherited = &mut self.inherited;
+        let decision = decide_beside(game, believer, &player.config, self.now, inherited)?;
         if decision.moves.is_empty() {
             self.idle_since = Some(self.contracts.events);
             self.free_at = self.now + self.scenario.rules.challenge_period_secs / 200;

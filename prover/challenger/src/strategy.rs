@@ -26,7 +26,7 @@ pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint};
 
 use crate::{
     ChallengerError,
-    game::{Assertion, AssertionStatus, Game},
+    game::{Assertion, AssertionStatus, Game, Inherited},
     trace::Trace,
 };
 
@@ -99,8 +99,20 @@ pub fn decide(
     config: &StrategyConfig,
     time: u64,
 ) -> Result<Decision, ChallengerError> {
+    decide_beside(game, trace, config, time, &mut Inherited::default())
+}
+
+/// [`decide`] for one of several players who look at the same disputes at the same time: each timer
+/// is computed once for all of them.
+pub(crate) fn decide_beside(
+    game: &Game,
+    trace: &mut impl Trace,
+    config: &StrategyConfig,
+    time: u64,
+    inherited: &mut Inherited,
+) -> Result<Decision, ChallengerError> {
     let mut decision = Decision::default();
-    let mut descent = Descent::new(game, config, time);
+    let mut descent = Descent::new(game, config, time, inherited);
     let confirmed = game.latest_confirmed();
     let staked_on = descent.staked_on.iter().copied();
     let mut older: BTreeSet<B256> =

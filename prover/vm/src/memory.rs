@@ -133,7 +133,7 @@ impl Memory {
         let changed = self.take_changes(Reader::Tree);
         let (pages, _) = self.bytes.as_chunks::<PAGE_BYTES>();
         let changed: Vec<_> = changed.iter().map(|page| (*page, &pages[*page as usize])).collect();
-        self.tree.update(&changed);
+        self.tree.update(&[changed]);
         self.tree.root()
     }
 
@@ -175,14 +175,20 @@ impl Memory {
     pub(crate) fn take_changes(&mut self, reader: Reader) -> Vec<u32> {
         let bit = reader as u8;
         let mut pages = Vec::new();
-        for (group, changes) in (0_u32..).zip(self.changes.as_chunks_mut::<64>().0) {
-            if changes.iter().fold(0, |all, changes| all | changes) & bit == 0 {
+        // Few pages have changed: the others are passed by in vectors, in two sizes of steps.
+        for (group, changes) in (0_u32..).zip(self.changes.as_chunks_mut::<1024>().0) {
+            if !any_is_set(changes, bit) {
                 continue;
             }
-            for (page, changes) in (group << 6..).zip(changes) {
-                if *changes & bit != 0 {
-                    *changes &= !bit;
-                    pages.push(page);
+            for (part, changes) in (group << 4..).zip(changes.as_chunks_mut::<64>().0) {
+                if !any_is_set(changes, bit) {
+                    continue;
+                }
+                for (page, changes) in (part << 6..).zip(changes) {
+                    if *changes & bit != 0 {
+                        *changes &= !bit;
+                        pages.push(page);
+                    }
                 }
             }
         }
@@ -217,6 +223,11 @@ fn checked_index(address: u64, size: u64) -> Result<usize, AccessFault> {
 #[expect(clippy::cast_possible_truncation, reason = "addresses in memory have 30 bits")]
 const fn index(address: u64) -> usize {
     address as usize
+}
+
+/// Without a way out before the end, so that it is done in vectors.
+fn any_is_set(changes: &[u8], bit: u8) -> bool {
+    changes.iter().fold(0, |all, changes| all | changes) & bit != 0
 }
 
 /// Zeros that cost nothing until they are touched.

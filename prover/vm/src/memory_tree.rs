@@ -1,11 +1,10 @@
 //! The tree over the memory. It keeps the nodes of touched pages, leaves included, and the 18
 //! levels above the pages, so that only what has changed since the last time is hashed: eight
-//! hashes at a time, and on more threads when there are many.
+//! hashes at a time, several states together, and on more threads when there are many.
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use alloy_primitives::B256;
-use gainsay_keccak::keccak256_pairs;
 use rayon::prelude::*;
 
 use crate::{
@@ -45,11 +44,20 @@ pub(crate) struct MemoryTree {
     pages: HashMap<u32, Box<PageNodes>>,
 }
 
-/// A page in hashing.
-struct Page<'a> {
-    number: u32,
-    bytes: &'a [u8; PAGE_BYTES],
-    nodes: Box<PageNodes>,
+/// Nodes of one level in several versions of a tree: version and place, older versions first.
+struct Level {
+    places: Vec<(usize, usize)>,
+    hashes: Vec<B256>,
+}
+
+/// Some pages and what became of them: a version for each time that one has changed.
+struct Group<'a> {
+    /// Index of the page in `nodes`, index of the state, the page's bytes; older states first.
+    versions: Vec<(usize, usize, &'a [u8; PAGE_BYTES])>,
+    numbers: Vec<u32>,
+    nodes: Vec<Box<PageNodes>>,
+    /// Of versions that differ from the one before: roots of pages.
+    roots: Level,
 }
 
 impl MemoryTree {
@@ -61,38 +69,74 @@ impl MemoryTree {
         self.node(1)
     }
 
-    /// Takes the bytes of pages, which are in order of their numbers, and hashes what differs from
-    /// before and everything above it.
-    pub(crate) fn update(&mut self, pages: &[(u32, &[u8; PAGE_BYTES])]) {
-        let mut hashing: Vec<Page<'_>> = Vec::with_capacity(pages.len());
-        for (number, bytes) in pages {
-            let nodes = self.pages.remove(number).unwrap_or_else(|| Box::new(*ZERO_PAGE));
-            hashing.push(Page { number: *number, bytes, nodes });
-        }
-        if pages.len() <= PAGES_ALONE {
-            hashing.chunks_mut(PAGES_TOGETHER).for_each(hash_pages);
+    /// Takes the pages that have changed from state to state, and returns the root of each state.
+    /// All states are hashed together, level by level, so that even one with few changes fills the
+    /// lanes.
+    pub(crate) fn update<'a, P>(&mut self, states: &'a [P]) -> Vec<B256>
+    where
+        P: AsRef<[(u32, &'a [u8; PAGE_BYTES])]>,
+    {
+        let mut groups = self.take_groups(states);
+        let versions: usize = groups.iter().map(|group| group.versions.len()).sum();
+        if versions <= PAGES_ALONE {
+            groups.iter_mut().for_each(Group::hash);
         } else {
-            hashing.par_chunks_mut(PAGES_TOGETHER).for_each(hash_pages);
+            groups.par_iter_mut().for_each(Group::hash);
         }
-        let mut changed = Vec::with_capacity(hashing.len());
-        for Page { number, nodes, .. } in hashing {
-            let index = PAGE_COUNT | number as usize;
-            if self.node(index) != nodes[1] {
-                self.nodes[index] = nodes[1].0;
-                changed.push(index);
+        let mut changed: Vec<((usize, usize), B256)> = Vec::with_capacity(versions);
+        for Group { versions, numbers, nodes, roots } in groups {
+            for ((version, _), root) in roots.places.iter().zip(&roots.hashes) {
+                let (page, state, _) = versions[*version];
+                changed.push(((state, PAGE_COUNT | numbers[page] as usize), *root));
             }
-            self.pages.insert(number, nodes);
+            self.pages.extend(numbers.into_iter().zip(nodes));
         }
-        while changed.first().is_some_and(|index| *index > 1) {
-            changed.iter_mut().for_each(|index| *index >>= 1);
-            changed.dedup();
-            let pairs: Vec<[B256; 2]> = changed.iter().map(|index| self.children(*index)).collect();
-            let mut hashes = vec![B256::ZERO; pairs.len()];
-            hash_pairs(&pairs, &mut hashes);
-            for (index, hash) in changed.iter().zip(&hashes) {
-                self.nodes[*index] = hash.0;
+        changed.sort_unstable_by_key(|(place, _)| *place);
+        let (places, hashes) = changed.into_iter().unzip();
+        let mut level = Level { places, hashes };
+        let mut root = self.root();
+        for _ in PAGE_HEIGHT..MEMORY_HEIGHT {
+            level.rise(self);
+        }
+        level.write(self);
+        let mut roots = level.places.iter().zip(&level.hashes).peekable();
+        let root_after = |state| {
+            if let Some((_, hash)) = roots.next_if(|((version, _), _)| *version == state) {
+                root = *hash;
+            }
+            root
+        };
+        (0..states.len()).map(root_after).collect()
+    }
+
+    /// The pages that occur, in groups.
+    fn take_groups<'a, P>(&mut self, states: &'a [P]) -> Vec<Group<'a>>
+    where
+        P: AsRef<[(u32, &'a [u8; PAGE_BYTES])]>,
+    {
+        let pages = states.iter().flat_map(|pages| pages.as_ref().iter().map(|(page, _)| *page));
+        let mut numbers: Vec<u32> = pages.collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut groups: Vec<Group<'a>> = Vec::with_capacity(numbers.len() / PAGES_TOGETHER);
+        for numbers in numbers.chunks(PAGES_TOGETHER) {
+            let zero_page = || Box::new(*ZERO_PAGE);
+            let take = |number| self.pages.remove(number).unwrap_or_else(zero_page);
+            groups.push(Group {
+                versions: Vec::with_capacity(numbers.len()),
+                nodes: numbers.iter().map(take).collect(),
+                numbers: numbers.to_vec(),
+                roots: Level { places: Vec::new(), hashes: Vec::new() },
+            });
+        }
+        for (state, pages) in states.iter().enumerate() {
+            for (number, bytes) in pages.as_ref() {
+                let Ok(index) = numbers.binary_search(number) else { continue };
+                let group = &mut groups[index / PAGES_TOGETHER];
+                group.versions.push((index % PAGES_TOGETHER, state, bytes));
             }
         }
+        groups
     }
 
     /// The siblings from height `lowest` up of the subtree of that height that begins with `leaf`.
@@ -120,42 +164,96 @@ impl MemoryTree {
             hash => B256::new(hash),
         }
     }
+}
 
-    fn children(&self, index: usize) -> [B256; 2] {
-        let left = index << 1;
-        [self.node(left), self.node(left | 1)]
+/// A tree whose nodes are hashed in several versions.
+trait Versioned {
+    fn set(&mut self, version: usize, place: usize, hash: B256);
+    fn node(&self, version: usize, place: usize) -> B256;
+}
+
+/// Versions are states.
+impl Versioned for MemoryTree {
+    fn set(&mut self, _state: usize, place: usize, hash: B256) {
+        self.nodes[place] = hash.0;
+    }
+
+    fn node(&self, _state: usize, place: usize) -> B256 {
+        Self::node(self, place)
     }
 }
 
-/// Brings the nodes of some pages up to date with their bytes.
-fn hash_pages(pages: &mut [Page<'_>]) {
-    // Page in the group, and index in its heap.
-    let mut changed: Vec<(usize, usize)> = Vec::new();
-    for (number, page) in pages.iter_mut().enumerate() {
-        let (leaves, _) = page.bytes.as_chunks::<LEAF_BYTES>();
-        for (leaf, bytes) in leaves.iter().enumerate() {
-            let node = &mut page.nodes[PAGE_LEAVES | leaf];
-            if node.0 != *bytes {
-                node.0 = *bytes;
-                changed.push((number, PAGE_LEAVES | leaf));
+impl Versioned for Group<'_> {
+    fn set(&mut self, version: usize, place: usize, hash: B256) {
+        let (page, ..) = self.versions[version];
+        self.nodes[page][place] = hash;
+    }
+
+    fn node(&self, version: usize, place: usize) -> B256 {
+        let (page, ..) = self.versions[version];
+        self.nodes[page][place]
+    }
+}
+
+impl Level {
+    /// Becomes the level above. A version is written and the children of its parents are read
+    /// before the next one is written, so that each parent sees the children of its time.
+    fn rise(&mut self, tree: &mut impl Versioned) {
+        let (mut places, mut pairs) = (Vec::new(), Vec::new());
+        let mut hashes = self.hashes.iter();
+        for nodes in self.places.chunk_by(|one, other| one.0 == other.0) {
+            for ((version, place), hash) in nodes.iter().zip(hashes.by_ref()) {
+                tree.set(*version, *place, *hash);
+            }
+            for (version, place) in nodes {
+                let above = (*version, place >> 1);
+                if places.last() != Some(&above) {
+                    let [left, right] = [place & !1, place | 1];
+                    pairs.push([tree.node(*version, left), tree.node(*version, right)]);
+                    places.push(above);
+                }
             }
         }
+        self.hashes.resize(pairs.len(), B256::ZERO);
+        hash_pairs(&pairs, &mut self.hashes);
+        self.places = places;
     }
-    let mut pairs: Vec<[B256; 2]> = Vec::with_capacity(changed.len());
-    let mut hashes = Vec::with_capacity(changed.len());
-    for _ in 0..PAGE_HEIGHT {
-        changed.iter_mut().for_each(|(_, index)| *index >>= 1);
-        changed.dedup();
-        pairs.clear();
-        pairs.extend(changed.iter().map(|(page, index)| {
-            let left = index << 1;
-            [pages[*page].nodes[left], pages[*page].nodes[left | 1]]
-        }));
-        hashes.resize(pairs.len(), B256::ZERO);
-        keccak256_pairs(&pairs, &mut hashes);
-        for ((page, index), hash) in changed.iter().zip(&hashes) {
-            pages[*page].nodes[*index] = *hash;
+
+    fn write(&self, tree: &mut impl Versioned) {
+        for ((version, place), hash) in self.places.iter().zip(&self.hashes) {
+            tree.set(*version, *place, *hash);
         }
+    }
+}
+
+impl Group<'_> {
+    /// Brings the nodes up to date with the bytes.
+    fn hash(&mut self) {
+        let mut level = self.changed_leaves();
+        for _ in 0..PAGE_HEIGHT {
+            level.rise(self);
+        }
+        level.write(self);
+        self.roots = level;
+    }
+
+    /// The leaves that differ from the version before.
+    fn changed_leaves(&self) -> Level {
+        let mut level = Level { places: Vec::new(), hashes: Vec::new() };
+        let mut newest: Vec<Option<&[u8; PAGE_BYTES]>> = vec![None; self.nodes.len()];
+        for (version, (page, _, bytes)) in self.versions.iter().enumerate() {
+            let before =
+                newest[*page].replace(bytes).map(|bytes| bytes.as_chunks::<LEAF_BYTES>().0);
+            for (leaf, bytes) in bytes.as_chunks::<LEAF_BYTES>().0.iter().enumerate() {
+                let place = PAGE_LEAVES | leaf;
+                let before = before.map_or(&self.nodes[*page][place].0, |leaves| &leaves[leaf]);
+                if before != bytes {
+                    level.places.push((version, place));
+                    level.hashes.push(B256::new(*bytes));
+                }
+            }
+        }
+        level
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::mpsc::sync_channel;
 
 use alloy_primitives::B256;
 
-use crate::{Hart, State, memory::PAGE_BYTES, memory_tree::MemoryTree};
+use crate::{
+    Hart, batch::hash_many, memory::PAGE_BYTES, memory_tree::MemoryTree, state::pack_state,
+};
 
 /// States handed over together: fewer would wake the hasher too often.
 const TOGETHER: usize = 16;
@@ -34,12 +36,11 @@ pub(crate) fn hash_beside<T>(
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel::<Vec<Waiting>>(QUEUE);
         let hasher = scope.spawn(move || {
-            let hash = |Waiting { hart, pages }: Waiting| {
-                let pages: Vec<_> = pages.iter().map(|(page, bytes)| (*page, &**bytes)).collect();
-                tree.update(&pages);
-                State { code_root, memory_root: tree.root(), hart }.hash()
-            };
-            receiver.into_iter().flatten().map(hash).collect()
+            let mut hashes = Vec::new();
+            for group in receiver {
+                hashes.extend(hash_group(code_root, tree, &group));
+            }
+            hashes
         });
         let (mut group, mut pages) = (Vec::new(), 0_usize);
         let hand_over = |group| sender.send(group).expect("the hasher takes all states");
@@ -55,4 +56,17 @@ pub(crate) fn hash_beside<T>(
         drop(sender);
         (result, hasher.join().expect("hashing has no way to fail"))
     })
+}
+
+fn hash_group(code_root: B256, tree: &mut MemoryTree, group: &[Waiting]) -> Vec<B256> {
+    let pages: Vec<Vec<_>> = group
+        .iter()
+        .map(|it| it.pages.iter().map(|(page, bytes)| (*page, &**bytes)).collect())
+        .collect();
+    let roots = tree.update(&pages);
+    let packed: Vec<_> =
+        group.iter().zip(&roots).map(|(it, root)| pack_state(&code_root, root, &it.hart)).collect();
+    let mut hashes = vec![B256::ZERO; packed.len()];
+    hash_many(&packed, &mut hashes);
+    hashes
 }

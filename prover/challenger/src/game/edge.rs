@@ -96,6 +96,8 @@ pub struct Place {
     pub roots: Vec<B256>,
     /// L1 seconds at which the second one came.
     pub rivaled_at: Option<u64>,
+    /// The mutual id of what they are halves of, or were opened below.
+    pub above: Option<B256>,
 }
 
 /// A stake on a root edge of "spans" or "steps".

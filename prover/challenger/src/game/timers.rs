@@ -3,7 +3,7 @@
 //! `known` is what the contract would use now, `inherited` is what it would use after all the
 //! updates that anyone could make. Neither ever falls.
 
-use std::collections::HashMap;
+use alloy_primitives::map::HashMap;
 
 use super::{EdgeId, Game};
 
@@ -31,7 +31,7 @@ impl Game {
     /// What the contract could be brought to use now.
     #[must_use]
     pub fn inherited_timer(&self, id: &EdgeId, time: u64) -> u64 {
-        self.inherited(id, time, &mut Inherited::new())
+        self.inherited(id, time, &mut Inherited::default())
     }
 
     pub(crate) fn inherited(&self, id: &EdgeId, time: u64, done: &mut Inherited) -> u64 {
@@ -39,6 +39,9 @@ impl Game {
             return *timer;
         }
         let Some(edge) = self.edge(id) else { return 0 };
+        if edge.cached == INFINITE {
+            return INFINITE;
+        }
         let below = if let Some([left, right]) = edge.children {
             self.inherited(&left, time, done).min(self.inherited(&right, time, done))
         } else {

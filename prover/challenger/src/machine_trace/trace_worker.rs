@@ -212,6 +212,9 @@ impl TraceWorker {
         run: &DisputedRun,
         product: Product,
     ) -> Result<Option<Made>, ChallengerError> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(ChallengerError::TraceWorkerGone);
+        }
         let key = self.key(run, product);
         {
             let mut board = lock(&self.board);

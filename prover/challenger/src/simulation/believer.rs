@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, keccak256, map::HashMap};
 use rand::{Rng, rngs::StdRng};
 
 use super::contract::{RIGHT_CLAIM, final_of};
@@ -50,11 +50,15 @@ pub(super) struct Believer {
     lie: Lie,
     /// What it says instead of the right claim.
     pub(super) claim: B256,
+    /// Trees made before: that of the claims, and those of runs, by block, and span if of one.
+    child: Option<Arc<BelievedChild>>,
+    runs: HashMap<(u64, Option<u64>), Arc<Commitment>>,
 }
 
 impl Believer {
     pub(super) fn new(heights: Heights, lie: Lie, seed: u64) -> Self {
-        Self { heights, lie, claim: keccak256(seed.to_be_bytes()) }
+        let claim = keccak256(seed.to_be_bytes());
+        Self { heights, lie, claim, child: None, runs: HashMap::default() }
     }
 
     /// The first block with a wrong claim.
@@ -103,18 +107,25 @@ impl Trace for Believer {
         _: B256,
         _: &Assertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
+        if let Some(child) = &self.child {
+            return Ok(Some(child.clone()));
+        }
         let last = (1_u64 << self.heights.blocks) - 1;
         let from = self.lie.block.unwrap_or(0);
         let rest = [self.claim_after(last)];
         let claims = Commitment::with_head(self.heights.blocks, RIGHT_CLAIM, from, &rest)?;
         let (output_root, batch_limit_acc) = (claims.root(), B256::ZERO);
         let cursor = Default::default();
-        Ok(Some(Arc::new(BelievedChild { output_root, cursor, claims, batch_limit_acc })))
+        let child = BelievedChild { output_root, cursor, claims, batch_limit_acc };
+        Ok(Some(self.child.insert(Arc::new(child)).clone()))
     }
 
     fn spans(&mut self, _: B256, block: u64) -> Result<Option<Arc<Commitment>>, ChallengerError> {
         if !self.plays_in(block) {
             return Ok(None);
+        }
+        if let Some(tree) = self.runs.get(&(block, None)) {
+            return Ok(Some(tree.clone()));
         }
         let (height, right) = (self.heights.spans, final_of(RIGHT_CLAIM));
         let tree = if !self.lies_in(block) {
@@ -124,8 +135,8 @@ impl Trace for Believer {
             Self::tree(height, &[(right, self.lie.span), (wrong, 1), (right, 1)])
         } else {
             Self::tree(height, &[(right, self.lie.span), (final_of(self.claim), 1)])
-        };
-        tree.map(Some)
+        }?;
+        Ok(Some(self.runs.entry((block, None)).or_insert(tree).clone()))
     }
 
     fn steps(
@@ -137,6 +148,9 @@ impl Trace for Believer {
         if !self.plays_in(block) || self.lies_in(block) && span != self.lie.span {
             return Ok(None);
         }
+        if let Some(tree) = self.runs.get(&(block, Some(span))) {
+            return Ok(Some(tree.clone()));
+        }
         let (height, after) = (self.heights.steps, self.state_after(block, span));
         let before = match span.checked_sub(1) {
             Some(before) => self.state_after(block, before),
@@ -145,6 +159,7 @@ impl Trace for Believer {
         let is_lie = self.lies_in(block) && span == self.lie.span;
         let head_len = if is_lie { self.lie.step } else { 0 };
         let before = if is_lie { final_of(RIGHT_CLAIM) } else { before };
-        Self::tree(height, &[(before, head_len), (after, 1)]).map(Some)
+        let tree = Self::tree(height, &[(before, head_len), (after, 1)])?;
+        Ok(Some(self.runs.entry((block, Some(span))).or_insert(tree).clone()))
     }
 }

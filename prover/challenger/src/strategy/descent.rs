@@ -1,9 +1,7 @@
 //! From our root edges down, along all edges that we believe in, to what is missing: a bisection, a
 //! tree, an instruction.
 
-use std::collections::HashSet;
-
-use alloy_primitives::B256;
+use alloy_primitives::{B256, map::HashSet};
 
 use super::{
     Decision, Move, OpenMove, Position, Settlement, StrategyConfig, TimerUpdate, TracePoint,
@@ -19,12 +17,14 @@ pub(super) struct Descent<'a> {
     pub(super) game: &'a Game,
     pub(super) config: &'a StrategyConfig,
     pub(super) time: u64,
-    pub(super) inherited: Inherited,
+    pub(super) inherited: &'a mut Inherited,
     pub(super) updates: Vec<TimerUpdate>,
     pub(super) updated: HashSet<EdgeId>,
     pub(super) settlements: Vec<Settlement>,
     /// Assertions in the disputes about whose children we have stakes on trees of machine states.
     pub(super) staked_on: HashSet<B256>,
+    /// Mutual ids of these trees' root edges and of all above them.
+    above_stakes: HashSet<B256>,
 }
 
 /// The tree of a level in which we are.
@@ -60,28 +60,36 @@ impl LevelView<'_> {
 }
 
 impl<'a> Descent<'a> {
-    pub(super) fn new(game: &'a Game, config: &'a StrategyConfig, time: u64) -> Self {
-        let staked_on = game
-            .openings()
-            .filter(|(_, opening)| opening.is_open && opening.staker == config.account)
-            .filter_map(|(id, _)| game.edge(id))
-            .map(|edge| edge.dispute)
-            .collect();
+    pub(super) fn new(
+        game: &'a Game,
+        config: &'a StrategyConfig,
+        time: u64,
+        inherited: &'a mut Inherited,
+    ) -> Self {
+        let mut staked_on = HashSet::default();
+        let mut above_stakes = HashSet::default();
+        for (id, opening) in game.openings() {
+            if opening.is_open && opening.staker == config.account {
+                staked_on.extend(game.edge(id).map(|edge| edge.dispute));
+                above_stakes.extend(game.places_above(id));
+            }
+        }
         Self {
             game,
             config,
             time,
             staked_on,
-            inherited: Inherited::new(),
+            above_stakes,
+            inherited,
             updates: Vec::new(),
-            updated: HashSet::new(),
+            updated: HashSet::default(),
             settlements: Vec::new(),
         }
     }
 
     /// What the contract could be brought to use for an edge now.
     pub(super) fn timer(&mut self, id: &EdgeId) -> u64 {
-        self.game.inherited(id, self.time, &mut self.inherited)
+        self.game.inherited(id, self.time, self.inherited)
     }
 
     /// Plays for the child with these claims of the assertion `parent`.
@@ -118,6 +126,10 @@ impl<'a> Descent<'a> {
         let own = self.game.unrivaled(&id, self.time);
         let below = if is_wanted { needed.saturating_sub(own) } else { 0 };
         let is_missing = is_wanted && self.game.is_rivaled(&id);
+        // Our stakes come back when their own level is won, long after what is above may be.
+        if !is_wanted && !self.above_stakes.contains(&id.mutual_id) {
+            return Ok(());
+        }
         if height == 0 {
             return match view.level {
                 Level::Steps => {
@@ -154,9 +166,7 @@ impl<'a> Descent<'a> {
         decision: &mut Decision,
     ) -> Result<(), ChallengerError> {
         let opened_id = edge.opened_id(id.mutual_id);
-        // Our stakes come back when their own level is won, long after what is above may be.
-        let is_staked = !edge.opened.is_empty() && self.staked_on.contains(&edge.dispute);
-        if !is_missing && !is_staked {
+        if !is_missing && !self.above_stakes.contains(&opened_id) {
             return Ok(());
         }
         let point = view.point_at(index);

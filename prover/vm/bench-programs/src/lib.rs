@@ -5,10 +5,14 @@
 
 extern crate alloc;
 
+mod evm;
 #[cfg(target_os = "none")]
 mod runtime;
+pub use evm::{erc20_transfers, eth_transfers, evm_loop};
 #[cfg(target_os = "none")]
 pub use runtime::{halt, write};
+#[cfg(target_os = "none")]
+use runtime::{keep_heap, reset_heap};
 
 use alloc::collections::BTreeMap;
 
@@ -23,8 +27,21 @@ pub type Output = [u64; 4];
 pub type Native = fn() -> Output;
 
 /// All programs by the names of their ELF files.
-pub const PROGRAMS: [(&str, Native); 4] =
-    [("keccak", keccak), ("sha256", sha256), ("uint256", uint256), ("btree", btree)];
+pub const PROGRAMS: [(&str, Native); 7] = [
+    ("keccak", keccak),
+    ("sha256", sha256),
+    ("uint256", uint256),
+    ("btree", btree),
+    ("eth_transfers", eth_transfers),
+    ("erc20_transfers", erc20_transfers),
+    ("evm_loop", evm_loop),
+];
+
+/// Native code has a heap that reuses what is freed.
+#[cfg(not(target_os = "none"))]
+fn keep_heap() {}
+#[cfg(not(target_os = "none"))]
+unsafe fn reset_heap() {}
 
 /// Makes the entry of a guest program.
 #[macro_export]
@@ -87,9 +104,8 @@ pub fn btree() -> Output {
             sum = sum.rotate_left(7) ^ key.wrapping_add(value);
         }
         // SAFETY: the map has been consumed.
-        #[cfg(target_os = "none")]
         unsafe {
-            runtime::reset_heap();
+            reset_heap();
         }
     }
     [sum, random, 0, 0]

@@ -6,7 +6,7 @@ use core::{
     cell::UnsafeCell,
 };
 
-// The stack ends at 3 MiB and the heap follows, so that the programs also run on ckb-vm, which has
+// The stack ends at 1.5 MiB and the heap follows, so that the programs also run on ckb-vm, which has
 // 4 MiB of memory.
 global_asm!(
     // Target features given on the command line do not reach module-level assembly.
@@ -14,15 +14,16 @@ global_asm!(
     ".section .text._start",
     ".globl _start",
     "_start:",
-    "li sp, 0x300000",
+    "li sp, 0x180000",
     "call guest_main",
     "unimp",
 );
 
-const HEAP_START: usize = 0x30_0000;
+const HEAP_START: usize = 0x18_0000;
 const HEAP_END: usize = 0x3f_0000;
 
-struct Heap(UnsafeCell<usize>);
+/// What is kept ends at the first address, what is given out at the second.
+struct Heap(UnsafeCell<[usize; 2]>);
 
 // SAFETY: the machine has one hart and no interrupts.
 unsafe impl Sync for Heap {}
@@ -31,7 +32,7 @@ unsafe impl Sync for Heap {}
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: see `Sync`.
-        let next = unsafe { &mut *self.0.get() };
+        let [_, next] = unsafe { &mut *self.0.get() };
         let start = next.next_multiple_of(layout.align());
         let end = start + layout.size();
         if end > HEAP_END {
@@ -45,15 +46,23 @@ unsafe impl GlobalAlloc for Heap {
 }
 
 #[global_allocator]
-static HEAP: Heap = Heap(UnsafeCell::new(HEAP_START));
+static HEAP: Heap = Heap(UnsafeCell::new([HEAP_START; 2]));
 
-/// Frees everything on the heap.
+/// Frees everything on the heap that was not there at the last [`keep_heap`].
 ///
 /// # Safety
-/// Nothing on the heap may be used any more.
+/// Nothing of it may be used any more.
 pub unsafe fn reset_heap() {
     // SAFETY: see `Sync`; the rest is the caller's promise.
-    unsafe { *HEAP.0.get() = HEAP_START };
+    let [kept, next] = unsafe { &mut *HEAP.0.get() };
+    *next = *kept;
+}
+
+/// Has what is on the heap stay there.
+pub fn keep_heap() {
+    // SAFETY: see `Sync`.
+    let [kept, next] = unsafe { &mut *HEAP.0.get() };
+    *kept = *next;
 }
 
 /// Shows text to whoever runs the machine.
