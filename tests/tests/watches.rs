@@ -8,8 +8,8 @@ use alloy::primitives::{B256, U256};
 use gainsay_derivation::{ClaimTree, claim};
 use gainsay_l1::{AssertionChain, Proposal, bindings::IAssertionChain::Status};
 use gainsay_tests::{
-    Challenger, Devnet, DevnetOptions, Role, program_elf, room, use_chain, wait_for_safe,
-    wait_until,
+    Challenger, Devnet, DevnetOptions, Role, free_port, program_elf, room, use_chain,
+    wait_for_safe, wait_until,
 };
 
 /// Seconds of L1 until a claim is confirmed.
@@ -105,7 +105,8 @@ async fn a_wrong_claim_that_stands_alone_gets_a_rival_and_loses() {
     let devnet = devnet().await;
     let balance_before = devnet.l1.balance(Role::Challenger).await;
     let challenger = Challenger::new(&devnet, "challenger").with_program(program_elf());
-    let mut watch = challenger.watch(&[]);
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let mut watch = challenger.watch(&["--metrics", &metrics]);
     let wrong = lie(&devnet, Role::User(3)).await;
     let contract = contract(&devnet);
     let genesis = contract.genesis_id().await.unwrap();
@@ -126,12 +127,18 @@ async fn a_wrong_claim_that_stands_alone_gets_a_rival_and_loses() {
     })
     .await;
     assert_ne!(confirmed, wrong, "{}", challenger.log());
-    let lost = wait_until("the wrong claim to lose its stake", || async {
+    let numbers = reqwest::get(format!("http://{metrics}/metrics")).await.unwrap();
+    let numbers = numbers.text().await.unwrap();
+    let alarm = "gainsay_challenger_alarms_total{kind=\"wrong_assertion\"} 1";
+    let proposed = "gainsay_challenger_moves_total{move=\"propose\",outcome=\"sent\"} 1";
+    for line in [alarm, proposed] {
+        assert!(numbers.lines().any(|found| found == line), "no {line} in {numbers}");
+    }
+    wait_until("the wrong claim to lose its stake", || async {
         let status = contract.contract().assertion(wrong).call().await.unwrap().status;
         if status == Status::Lost { Ok(()) } else { Err(challenger.log()) }
     })
     .await;
-    let () = lost;
     // Half of the loser's stake is the reward; gas costs next to nothing here.
     let reward = devnet.rollup.assertions.stake_wei / U256::from(2);
     wait_until("the stake and the reward", || async {

@@ -13,8 +13,7 @@
 //! | `disputes` | all disputes as L1 shows them now |
 //! | `liar` | the player, and how it behaves |
 //!
-//! Architecture invariant: nothing of `watch` comes here; a challenger that watches has no code to
-//! lie with.
+//! Architecture invariant: nothing here is called by `watch`.
 
 mod disputes;
 mod false_claims;

@@ -37,6 +37,11 @@ pub(super) fn false_claims(
     salt: u64,
 ) -> Result<Option<Vec<ClaimParts>>, ChallengerError> {
     let mut claims = right_claims(chain, expected)?;
+    if fault == Fault::AfterEnd {
+        let wrong = keccak256([expected.output_root.as_slice(), &salt.to_be_bytes()].concat());
+        claims.push((wrong, expected.cursor));
+        return Ok(Some(claims));
+    }
     let Some((right_root, right_cursor)) = claims.get(block).copied() else { return Ok(None) };
     let number = expected.first_block.saturating_add(block as u64);
     if fault == Fault::Cursor {

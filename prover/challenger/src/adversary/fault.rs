@@ -29,6 +29,8 @@ pub enum Fault {
     Cursor,
     /// A wrong claim on the way to the right end.
     Interior,
+    /// A claim after the right end, where no batch is left.
+    AfterEnd,
     /// Right claims, with a wrong machine state between two spans of a block that is disputed.
     Spans,
     /// Right spans, with a wrong machine state inside a span that is disputed.
@@ -55,7 +57,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::FirstBlock,
         Self::MiddleBlock,
         Self::LastBlock,
@@ -67,6 +69,7 @@ impl Fault {
         Self::InventedDeposit,
         Self::Cursor,
         Self::Interior,
+        Self::AfterEnd,
         Self::Spans,
         Self::Steps,
         Self::Alu,
@@ -95,6 +98,7 @@ impl Fault {
             Self::InventedDeposit => "invented-deposit",
             Self::Cursor => "cursor",
             Self::Interior => "interior",
+            Self::AfterEnd => "after-end",
             Self::Spans => "spans",
             Self::Steps => "steps",
             Self::Alu => "alu",

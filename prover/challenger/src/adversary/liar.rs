@@ -10,6 +10,7 @@ use crate::{
     ChallengerError, Evidence, Responder, Response, Trace,
     game::{EdgeId, Game, mutual_id},
     strategy::{Move, StrategyConfig, decide},
+    watch::describe,
 };
 
 /// How an adversary makes its moves.
@@ -98,7 +99,8 @@ impl<T: Trace + Evidence> Liar<T> {
     pub async fn propose(&mut self) -> Result<Played, ChallengerError> {
         let Lie { parent, ref child, .. } = *self.trace.lie();
         let next = Move::Propose { parent, child: child.clone(), stake: self.config.stake };
-        self.send(next).await
+        let what = format!("propose an assertion whose block {} is wrong", self.lie().block);
+        self.send(next, &what).await
     }
 
     /// Makes the moves that it has to make now, as it behaves.
@@ -116,15 +118,18 @@ impl<T: Trace + Evidence> Liar<T> {
             if self.is_left_to_others(&next) || !self.is_willing(game, *time) {
                 continue;
             }
-            played.push(self.send(next).await?);
+            let what = describe(&next, game);
+            played.push(self.send(next, &what).await?);
         }
         Ok(played)
     }
 
-    async fn send(&mut self, next: Move) -> Result<Played, ChallengerError> {
+    async fn send(&mut self, next: Move, what: &str) -> Result<Played, ChallengerError> {
         let response = self.responder.respond(&next, &mut self.trace).await?;
-        if matches!(response, Response::Sent { .. }) {
+        if let Response::Sent { l1_block, .. } = response {
             self.moves += 1;
+            let fault = self.lie().fault;
+            tracing::info!("L1 block {l1_block}: the liar ({fault}) moves: {what}");
         }
         Ok(Played { name: next.name(), response })
     }

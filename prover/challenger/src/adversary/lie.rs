@@ -17,6 +17,9 @@ use crate::{
     game::Heights, prove_step, run_block,
 };
 
+/// Where a run without a block goes wrong: it is a short one.
+const IDLE_STEP: u64 = 100;
+
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
@@ -88,6 +91,9 @@ impl LieBuilder<'_> {
             Fault::FirstBlock => vec![0],
             Fault::MiddleBlock => vec![middle],
             Fault::LastBlock | Fault::Cursor => vec![last],
+            // A tree that is full has nothing after its end.
+            Fault::AfterEnd if count >> self.heights.blocks == 0 => vec![count],
+            Fault::AfterEnd => Vec::new(),
             // The end stays right.
             Fault::Interior => (0..last).rev().collect(),
             _ => (middle..count).chain((0..middle).rev()).collect(),
@@ -106,6 +112,9 @@ impl LieBuilder<'_> {
 
     /// The number of the instruction at which the run on a block goes wrong.
     fn step(&self, fault: Fault, block: usize) -> Result<Option<u64>, ChallengerError> {
+        if fault == Fault::AfterEnd {
+            return Ok(Some(IDLE_STEP));
+        }
         let number = self.expected.first_block.saturating_add(block as u64);
         let witness = self.chain.block_witness(number)?;
         if let Some(kind) = fault.step_kind() {

@@ -27,6 +27,11 @@ use super::chain_args::ProgramArgs;
 
 /// Plants faults on a devnet, one after another, and lets the live challenger win each.
 ///
+/// Names: the faults first-block, middle-block, last-block, receipts, cursor, dropped-batch,
+/// reordered-batch, altered-batch, ignored-deposit, invented-deposit, interior, spans, steps, alu,
+/// load, store, syscall, preimage, blob, precompile, halt, padding; the behaviours attack, sybils,
+/// last-moment, front-runner, deserter, quarrel.
+///
 /// The devnet must run a challenger (scripts/devnet does); L1 must be an anvil: where nobody has a
 /// move to make the drill lets time pass. Prints a table. Exit code: 0 if the right assertion was
 /// confirmed and no wrong one, in each; 1 otherwise; 2 if the command failed.
@@ -44,6 +49,9 @@ pub struct DrillArgs {
     /// What to plant; may be given often. Default: everything.
     #[arg(long, value_name = "NAME")]
     pub fault: Vec<Scenario>,
+    /// Plant all in one dispute, of all against all.
+    #[arg(long)]
+    pub together: bool,
     /// Write the results to a file: a list of {fault, won, seconds, l1_blocks, transactions, gas,
     /// stake} and more; stakes in wei, as text.
     #[arg(long, value_name = "FILE")]
@@ -66,9 +74,12 @@ pub async fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
     let scenarios = if args.fault.is_empty() { Scenario::all() } else { args.fault.clone() };
     println!("{HEAD}");
     let mut reports = Vec::new();
-    for scenario in scenarios {
-        let report =
-            exercise.play(scenario).await.with_context(|| format!("the fault {scenario}"))?;
+    let at_once = if args.together { scenarios.len() } else { 1 };
+    for together in scenarios.chunks(at_once.max(1)) {
+        let report = exercise.play(together).await.with_context(|| {
+            let names: Vec<&str> = together.iter().map(|it| it.name()).collect();
+            format!("the fault {}", names.join(" and "))
+        })?;
         println!("{}", row(&report));
         reports.push(report);
         if let Some(path) = &args.json {

@@ -11,7 +11,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -108,6 +108,8 @@ struct Board {
     /// Queued or being computed.
     waiting: HashSet<B256>,
     current: Option<(String, Instant)>,
+    /// Nobody waits any more.
+    is_stopping: bool,
 }
 
 impl Board {
@@ -129,16 +131,30 @@ impl Board {
     }
 }
 
-/// A handle on the thread. It ends with its current work after the handle is dropped.
+/// A handle on the thread. Dropping it waits for the current work: a process that ends while a
+/// thread of its own reads the store may crash.
 #[derive(Debug)]
 pub(super) struct TraceWorker {
     program: Arc<Program>,
     program_hash: B256,
     heights: Heights,
     files: TraceFiles,
-    jobs: SyncSender<Job>,
+    /// None while it is dropped.
+    jobs: Option<SyncSender<Job>>,
     board: Arc<Mutex<Board>>,
     computed: Arc<Notify>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for TraceWorker {
+    fn drop(&mut self) {
+        lock(&self.board).is_stopping = true;
+        self.jobs = None;
+        let ended = self.thread.take().map(JoinHandle::join);
+        if let Some(Err(_)) = ended {
+            tracing::error!("the thread that computes machine states had panicked");
+        }
+    }
 }
 
 impl TraceWorker {
@@ -152,20 +168,19 @@ impl TraceWorker {
         let (jobs, receiver) = sync_channel(QUEUE);
         let (board, computed) = (Arc::<Mutex<Board>>::default(), Arc::<Notify>::default());
         let program_hash = program.hash();
-        let worker = Self {
+        let engine = Engine {
+            chain,
             program: program.clone(),
             program_hash,
             heights,
             files: files.clone(),
-            jobs,
-            board: board.clone(),
-            computed: computed.clone(),
+            last: None,
         };
-        let engine = Engine { chain, program, program_hash, heights, files, last: None };
-        let work = move || engine.work(&receiver, &board, &computed);
+        let (its_board, its_notify) = (board.clone(), computed.clone());
+        let work = move || engine.work(&receiver, &its_board, &its_notify);
         let started = thread::Builder::new().name("trace_worker".to_owned()).spawn(work);
-        started.expect("the system has a thread left");
-        worker
+        let thread = Some(started.expect("the system has a thread left"));
+        Self { program, program_hash, heights, files, jobs: Some(jobs), board, computed, thread }
     }
 
     /// The program that it runs.
@@ -197,6 +212,9 @@ impl TraceWorker {
         run: &DisputedRun,
         product: Product,
     ) -> Result<Option<Made>, ChallengerError> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(ChallengerError::TraceWorkerGone);
+        }
         let key = self.key(run, product);
         {
             let mut board = lock(&self.board);
@@ -215,7 +233,8 @@ impl TraceWorker {
         }
         // Before it is sent: the worker takes it off.
         lock(&self.board).waiting.insert(key);
-        match self.jobs.try_send(Job { key, run: run.clone(), product }) {
+        let Some(jobs) = &self.jobs else { return Err(ChallengerError::TraceWorkerGone) };
+        match jobs.try_send(Job { key, run: run.clone(), product }) {
             Ok(()) => Ok(None),
             Err(TrySendError::Full(_)) => {
                 lock(&self.board).waiting.remove(&key);
@@ -272,6 +291,9 @@ struct Run {
 impl Engine {
     fn work(mut self, jobs: &Receiver<Job>, board: &Mutex<Board>, computed: &Notify) {
         for job in jobs {
+            if lock(board).is_stopping {
+                return;
+            }
             let (what, started) = (job.describe(), Instant::now());
             tracing::info!("computing {what}");
             lock(board).current = Some((what.clone(), started));

@@ -12,7 +12,8 @@ use alloy::{
 use alloy_primitives::{Address, U256, keccak256};
 use anyhow::{Context, bail, ensure};
 use gainsay_l1::{
-    DepositRequest, Inbox, L1Client, PendingNonce, RollupConfig, TxSender, TxSenderConfig,
+    DepositRequest, FeeLimits, Inbox, L1Client, PendingNonce, RollupConfig, TxSender,
+    TxSenderConfig,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -73,21 +74,29 @@ impl DrillDevnet {
         })
     }
 
-    /// A sender with a key of its own, the `number`th of this drill, and with ether.
-    pub(super) async fn adversary(&self, number: u64) -> anyhow::Result<TxSender> {
+    /// A sender with a key of its own, the `number`th of this drill, and with ether. It offers at
+    /// least this priority fee, in wei a gas: blocks have the transactions first that pay more.
+    pub(super) async fn adversary(
+        &self,
+        number: u64,
+        priority_fee_min: u128,
+    ) -> anyhow::Result<TxSender> {
         let seed = [b"gainsay drill".as_slice(), &number.to_be_bytes()].concat();
         let signer = PrivateKeySigner::from_bytes(&keccak256(seed))?;
         self.control("anvil_setBalance", json!([signer.address(), WEALTH])).await?;
-        self.sender(signer, PendingNonce::Replace).await
+        self.sender(signer, PendingNonce::Replace, priority_fee_min).await
     }
 
     async fn sender(
         &self,
         signer: PrivateKeySigner,
         pending: PendingNonce,
+        priority_fee_min: u128,
     ) -> anyhow::Result<TxSender> {
         let poll_interval = Duration::from_millis(50);
-        let config = TxSenderConfig { poll_interval, pending, ..TxSenderConfig::default() };
+        let fee_limits = FeeLimits { priority_fee_min, ..FeeLimits::default() };
+        let default = TxSenderConfig::default();
+        let config = TxSenderConfig { poll_interval, pending, fee_limits, ..default };
         Ok(TxSender::new(self.client.clone(), signer, config).await?)
     }
 
@@ -147,7 +156,7 @@ impl DrillDevnet {
     /// A deposit of one wei by the last account.
     async fn deposit(&self) -> anyhow::Result<()> {
         let Some(user) = self.users.last() else { return Ok(()) };
-        let sender = self.sender(user.clone(), PendingNonce::Queue).await?;
+        let sender = self.sender(user.clone(), PendingNonce::Queue, 0).await?;
         let request = DepositRequest {
             to: Address::repeat_byte(0xd0),
             mint: U256::ONE,

@@ -41,6 +41,10 @@ const STILL_QUIET: Duration = Duration::from_millis(700);
 const JUMPS_PER_PERIOD: u64 = 8;
 /// Jumps without any event after which nobody has anything to do any more.
 const IDLE_JUMPS_MAX: u32 = 12;
+/// What the copier pays to be first, wei a gas: twenty times what others do.
+const COPIER_PRIORITY_FEE: u128 = 20_000_000_000;
+/// Name of many scenarios in one dispute.
+const TOGETHER: &str = "together";
 /// Children of assertions that are passed over while a fault is not possible.
 const TRIES_MAX: u32 = 8;
 
@@ -110,7 +114,7 @@ impl Exercise {
         let replay = Replay::open(chain.clone(), devnet.client.clone()).await?;
         let trace = MachineTrace::new(chain, *replay.genesis(), Some(program.clone()), data)?;
         let heights = trace.heights();
-        let sender = devnet.adversary(0).await?;
+        let sender = devnet.adversary(0, 0).await?;
         let passer = Responder::connect(sender, devnet.rollup.assertion_chain).await?;
         let game = passer.game().address();
         // Keys of a drill before this one may have stakes in old disputes.
@@ -136,23 +140,23 @@ impl Exercise {
         disputes(&self.devnet, self.game, self.heights).await
     }
 
-    /// Plays a scenario to its end.
+    /// Plays scenarios to their end, all in one dispute.
     ///
     /// # Errors
     /// A devnet that does not do what it should, or a fault that finds no place.
-    pub(super) async fn play(&mut self, scenario: Scenario) -> anyhow::Result<Report> {
+    pub(super) async fn play(&mut self, scenarios: &[Scenario]) -> anyhow::Result<Report> {
         let started = Instant::now();
         let period = self.devnet.rollup.assertions.challenge_period_secs;
-        let parts = scenario.parts(period);
+        let parts: Vec<Part> = scenarios.iter().flat_map(|it| it.parts(period)).collect();
         let (parent, expected, lies) = self.plant(&parts).await?;
         let right_root = self.right_root(&parent).await?;
         let mut liars = Vec::new();
         for (number, (lie, part)) in lies.into_iter().zip(&parts).enumerate() {
             let trace = LyingTrace::new(self.trace.clone(), lie, number as u64);
-            let responder = self.adversary().await?;
+            let responder = self.adversary(0).await?;
             liars.push(Liar::new(trace, responder, part.behaviour).await?);
         }
-        if scenario == Scenario::Attack {
+        if scenarios.contains(&Scenario::Attack) {
             self.pass_over(parent, &expected).await?;
         }
         let before = self.disputes().await?;
@@ -165,8 +169,8 @@ impl Exercise {
         let dispute = Dispute { parent, right_root, lies };
 
         let mut tasks = JoinSet::new();
-        if scenario == Scenario::FrontRunner {
-            let copier = self.adversary().await?;
+        if scenarios.contains(&Scenario::FrontRunner) {
+            let copier = self.adversary(COPIER_PRIORITY_FEE).await?;
             let targets = [self.devnet.rollup.assertion_chain, self.game];
             adversaries.push(copier.account());
             let spared = adversaries.clone();
@@ -185,7 +189,7 @@ impl Exercise {
         }
         let decided = self.watch(&dispute, &adversaries, started, &mut tasks).await?;
         tasks.shutdown().await;
-        self.report(scenario, &dispute, &adversaries, (&before, decided), started).await
+        self.report(scenarios, &dispute, &adversaries, (&before, decided), started).await
     }
 
     /// Finds a place for all lies; passes over what has none.
@@ -268,9 +272,9 @@ impl Exercise {
         Ok(right.claims.root())
     }
 
-    async fn adversary(&mut self) -> anyhow::Result<Responder> {
+    async fn adversary(&mut self, priority_fee_min: u128) -> anyhow::Result<Responder> {
         self.next_key += 1;
-        let sender = self.devnet.adversary(self.next_key).await?;
+        let sender = self.devnet.adversary(self.next_key, priority_fee_min).await?;
         Ok(Responder::connect(sender, self.devnet.rollup.assertion_chain).await?)
     }
 
@@ -375,7 +379,7 @@ impl Exercise {
 
     async fn report(
         &self,
-        scenario: Scenario,
+        scenarios: &[Scenario],
         dispute: &Dispute,
         adversaries: &[Address],
         (before, decided): (&Disputes, Option<Disputes>),
@@ -389,7 +393,7 @@ impl Exercise {
         let sums = self.stakes(&after, dispute, adversaries);
         let end = decided.as_ref().unwrap_or(&after);
         Ok(Report {
-            fault: scenario.name(),
+            fault: if let [one] = scenarios { one.name() } else { TOGETHER },
             won: decided.is_some(),
             seconds: end.time.saturating_sub(before.time),
             l1_blocks: end.l1_block.saturating_sub(before.l1_block),
