@@ -117,7 +117,7 @@ pub(crate) fn decide_beside(
     let staked_on = descent.staked_on.iter().copied();
     let mut older: BTreeSet<B256> =
         staked_on.filter(|it| is_before(game, it, &confirmed)).collect();
-    older.extend(harvest::uncollected(game, config.account));
+    older.extend(harvest::uncollected(game));
     for parent in older {
         answer_rivals(game, trace, &parent, &mut descent, &mut decision)?;
     }

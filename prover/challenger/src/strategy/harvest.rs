@@ -1,6 +1,6 @@
 //! What a won dispute yields: timers are cached, edges and assertions confirmed, stakes collected.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{B256, U256};
 
 use super::{Decision, Move, Settlement, StrategyConfig, TimerUpdate, descent::Descent, locked};
 use crate::game::{AssertionStatus, EdgeId, Game, mutual_id};
@@ -64,7 +64,8 @@ impl Descent<'_> {
     }
 }
 
-/// Confirms the right child of a confirmed assertion when it is due, and takes its rivals' stakes.
+/// Confirms the right child of a confirmed assertion when it is due, and takes its rivals' stakes:
+/// whoever is paid for it, lies must cost.
 pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision: &mut Decision) {
     let Some(target) = game.assertion(&id) else { return };
     let is_ours = target.proposer == descent.config.account;
@@ -84,28 +85,22 @@ pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision
             descent.raise(&root, due);
             return;
         }
-        if !is_ours {
-            decision.moves.push(Move::Confirm(id));
-            return;
-        }
     } else if target.status != AssertionStatus::Confirmed {
         return;
     }
-    if is_ours {
-        collect(game, id, &target.parent, decision);
-    }
+    collect(game, id, &target.parent, decision);
 }
 
-/// Parents of our confirmed assertions that have children whose stakes nobody has taken.
-pub(super) fn uncollected(game: &Game, account: Address) -> impl Iterator<Item = B256> {
+/// Parents of confirmed assertions that have other children, whose stakes nobody has taken.
+pub(super) fn uncollected(game: &Game) -> impl Iterator<Item = B256> {
     let is_pending =
         |id: &B256| game.assertion(id).is_some_and(|it| it.status == AssertionStatus::Pending);
-    game.assertions()
-        .filter(move |(_, it)| it.proposer == account && it.status == AssertionStatus::Confirmed)
-        .filter_map(move |(_, it)| {
+    game.assertions().filter(|(_, it)| it.status == AssertionStatus::Confirmed).filter_map(
+        move |(_, it)| {
             let siblings = &game.assertion(&it.parent)?.children;
             siblings.iter().any(is_pending).then_some(it.parent)
-        })
+        },
+    )
 }
 
 /// Takes the stakes of the rivals of `winner` and of what builds on them, and confirms it by that.
