@@ -105,11 +105,20 @@ async fn a_wrong_claim_that_stands_alone_gets_a_rival_and_loses() {
     let devnet = devnet().await;
     let balance_before = devnet.l1.balance(Role::Challenger).await;
     let challenger = Challenger::new(&devnet, "challenger").with_program(program_elf());
-    let metrics = format!("127.0.0.1:{}", free_port());
-    let mut watch = challenger.watch(&["--metrics", &metrics]);
     let wrong = lie(&devnet, Role::User(3)).await;
     let contract = contract(&devnet);
     let genesis = contract.genesis_id().await.unwrap();
+    // It says what it would do if it were allowed to, and is then killed.
+    let mut watch = challenger.watch(&["--budget", "0.5"]);
+    wait_until("the alarm about the budget", || async {
+        let log = challenger.log();
+        if log.contains("ALARM stake_budget: propose") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    watch.kill();
+    assert_eq!(contract.assertion(wrong).await.unwrap().rivaled_at, 0, "{}", challenger.log());
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let mut watch = challenger.watch(&["--metrics", &metrics]);
     wait_until("a rival", || async {
         let rivaled_at = contract.assertion(wrong).await.unwrap().rivaled_at;
         if rivaled_at > 0 { Ok(()) } else { Err(challenger.log()) }

@@ -174,7 +174,8 @@ impl Watch {
         for (number, failure) in self.trace.failures().into_iter().enumerate() {
             self.alarms.raise(AlarmKind::Trace, number.to_string(), failure);
         }
-        let is_any_sent = self.act(decision).await?;
+        let is_behind = self.player.as_ref().is_some_and(|it| !it.is_known_at(tip.number));
+        let is_any_sent = if is_behind { false } else { self.act(decision).await? };
         self.alarms.end_look(&AlarmKind::ALL);
         Ok(if is_any_sent { Looked::Moved } else { Looked::Quiet })
     }

@@ -47,6 +47,8 @@ pub struct Player {
     store: Store,
     fees: U256,
     balance: U256,
+    /// The newest L1 block with a move of this process.
+    moved_in: u64,
     /// Looks in a row at which L1 refused a move, by its words.
     refusals: BTreeMap<String, u32>,
 }
@@ -76,9 +78,17 @@ impl Player {
         let note = store.note(FEES_NOTE)?.unwrap_or_default();
         let fees = U256::try_from_be_slice(&note).unwrap_or_default();
         let gas_budget = budget.gas;
-        let (balance, refusals) = (U256::ZERO, BTreeMap::new());
-        let mut player =
-            Self { responder, sender, rules, gas_budget, store, fees, balance, refusals };
+        let mut player = Self {
+            responder,
+            sender,
+            rules,
+            gas_budget,
+            store,
+            fees,
+            balance: U256::ZERO,
+            moved_in: 0,
+            refusals: BTreeMap::new(),
+        };
         player.read_balance().await?;
         Ok(player)
     }
@@ -87,6 +97,13 @@ impl Player {
     #[must_use]
     pub const fn rules(&self) -> &StrategyConfig {
         &self.rules
+    }
+
+    /// Whether a node that is at this L1 block knows all moves of this process. One behind a load
+    /// balancer may not, and would have them made again.
+    #[must_use]
+    pub const fn is_known_at(&self, l1_block: u64) -> bool {
+        l1_block >= self.moved_in
     }
 
     /// Wei that the account has on L1.
@@ -131,6 +148,7 @@ impl Player {
                 Ok(Response::Sent { hash, l1_block, gas_used, fee }) => {
                     tracing::info!("L1 block {l1_block}: {what} ({gas_used} gas, {hash})");
                     is_any_sent = true;
+                    self.moved_in = self.moved_in.max(l1_block);
                     self.pay(fee)?;
                     metrics.numbers().gas_used += gas_used;
                     "sent"
