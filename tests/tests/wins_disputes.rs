@@ -1,7 +1,7 @@
 //! One honest challenger beats any number of liars: the live `watch` against the adversaries of
-//! `drill`, on real contracts with the real program and machine. In each dispute the right assertion
-//! is confirmed and no wrong one, within the bound; the honest side gets its stakes and a reward;
-//! no wei is lost or made. Needs the program's ELF file: scripts/build-program builds it,
+//! `drill`, on real contracts with the real program and machine. In each dispute the right
+//! assertion is confirmed and no wrong one, within the bound; the honest side gets its stakes and a
+//! reward; no wei is lost or made. Needs the program's ELF file: scripts/build-program builds it,
 //! GAINSAY_PROGRAM_ELF names it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -134,12 +134,14 @@ impl<T: Trace + Evidence> Liar<T> {
         Ok(Played { name: next.name(), response })
     }
 
-    /// Wrong instructions have no proof; and who lies below right claims leaves it to the honest
-    /// player to stake on those.
+    /// Wrong instructions have no proof; and it stakes on no claims but its own: who lies below
+    /// right ones leaves it to the honest player to stake on those.
     fn is_left_to_others(&self, next: &Move) -> bool {
         match next {
             Move::ProveStep { .. } => true,
-            Move::Propose { .. } => self.lie().about != About::Claim,
+            Move::Propose { parent, .. } => {
+                *parent != self.lie().parent || self.lie().about != About::Claim
+            }
             _ => false,
         }
     }

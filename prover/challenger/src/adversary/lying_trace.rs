@@ -111,7 +111,12 @@ impl<T: Trace + Evidence> Trace for LyingTrace<T> {
         parent: &Assertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
         if id != self.lie.parent {
-            return Ok(None);
+            // Along what nobody contradicts it comes to its own.
+            let is_agreed = parent.children.len() == 1;
+            return self.with_right(|right| match is_agreed {
+                true => right.child(id, parent),
+                false => Ok(None),
+            });
         }
         // The right trace answers about runs below children that it was asked for.
         let right = self.with_right(|right| right.child(id, parent))?;

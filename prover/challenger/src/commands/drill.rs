@@ -28,9 +28,9 @@ use super::chain_args::ProgramArgs;
 /// Plants faults on a devnet, one after another, and lets the live challenger win each.
 ///
 /// Names: the faults first-block, middle-block, last-block, receipts, cursor, dropped-batch,
-/// reordered-batch, altered-batch, ignored-deposit, invented-deposit, interior, spans, steps, alu,
-/// load, store, syscall, preimage, blob, precompile, halt, padding; the behaviours attack, sybils,
-/// last-moment, front-runner, deserter, quarrel.
+/// reordered-batch, altered-batch, ignored-deposit, invented-deposit, interior, after-end, spans,
+/// steps, alu, load, store, syscall, preimage, blob, precompile, halt, padding; the behaviours
+/// attack, sybils, last-moment, front-runner, deserter, quarrel.
 ///
 /// The devnet must run a challenger (scripts/devnet does); L1 must be an anvil: where nobody has a
 /// move to make the drill lets time pass. Prints a table. Exit code: 0 if the right assertion was

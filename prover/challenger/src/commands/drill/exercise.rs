@@ -1,8 +1,8 @@
 //! One scenario on a devnet with a live challenger, until it is decided.
 //!
-//! In: a devnet, the program, a [`Scenario`]. Out: who won, and what it took. The drill lies, fights
-//! for its lies, makes traffic and lets time pass; it never plays for the honest side. Where no
-//! block has what a fault is about it passes on to later ones by a right proposal of its own.
+//! In: a devnet, the program, a [`Scenario`]. Out: who won, and what it took. The drill lies,
+//! fights for its lies, makes traffic and lets time pass; it never plays for the honest side. Where
+//! no block has what a fault is about it passes on to later ones by a right proposal of its own.
 
 use std::{
     path::Path,
