@@ -198,6 +198,16 @@ impl AssertionChain {
         game.STEP_VERIFIER().call().await.map_err(L1Error::view("STEP_VERIFIER"))
     }
 
+    /// Hash of the chain's config, to which the runs of its disputes are bound.
+    ///
+    /// # Errors
+    /// When L1 does not answer, or the address holds no such contract.
+    pub async fn config_hash(&self) -> Result<B256, L1Error> {
+        let game = self.contract.GAME().call().await.map_err(L1Error::view("GAME"))?;
+        let game = IEdgeGame::new(game, self.contract.provider().clone());
+        game.CONFIG_HASH().call().await.map_err(L1Error::view("CONFIG_HASH"))
+    }
+
     /// Its immutables.
     pub async fn params(&self) -> Result<AssertionParams, L1Error> {
         let contract = &self.contract;

@@ -156,6 +156,8 @@ impl RollupConfig {
         )?;
         let contract = AssertionChain::new(client, self.assertion_chain);
         same("inbox of the assertion chain", self.inbox, contract.inbox().await?)?;
+        // The runs of disputes begin with it: with another one every dispute would be lost.
+        same("hash of chain", self.chain.hash(), contract.config_hash().await?)?;
         let (ours, theirs) = (&self.assertions, contract.params().await?);
         same("assertions.blocksHeight", ours.blocks_height, theirs.blocks_height)?;
         same("assertions.spansHeight", ours.spans_height, theirs.spans_height)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
+use gainsay_derivation::ChainConfig;
 use gainsay_l1::{
     AssertionChain, AssertionParams, BatchPosition, DeployParams, Deployment, DepositRequest,
     Inbox, InboxParams, InboxReader, L1Advance, L1Error, L1Update, ReaderConfig, ReaderState,
@@ -16,6 +17,18 @@ use crate::anvil::{Anvil, fast};
 pub(crate) const FORCE_DELAY_SECS: u64 = 100;
 pub(crate) const CHALLENGE_PERIOD_SECS: u64 = 200;
 pub(crate) const GENESIS_OUTPUT_ROOT: B256 = B256::repeat_byte(0x60);
+
+/// The chain that the contracts are deployed for.
+pub(crate) const CHAIN: ChainConfig = ChainConfig {
+    chain_id: 4_242,
+    block_gas_limit: 30_000_000,
+    base_fee_change_denominator: 250,
+    elasticity: 6,
+    min_base_fee_wei: 1_000,
+    initial_base_fee_wei: 1_000_000,
+    sequencer_window_secs: 3_600,
+    sequencer_drift_secs: 600,
+};
 
 /// A deployed chain.
 #[derive(Debug)]
@@ -61,7 +74,7 @@ impl Chain {
                 program_hash: B256::repeat_byte(0x70),
                 vm_version: 1,
             },
-            config_hash: B256::repeat_byte(0xc0),
+            config_hash: CHAIN.hash(),
             genesis_output_root: GENESIS_OUTPUT_ROOT,
         };
         let deployment = deploy(&deployer, &out, &params).await.unwrap();

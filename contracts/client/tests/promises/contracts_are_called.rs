@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::chain::{CHALLENGE_PERIOD_SECS, Chain, GENESIS_OUTPUT_ROOT, catch_up};
+use crate::chain::{CHAIN, CHALLENGE_PERIOD_SECS, Chain, GENESIS_OUTPUT_ROOT, catch_up};
 use alloy::eips::eip4844::Blob;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
-use gainsay_derivation::{ChainConfig, Cursor, claim};
+use gainsay_derivation::{Cursor, claim};
 use gainsay_l1::{
     Action, BatchPosition, ContractRevert, Genesis, L1Error, L1Fees, Proposal, RollupConfig,
     bindings::{
@@ -151,16 +151,7 @@ async fn a_rollup_json_is_compared_with_the_contracts() {
         force_delay_secs: chain.params.inbox.force_delay_secs,
         max_batch_deposit_gas: chain.params.inbox.max_batch_deposit_gas,
         max_deposit_gas_per_block: chain.params.inbox.max_deposit_gas_per_block,
-        chain: ChainConfig {
-            chain_id: 4_242,
-            block_gas_limit: 30_000_000,
-            base_fee_change_denominator: 250,
-            elasticity: 6,
-            min_base_fee_wei: 1_000,
-            initial_base_fee_wei: 1_000_000,
-            sequencer_window_secs: 3_600,
-            sequencer_drift_secs: 600,
-        },
+        chain: CHAIN,
         assertions: chain.params.assertions,
         genesis: Genesis { timestamp: 0, alloc: BTreeMap::new() },
         genesis_hash: B256::ZERO,
@@ -178,6 +169,8 @@ async fn a_rollup_json_is_compared_with_the_contracts() {
     assert!(error.contains("l1ChainId is 31337, expected 1"), "{error}");
     let error = differs(|config| config.force_delay_secs += 1).await;
     assert!(error.contains("forceDelaySecs is 100, expected 101"), "{error}");
+    let error = differs(|config| config.chain.block_gas_limit += 1).await;
+    assert!(error.contains("hash of chain is"), "{error}");
     let error = differs(|config| config.assertions.stake_wei += U256::ONE).await;
     assert!(error.contains("stakeWei is 1000, expected 1001"), "{error}");
     let error = differs(|config| config.l1_start.hash = B256::ZERO).await;

@@ -17,12 +17,11 @@ const SEEN_MAX: usize = 4_096;
 pub(super) async fn copy_moves(sender: TxSender, targets: [Address; 2], spared: Vec<Address>) {
     let mut seen: HashSet<Bytes> = HashSet::new();
     loop {
-        for (to, data, value) in pending_calls(&sender, &targets, &spared).await {
+        for call in pending_calls(&sender, &targets, &spared).await {
             if seen.len() >= SEEN_MAX {
                 seen.clear();
             }
-            if seen.insert(data.clone()) {
-                let call = L1Call::new(to, data).with_value(value);
+            if seen.insert(call.data.clone()) {
                 // Where the first transaction was quicker the copy is refused, or pays for nothing.
                 if let Err(error) = sender.send(call).await {
                     tracing::debug!(%error, "a copy was refused");
@@ -38,7 +37,7 @@ async fn pending_calls(
     sender: &TxSender,
     targets: &[Address; 2],
     spared: &[Address],
-) -> Vec<(Address, Bytes, U256)> {
+) -> Vec<L1Call> {
     let provider = sender.client().provider();
     let pool: Result<Value, _> =
         provider.raw_request(Cow::Borrowed("txpool_content"), json!([])).await;
@@ -50,9 +49,12 @@ async fn pending_calls(
         let to: Address = it["to"].as_str()?.parse().ok()?;
         let data: Bytes = it["input"].as_str()?.parse().ok()?;
         let value: U256 = it["value"].as_str()?.parse().ok()?;
+        // Estimated behind the original, it would be the gas of a call that does nothing.
+        let gas_limit = it["gas"].as_str()?.parse::<U256>().ok()?.try_into().ok();
         let is_wanted =
             targets.contains(&to) && !spared.contains(&from) && from != sender.address();
-        is_wanted.then_some((to, data, value))
+        let call = L1Call { gas_limit, ..L1Call::new(to, data).with_value(value) };
+        is_wanted.then_some(call)
     })
     .collect()
 }
