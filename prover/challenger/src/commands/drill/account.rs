@@ -1,8 +1,8 @@
 //! Who did what in a dispute, and what it cost: read from L1's blocks.
 
-use alloy::{
-    consensus::Transaction, eips::BlockId, network::TransactionResponse, providers::Provider,
-};
+use std::collections::HashSet;
+
+use alloy::{eips::BlockId, providers::Provider, rpc::types::TransactionReceipt};
 use alloy_primitives::{Address, B256, U256};
 use gainsay_l1::{L1Client, L1Error};
 
@@ -11,38 +11,57 @@ use crate::{
     game::{AssertionStatus, EdgeId, Game},
 };
 
-/// What the honest side did.
+/// What one side did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Spent {
     pub(super) transactions: u64,
     pub(super) gas: u64,
 }
 
-/// Counts the transactions to `targets` in L1 blocks `first..=last` of all but `adversaries`.
+/// A dispute as L1's transactions show it.
+pub(super) struct Arena<'a> {
+    pub(super) assertion_chain: Address,
+    pub(super) game: Address,
+    /// The assertions that contradict each other.
+    pub(super) children: Vec<B256>,
+    pub(super) adversaries: &'a [Address],
+}
+
+/// What the honest side and the adversaries did about a dispute in L1 blocks `first..=last`: all
+/// calls of the game, and of the AssertionChain those by its players and those about the disputed
+/// assertions. A proposer's work on other assertions is not counted.
 pub(super) async fn spent(
     client: &L1Client,
-    targets: &[Address],
-    adversaries: &[Address],
+    arena: &Arena<'_>,
     (first, last): (u64, u64),
-) -> Result<Spent, ChallengerError> {
+) -> Result<[Spent; 2], ChallengerError> {
     let provider = client.provider();
     let transport = |what| move |source| L1Error::Transport { what, source };
-    let mut spent = Spent::default();
+    let mut receipts = Vec::new();
     for number in first..=last {
-        let block = provider.get_block(BlockId::number(number)).full().await;
-        let block = block.map_err(transport("eth_getBlockByNumber"))?;
-        for transaction in block.iter().flat_map(|block| block.transactions.txns()) {
-            let is_move = transaction.to().is_some_and(|to| targets.contains(&to));
-            if !is_move || adversaries.contains(&transaction.from()) {
-                continue;
-            }
-            let receipt = provider.get_transaction_receipt(transaction.tx_hash()).await;
-            let receipt = receipt.map_err(transport("eth_getTransactionReceipt"))?;
-            spent.transactions += 1;
-            spent.gas += receipt.map_or(0, |receipt| receipt.gas_used);
+        let found = provider.get_block_receipts(BlockId::number(number)).await;
+        receipts.extend(found.map_err(transport("eth_getBlockReceipts"))?.unwrap_or_default());
+    }
+    let is_played = |it: &&TransactionReceipt| it.to == Some(arena.game);
+    let players: HashSet<Address> = receipts.iter().filter(is_played).map(|it| it.from).collect();
+    let mut sides = [Spent::default(); 2];
+    for receipt in &receipts {
+        let is_move = receipt.to == Some(arena.game)
+            || receipt.to == Some(arena.assertion_chain)
+                && (players.contains(&receipt.from) || is_about(receipt, &arena.children));
+        if is_move {
+            let side = &mut sides[usize::from(arena.adversaries.contains(&receipt.from))];
+            side.transactions += 1;
+            side.gas += receipt.gas_used;
         }
     }
-    Ok(spent)
+    Ok(sides)
+}
+
+/// Whether an event is of one of these assertions, whose id is the first that it names.
+fn is_about(receipt: &TransactionReceipt, assertions: &[B256]) -> bool {
+    let mut named = receipt.logs().iter().filter_map(|log| log.topics().get(1));
+    named.any(|id| assertions.contains(id))
 }
 
 /// Wei of a dispute.

@@ -17,7 +17,7 @@ use gainsay_vm::Program;
 use tokio::task::JoinSet;
 
 use super::{
-    account::{Stakes, spent, stakes},
+    account::{Arena, Stakes, spent, stakes},
     copier::copy_moves,
     devnet::DrillDevnet,
     scenario::{Part, Scenario},
@@ -386,10 +386,15 @@ impl Exercise {
         started: Instant,
     ) -> anyhow::Result<Report> {
         let after = self.disputes().await?;
-        let targets = [self.devnet.rollup.assertion_chain, self.game];
+        let children = after.game.assertion(&dispute.parent).map(|it| it.children.clone());
+        let arena = Arena {
+            assertion_chain: self.devnet.rollup.assertion_chain,
+            game: self.game,
+            children: children.unwrap_or_default(),
+            adversaries,
+        };
         let range = (before.l1_block + 1, after.l1_block);
-        let honest = spent(&self.devnet.client, &targets, adversaries, range).await?;
-        let all = spent(&self.devnet.client, &targets, &[], range).await?;
+        let [honest, theirs] = spent(&self.devnet.client, &arena, range).await?;
         let sums = self.stakes(&after, dispute, adversaries);
         let end = decided.as_ref().unwrap_or(&after);
         Ok(Report {
@@ -402,7 +407,7 @@ impl Exercise {
             stake: sums.honest,
             stake_open: sums.honest_open,
             slashed: sums.slashed,
-            adversary_moves: all.transactions - honest.transactions,
+            adversary_moves: theirs.transactions,
             wall_seconds: started.elapsed().as_secs(),
         })
     }
