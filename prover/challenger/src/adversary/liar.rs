@@ -99,7 +99,8 @@ impl<T: Trace + Evidence> Liar<T> {
     pub async fn propose(&mut self) -> Result<Played, ChallengerError> {
         let Lie { parent, ref child, .. } = *self.trace.lie();
         let next = Move::Propose { parent, child: child.clone(), stake: self.config.stake };
-        let what = format!("propose an assertion whose block {} is wrong", self.lie().block);
+        let block = self.lie().block.saturating_add(1);
+        let what = format!("propose an assertion whose block {block} after the parent is wrong");
         self.send(next, &what).await
     }
 
