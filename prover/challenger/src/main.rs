@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use gainsay_challenger::commands::{bundle, drill, prove, replay, simulate, step, vm, watch};
+use gainsay_challenger::commands::{bundle, drill, program, prove, replay, simulate, step, vm, watch};
 use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
@@ -26,6 +26,8 @@ enum Command {
     Step(step::StepArgs),
     /// Write everything that one block's run needs into a file.
     Bundle(bundle::BundleArgs),
+    /// Print the hash of a program, to which a chain's contracts are bound.
+    Program(program::ProgramArgs),
     /// Run any static RV64IM ELF file in the machine, and each step on the contracts.
     Vm(vm::VmArgs),
     /// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
@@ -61,6 +63,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Prove(args) => prove::run(&args).await,
         Command::Step(args) => step::run(&args).await,
         Command::Bundle(args) => bundle::run(&args).await.map(|()| ExitCode::SUCCESS),
+        Command::Program(args) => program::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Simulate(args) => {
             tokio::task::block_in_place(|| simulate::run(&args)).map(|()| ExitCode::SUCCESS)
         }

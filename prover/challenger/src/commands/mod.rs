@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod chain_args;
 pub mod drill;
 pub mod key_args;
+pub mod program;
 pub mod prove;
 pub mod replay;
 pub mod simulate;
