@@ -2,7 +2,7 @@
 //!
 //! In: the parent header and state, the derivation of a batch. Out: the sealed block and the cursor
 //! after it. An invalid transaction never fails the step: the block is replaced by its fallback
-//! of deposits alone (DESIGN 4). Only an unreadable state does.
+//! of deposits alone (`state/PROTOCOL.md`). Only an unreadable state does.
 
 use alloc::{boxed::Box, vec::Vec};
 use alloy_consensus::Header;
