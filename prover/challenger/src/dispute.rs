@@ -2,7 +2,6 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | `commitment` | trees of claims and states |
 //! | `game` | all disputes, rebuilt from logs |
 //! | `trace` | what a player believes |
 //! | `machine_trace` | what the honest challenger believes: computed, and kept on disk |
@@ -11,8 +10,7 @@
 //!
 //! Architecture invariant: `strategy` decides and sends nothing, `responder` sends and decides nothing.
 
-mod commitment;
-pub use commitment::Commitment;
+pub use gainsay_keccak::Commitment;
 pub mod game;
 mod trace;
 pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};

@@ -169,13 +169,8 @@ pub enum ChallengerError {
     },
 
     /// States that make no tree.
-    #[error("{found} leaves make no tree of height {height}")]
-    LeafCount {
-        /// Leaves given.
-        found: u64,
-        /// Height of the tree.
-        height: u8,
-    },
+    #[error(transparent)]
+    LeafCount(#[from] LeafCountError),
 
     // The contracts cannot be what they must be.
     /// A contract cannot be created under the rules of L1.
