@@ -5,9 +5,7 @@
 
 use alloy::primitives::{B256, keccak256};
 use gainsay_derivation::{Cursor, Deposit, Derivation, decode_batch};
-use gainsay_l1::{
-    L1News, LogReader, PostedBatch, ReaderConfig, ReaderState,
-};
+use gainsay_l1::{L1News, LogReader, PostedBatch, ReaderConfig, ReaderState};
 use serde_json::json;
 
 use crate::{Devnet, Node, number};

@@ -6,9 +6,7 @@ use alloy_primitives::{Address, Bytes, U256, keccak256};
 use super::*;
 use crate::{
     L1BlockRef,
-    bindings::{
-        IAssertionChain::AssertionConfirmed, IEdgeGame::EdgeProven, IInbox::BlobsPosted,
-    },
+    bindings::{IAssertionChain::AssertionConfirmed, IEdgeGame::EdgeProven, IInbox::BlobsPosted},
     contract_events::ContractEventKind,
 };
 
@@ -101,12 +99,7 @@ impl Scribe {
 
 fn genesis() -> Checkpoint {
     Checkpoint {
-        block: L1BlockRef {
-            number: 6,
-            hash: B256::ZERO,
-            parent_hash: B256::ZERO,
-            timestamp: 60,
-        },
+        block: L1BlockRef { number: 6, hash: B256::ZERO, parent_hash: B256::ZERO, timestamp: 60 },
         deposit_count: 0,
         deposits_read: 0,
         batch_count: 0,

@@ -231,7 +231,8 @@ impl LogReader {
         block: L1BlockRef,
         logs: &[Log],
     ) -> Result<L1News, L1Error> {
-        let (events, after) = check_events(&self.config.contracts, state.tip(), &state.deposit_accs, logs)?;
+        let (events, after) =
+            check_events(&self.config.contracts, state.tip(), &state.deposit_accs, logs)?;
         state.deposit_accs.accs.extend(events.deposits.iter().map(|deposit| deposit.acc));
         state.checkpoints.push_back(Checkpoint { block, ..after });
         while state.checkpoints.len() > self.config.window.get() {

@@ -13,9 +13,7 @@ use gainsay_l1::{EnqueuedDeposit, L1BlockRef};
 use gainsay_store::{BatchRecord, DepositRecord, DerivedBlocks, L1Update, Store};
 use gainsay_transition::{RecoveredTx, SealedBlock, transition};
 
-use crate::{
-    ChainError, ChainStep, ChainWriter, FetchedBatch, SafeChain, l1_index, l1_position,
-};
+use crate::{ChainError, ChainStep, ChainWriter, FetchedBatch, SafeChain, l1_index, l1_position};
 
 /// What following L1 did to the chain.
 #[derive(Debug, Default)]
@@ -339,3 +337,7 @@ fn no_body(number: u64) -> ChainError {
 fn hash_of(deposit: &Deposit) -> B256 {
     RecoveredTx::from_deposit(deposit.to_transaction()).hash
 }
+
+#[cfg(test)]
+#[path = "deriver_tests.rs"]
+mod tests;

@@ -316,10 +316,9 @@ impl Origin {
 
 fn origin_on_record(store: &Store) -> Result<Option<Origin>, ChainError> {
     let Some(note) = store.note(ORIGIN_NOTE)? else { return Ok(None) };
-    serde_json::from_slice(&note).map(Some).map_err(|error| ChainError::CorruptNote {
-        name: ORIGIN_NOTE,
-        reason: error.to_string(),
-    })
+    serde_json::from_slice(&note)
+        .map(Some)
+        .map_err(|error| ChainError::CorruptNote { name: ORIGIN_NOTE, reason: error.to_string() })
 }
 
 /// Asks L1 and keeps the answer.

@@ -80,3 +80,7 @@ pub(crate) fn reached(l1_block: &L1BlockRef, events: Vec<ContractEvent>, oldest:
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+#[path = "l1_position_tests.rs"]
+mod tests;

@@ -28,13 +28,13 @@ mod error;
 pub use error::ChainError;
 mod safe_chain;
 pub use safe_chain::SafeChain;
-pub mod l1_index;
 mod chain_writer;
+pub mod l1_index;
 pub use chain_writer::{ChainStep, ChainWriter, FetchedBatch};
 mod deriver;
 pub use deriver::{Derived, Deriver, HeadObserver, UnsafeBlocks};
-mod l1_position;
 mod batch_archive;
+mod l1_position;
 pub use batch_archive::{ArchivedBatch, BatchArchive};
 mod follower;
 pub use follower::{Follower, Progress, SharedAssertions, kept_events, recorded_assertions};
@@ -45,7 +45,7 @@ pub use right_child::{
     AssertionVerdict, Difference, RightChild, judge, judge_assertions, right_child,
 };
 
-#[cfg(any(test, feature = "test-support"))]
-pub mod test_l1;
 #[cfg(test)]
 mod test_chain;
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_l1;

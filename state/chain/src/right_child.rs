@@ -153,9 +153,7 @@ pub fn judge(
     let first_block = right.first_block;
     Ok(match right.difference(child) {
         None => AssertionVerdict::Right { first_block, last_block: right.last_block() },
-        Some(difference) => {
-            AssertionVerdict::Wrong { first_block: Some(first_block), difference }
-        }
+        Some(difference) => AssertionVerdict::Wrong { first_block: Some(first_block), difference },
     })
 }
 

@@ -115,7 +115,11 @@ impl TestL1 {
         deposits_read: u64,
         blocks: &[BatchBlock],
     ) -> FetchedBatch {
-        self.batch(block, deposits_read, &encode_batch(blocks, CHAIN_ID).expect("the blocks fit a batch"))
+        self.batch(
+            block,
+            deposits_read,
+            &encode_batch(blocks, CHAIN_ID).expect("the blocks fit a batch"),
+        )
     }
 }
 

@@ -14,7 +14,9 @@ use rocksdb::WriteBatch;
 use crate::{
     block_records::decode_header,
     error::StoreError,
-    l1_records::{BatchRecord, CursorRecord, DepositRecord, DerivedBlocks, L1BlockRecord, L1LogRecord},
+    l1_records::{
+        BatchRecord, CursorRecord, DepositRecord, DerivedBlocks, L1BlockRecord, L1LogRecord,
+    },
     store::{Head, META_HEADS, Store, Tip},
     tables::{Table, number_from_key},
 };
@@ -136,10 +138,7 @@ impl Store {
     }
 
     /// The logs of L1 blocks from number `from` on, in the order of L1.
-    pub fn l1_logs(
-        &self,
-        from: u64,
-    ) -> impl Iterator<Item = Result<L1LogRecord, StoreError>> {
+    pub fn l1_logs(&self, from: u64) -> impl Iterator<Item = Result<L1LogRecord, StoreError>> {
         self.inner.tables.scan(Table::L1Logs, &from.to_be_bytes()).map(|item| {
             let (key, value) = item?;
             L1LogRecord::decode(&key, &value)

@@ -3,8 +3,8 @@
 
 mod chain;
 
-use chain::{genesis, next_batch, next_deposit, random_block, rng};
 use alloy_primitives::{Address, B256, Bytes, Log};
+use chain::{genesis, next_batch, next_deposit, random_block, rng};
 use gainsay_derivation::Cursor;
 use gainsay_store::{
     DerivedBlocks, L1BlockRecord, L1LogRecord, L1Update, Store, StoreError, StoreOptions,

@@ -6,8 +6,8 @@ use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::ChainConfig;
 use gainsay_l1::{
-    AssertionChain, AssertionParams, BatchPosition, DeployParams, Deployment, DepositRequest,
-    Contracts, Inbox, InboxParams, L1Advance, L1Error, L1News, LogReader, ReaderConfig,
+    AssertionChain, AssertionParams, BatchPosition, Contracts, DeployParams, Deployment,
+    DepositRequest, Inbox, InboxParams, L1Advance, L1Error, L1News, LogReader, ReaderConfig,
     ReaderState, TxSender, deploy,
 };
 use tokio::time::Duration;
