@@ -186,7 +186,23 @@ impl Engine {
                     ChainStep::Reorged { to } => Some(*to),
                     _ => None,
                 };
+                let batch = match &step {
+                    ChainStep::Batch(batch) => {
+                        Some((batch.posted.header.clone(), batch.data.len()))
+                    }
+                    _ => None,
+                };
                 let derived = self.deriver.on_step(step)?;
+                if let (Some((header, bytes)), Some(blocks)) = (batch, derived.blocks) {
+                    tracing::info!(
+                        batch = header.index,
+                        kind = ?header.kind,
+                        blocks = %format!("{}..={}", blocks.first_block, blocks.last_block),
+                        bytes,
+                        l1_block = header.l1_block,
+                        "derived batch"
+                    );
+                }
                 if let Some(l1_head) = l1_head {
                     self.set_l1_head(&l1_head);
                 }

@@ -22,6 +22,8 @@ pub struct Derived {
     pub head_moved: bool,
     /// Signed transactions of blocks that were taken back.
     pub displaced: Vec<RecoveredTx>,
+    /// The blocks of the batch that was derived.
+    pub blocks: Option<DerivedBlocks>,
 }
 
 /// What becomes of blocks that no batch holds yet when L1 is reorganised.
@@ -147,7 +149,9 @@ impl Deriver {
             }
         }
         let Some((last_block, cursor_after)) = cursors.last().copied() else { return Err(wrong) };
-        self.record(batch, cursors, DerivedBlocks { first_block, last_block, cursor_after })?;
+        let blocks = DerivedBlocks { first_block, last_block, cursor_after };
+        self.record(batch, cursors, blocks)?;
+        derived.blocks = Some(blocks);
         Ok(derived)
     }
 
@@ -160,14 +164,7 @@ impl Deriver {
     ) -> Result<(), ChainError> {
         let DerivedBlocks { first_block, last_block, .. } = derived;
         let header = batch.posted.header.clone();
-        tracing::info!(
-            batch = header.index,
-            kind = ?header.kind,
-            blocks = %format!("{first_block}..={last_block}"),
-            bytes = batch.data.len(),
-            l1_block = header.l1_block,
-            "derived batch"
-        );
+        tracing::debug!(batch = header.index, first_block, last_block, "derived a batch");
         let record = BatchRecord {
             header,
             acc: batch.posted.acc,

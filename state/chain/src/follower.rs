@@ -24,7 +24,7 @@ use crate::{
 /// The store's note that holds the [`Origin`].
 const ORIGIN_NOTE: &str = "origin";
 /// Most finalized L1 blocks of one stretch: one that is cut off is taken again.
-const L1_BLOCKS_PER_STRETCH: u64 = 64;
+const L1_BLOCKS_PER_STRETCH: u64 = 256;
 
 /// What no event says, and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,7 +145,7 @@ impl<W: ChainWriter + Send> Follower<W> {
         self.reorgs
     }
 
-    /// Hands a step to the writer that does not come from the log reader.
+    /// Marks what this L1 block and those below it brought as final, as far as it is handed over.
     ///
     /// # Errors
     /// Those of the writer.

@@ -17,8 +17,8 @@
 //! | `right_child` | [`right_child()`]: THE rule of what an assertion must claim; verdicts |
 //! | `error` | [`ChainError`] |
 //!
-//! Architecture invariant: one writer alone writes a store. The follower writes nothing itself: it
-//! hands each step to a [`ChainWriter`]. Reading L1 is async, writing is not, and what is right is
+//! Architecture invariant: one writer alone writes a store. The follower hands each step to a
+//! [`ChainWriter`]; itself it writes one note that never changes, the chain's origin on L1. Reading L1 is async, writing is not, and what is right is
 //! decided by functions that do neither.
 //!
 //! Architecture invariant: nothing here proposes, plays or serves. There is no RPC, no pool and no

@@ -8,7 +8,8 @@ use alloy::eips::eip4844::Blob;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use gainsay_derivation::{Cursor, claim};
 use gainsay_l1::{
-    Action, BatchPosition, ContractRevert, Genesis, L1Error, L1Fees, Proposal, RollupConfig,
+    Action, BatchPosition, ContractEventKind, ContractRevert, Genesis, L1Error, L1Fees, Proposal,
+    RollupConfig,
     bindings::{
         IAssertionChain::{IAssertionChainErrors, IAssertionChainEvents},
         IInbox::IInboxErrors,

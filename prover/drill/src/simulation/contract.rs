@@ -11,7 +11,7 @@ use gainsay_vm::{node, root_from_siblings};
 
 use gainsay_challenger::dispute::{
     game::{
-        Assertion, AssertionStatus, EdgeId, Game, GameEvent, Heights, INFINITE, Level, Opening,
+        AssertionStatus, EdgeId, Game, GameAssertion, GameEvent, Heights, INFINITE, Level, Opening,
         mutual_id,
     },
     strategy::{Move, OpenMove, Position, Settlement, TimerUpdate},
@@ -135,7 +135,7 @@ impl Contracts {
             }
         }
         self.paid_in += stake;
-        let assertion = Assertion {
+        let assertion = GameAssertion {
             parent,
             root,
             output_root: root,

@@ -2,19 +2,22 @@
 
 use alloy_primitives::{Address, B256, U256};
 use gainsay_derivation::Cursor;
-use gainsay_l1::bindings::{
-    IAssertionChain::{self, IAssertionChainEvents},
-    IEdgeGame::{self, IEdgeGameEvents},
+use gainsay_l1::{
+    ContractEventKind,
+    bindings::{
+        IAssertionChain::{self, IAssertionChainEvents},
+        IEdgeGame::{self, IEdgeGameEvents},
+    },
 };
 
-use super::{Assertion, AssertionStatus, EdgeId, Level, Opening};
+use super::{AssertionStatus, EdgeId, GameAssertion, Level, Opening};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the contracts' events say what their fields are")]
 pub enum GameEvent {
     /// `AssertionProposed`; its time is that of the L1 block.
-    Proposed { id: B256, assertion: Assertion },
+    Proposed { id: B256, assertion: GameAssertion },
     /// `AssertionRivaled`.
     Rivaled { first: B256, rival: B256 },
     /// `AssertionConfirmed`.
@@ -41,12 +44,21 @@ pub enum GameEvent {
     StakeClosed { edge: EdgeId },
 }
 
+impl From<&ContractEventKind> for GameEvent {
+    fn from(event: &ContractEventKind) -> Self {
+        match event {
+            ContractEventKind::Assertion(event) => Self::from(event),
+            ContractEventKind::Edge(event) => Self::from(event),
+        }
+    }
+}
+
 impl From<&IAssertionChainEvents> for GameEvent {
     fn from(event: &IAssertionChainEvents) -> Self {
         match event {
             IAssertionChainEvents::AssertionProposed(it) => Self::Proposed {
                 id: it.id,
-                assertion: Assertion {
+                assertion: GameAssertion {
                     parent: it.parent,
                     root: it.root,
                     output_root: it.outputRoot,
