@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | `game` | all disputes, rebuilt from logs |
+//! | `followed_game` | the game at the L1 block that a follower has reached |
 //! | `trace` | what a player believes |
 //! | `machine_trace` | what the honest challenger believes: computed, and kept on disk |
 //! | `strategy` | what to do next |
@@ -11,7 +12,9 @@
 //! Architecture invariant: `strategy` decides and sends nothing, `responder` sends and decides nothing.
 
 pub use gainsay_keccak::Commitment;
+mod followed_game;
 pub mod game;
+pub use followed_game::FollowedGame;
 mod trace;
 pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
 mod machine_trace;

@@ -42,13 +42,10 @@ impl Output {
     /// root that a claim holds.
     #[must_use]
     pub fn unpack(packed: &[u8; Self::PACKED_LEN]) -> Self {
-        let mut words = packed.as_chunks().0.iter().skip(1).map(|word: &[u8; 32]| B256::from(*word));
+        let mut words =
+            packed.as_chunks().0.iter().skip(1).map(|word: &[u8; 32]| B256::from(*word));
         let mut next = || words.next().unwrap_or_default();
-        Self {
-            state_root: next(),
-            message_passer_storage_root: next(),
-            block_hash: next(),
-        }
+        Self { state_root: next(), message_passer_storage_root: next(), block_hash: next() }
     }
 
     /// The output root.
@@ -102,7 +99,8 @@ mod tests {
         assert_eq!(Cursor::unpack(&cursor.pack()), cursor);
         let root = B256::repeat_byte(7);
         assert_eq!(unpack_claim(&pack_claim(root, &cursor)), (root, cursor));
-        let [state_root, message_passer_storage_root, block_hash] = [1, 2, 3].map(B256::repeat_byte);
+        let [state_root, message_passer_storage_root, block_hash] =
+            [1, 2, 3].map(B256::repeat_byte);
         let output = Output { state_root, message_passer_storage_root, block_hash };
         assert_eq!(Output::unpack(&output.pack()), output);
         assert_eq!(output.pack()[..32], [0; 32]);

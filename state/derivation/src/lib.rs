@@ -41,11 +41,11 @@ pub use batch_header::{
 };
 pub use blob::{BLOB_DATA_LEN, BLOB_LEN, blob_capacity, blob_data, to_blobs};
 pub use block_input::{Batch, BatchBlock, BlockInput, Derivation, DerivationError};
+pub use claim::{CLAIM_LEN, Output, claim, output_root, pack_claim, unpack_claim};
 pub use config::{
     ChainConfig, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, MAX_BLOBS,
     MAX_CALLDATA_BYTES,
 };
-pub use claim::{CLAIM_LEN, Output, claim, output_root, pack_claim, unpack_claim};
 pub use cursor::Cursor;
 pub use decode_error::DecodeError;
 pub use deposit::{

@@ -13,18 +13,19 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Encodable;
+use gainsay_chain::ArchivedBatch;
 use gainsay_derivation::{
     CLAIM_LEN, Cursor, Deposit, Derivation, Output, decode_batch, pack_claim, pack_deposit_acc,
 };
 use gainsay_oracle::{Request, Witness, WitnessOracle};
-use gainsay_program::program_input;
+use gainsay_program::{pack_input, program_input};
 use gainsay_store::{BatchRecord, StateView, StoreError, StoredHeader};
 use gainsay_transition::{
     StateReader, run_precompile, transition,
     trie::{Account, Nibbles, NodeReader, TrieError, TrieState},
 };
 
-use crate::{ArchivedBatch, ChallengerError, ReplayedChain};
+use crate::{ArchivedChain, ChallengerError};
 
 /// One block as the program runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,11 +52,11 @@ pub struct BlockWitness {
     pub gas_used: u64,
 }
 
-impl ReplayedChain {
+impl ArchivedChain {
     /// Records what the run of block `number` needs.
     ///
     /// # Errors
-    /// [`ChallengerError::NotDerived`]; [`StoreError::HistoryPruned`] when the state before the
+    /// [`ChainError::NotDerived`](gainsay_chain::ChainError::NotDerived); [`StoreError::HistoryPruned`] when the state before the
     /// block is too old to be read; [`ChallengerError::ClaimsDiffer`] when program and native
     /// transition disagree, which must never be.
     pub fn block_witness(&self, number: u64) -> Result<BlockWitness, ChallengerError> {
