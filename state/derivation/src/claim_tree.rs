@@ -1,13 +1,8 @@
 //! The commitment that an assertion makes: a perfect binary tree over the claims after each block.
 //!
 //! In: the claims of an assertion's blocks, in order. Out: the root of the tree of `2^height`
-<<<<<<< HEAD
-//! leaves, in which the last claim is repeated to the end, and the proof of its last leaf. Node =
-//! keccak(left ‖ right), leaf = the claim itself.
-=======
 //! leaves, in which the last claim is repeated to the end, and the proof of its last leaf
 //! (PROTOCOL.md CLAIM-5). Node = keccak(left ‖ right), leaf = the claim itself.
->>>>>>> main
 
 use alloc::vec::Vec;
 use alloy_primitives::{B256, keccak256};
