@@ -4,7 +4,7 @@ use std::{path::Path, process::Output};
 
 use tokio::{process::Command, time::timeout};
 
-use crate::{PATIENCE, cast_binary, node_modules, room};
+use crate::{PATIENCE, cast_binary, in_repository, node_modules};
 
 /// Runs a script of `tests/clients` against the devnet of `endpoints`, and returns what it said.
 ///
@@ -13,7 +13,7 @@ use crate::{PATIENCE, cast_binary, node_modules, room};
 pub async fn run_script(name: &str, endpoints: &Path) -> String {
     let mut command = Command::new("node");
     command
-        .arg(room("tests/clients").join(name))
+        .arg(in_repository("tests/clients").join(name))
         .arg(endpoints)
         .env("NODE_PATH", node_modules())
         .kill_on_drop(true);

@@ -201,7 +201,7 @@ fn deploy(folder: &Path, l1_rpc: &str, options: &DevnetOptions) {
         .args(["deploy", "--l1-rpc", l1_rpc, "--artifacts"])
         .arg(places::artifacts())
         .arg("--genesis-manifest")
-        .arg(places::room("contracts/genesis"))
+        .arg(places::in_repository("contracts/genesis"))
         .arg("--out")
         .arg(folder.join("rollup.json"))
         .args(["--sequencer-address", &signer(Role::Poster).address().to_string()])

@@ -13,7 +13,8 @@ mod wait;
 pub use wait::{PATIENCE, wait_until};
 mod places;
 pub use places::{
-    anvil_binary, artifacts, cast_binary, challenger_binary, node_modules, program_elf, room,
+    anvil_binary, artifacts, cast_binary, challenger_binary, drill_binary, in_repository,
+    node_modules, program_elf,
 };
 mod process;
 pub use process::{Process, free_port};

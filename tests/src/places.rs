@@ -6,13 +6,13 @@ use std::{
 };
 
 /// A folder of the repository, by its path from the root.
-pub fn room(path: &str) -> PathBuf {
+pub fn in_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
 /// The compiled contracts.
 pub fn artifacts() -> PathBuf {
-    let out = room("contracts/out");
+    let out = in_repository("contracts/out");
     assert!(
         out.join("Inbox.sol/Inbox.json").is_file(),
         "no compiled contracts in {}: run scripts/test, which builds them",
@@ -23,7 +23,7 @@ pub fn artifacts() -> PathBuf {
 
 /// The npm packages: foundry, wallet libraries, Uniswap.
 pub fn node_modules() -> PathBuf {
-    let modules = room("contracts/node_modules");
+    let modules = in_repository("contracts/node_modules");
     assert!(
         modules.is_dir(),
         "no npm packages in {}: run scripts/test, which installs them",
@@ -40,6 +40,11 @@ pub(crate) fn gainsay_binary() -> PathBuf {
 /// The binary `gainsay-challenger`.
 pub fn challenger_binary() -> PathBuf {
     binary("gainsay-challenger")
+}
+
+/// The binary `gainsay-drill`.
+pub fn drill_binary() -> PathBuf {
+    binary("gainsay-drill")
 }
 
 /// The ELF file of the program that the machine runs.

@@ -9,8 +9,8 @@ use alloy::primitives::{B256, U256, keccak256};
 use gainsay_derivation::{ClaimTree, claim};
 use gainsay_l1::{AssertionChain, Proposal};
 use gainsay_tests::{
-    Challenger, Devnet, DevnetOptions, Report, Role, number, program_elf, room, run_script,
-    use_chain, wait_for_receipt, wait_for_safe, wait_until,
+    Challenger, Devnet, DevnetOptions, Report, Role, in_repository, number, program_elf,
+    run_script, use_chain, wait_for_receipt, wait_for_safe, wait_until,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ const STEPS: [&str; 8] =
 
 /// The hash of the program, as it is committed.
 fn program_hash() -> B256 {
-    let path = room("prover/program/program-hash.txt");
+    let path = in_repository("prover/program/program-hash.txt");
     fs::read_to_string(path).unwrap().trim().parse().unwrap()
 }
 

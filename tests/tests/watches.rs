@@ -8,7 +8,7 @@ use alloy::primitives::{B256, U256};
 use gainsay_derivation::{ClaimTree, claim};
 use gainsay_l1::{AssertionChain, Proposal, bindings::IAssertionChain::Status};
 use gainsay_tests::{
-    Challenger, Devnet, DevnetOptions, Role, free_port, program_elf, room, use_chain,
+    Challenger, Devnet, DevnetOptions, Role, free_port, in_repository, program_elf, use_chain,
     wait_for_safe, wait_until,
 };
 
@@ -17,7 +17,7 @@ const CHALLENGE_PERIOD_SECS: u64 = 3_000;
 
 /// The hash of the program, as it is committed.
 fn program_hash() -> B256 {
-    let path = room("prover/program/program-hash.txt");
+    let path = in_repository("prover/program/program-hash.txt");
     fs::read_to_string(path).unwrap().trim().parse().unwrap()
 }
 

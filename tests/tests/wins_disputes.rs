@@ -17,13 +17,11 @@ use alloy::{
     primitives::{Address, B256, U256},
     providers::Provider,
 };
-use gainsay_challenger::{
-    adversary::{Disputes, read_disputes},
-    game::{AssertionStatus, Game, Heights, Level},
-};
+use gainsay_challenger::dispute::game::{AssertionStatus, Game, Heights, Level};
+use gainsay_drill::adversary::{Disputes, read_disputes};
 use gainsay_l1::AssertionChain;
 use gainsay_tests::{
-    Devnet, DevnetOptions, Role, Watcher, challenger_binary, program_elf, room, seeded, signer,
+    Devnet, DevnetOptions, Role, Watcher, drill_binary, in_repository, program_elf, seeded, signer,
     wait_until,
 };
 use rand::Rng;
@@ -50,7 +48,7 @@ struct Arena {
 
 impl Arena {
     async fn start(challenge_period_secs: u64) -> Self {
-        let path = room("prover/program/program-hash.txt");
+        let path = in_repository("prover/program/program-hash.txt");
         let program_hash: B256 = fs::read_to_string(path).unwrap().trim().parse().unwrap();
         let options = DevnetOptions {
             da: "blob",
@@ -72,7 +70,7 @@ impl Arena {
     }
 
     fn drill(&self, faults: &[&str]) -> Command {
-        let mut command = Command::new(challenger_binary());
+        let mut command = Command::new(drill_binary());
         command.arg("drill").arg("--devnet").arg(self.devnet.folder());
         command.arg("--program").arg(program_elf());
         command.arg("--json").arg(self.devnet.folder().join("drill.json"));

@@ -15,7 +15,7 @@ mod support;
 use std::{path::PathBuf, sync::Arc};
 
 use alloy_primitives::{B256, keccak256};
-use gainsay_challenger::OnchainVerifier;
+use gainsay_challenger::machine::OnchainVerifier;
 use gainsay_vm::{Machine, NoHost, Program};
 use report::Row;
 use support::*;

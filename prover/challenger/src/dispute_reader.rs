@@ -18,7 +18,7 @@ use gainsay_l1::{
 
 use crate::{
     ChallengerError,
-    game::{Game, GameEvent, Heights},
+    dispute::game::{Game, GameEvent, Heights},
 };
 
 /// Newest blocks that are read one by one.

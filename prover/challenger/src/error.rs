@@ -12,7 +12,7 @@ use gainsay_store::StoreError;
 use gainsay_transition::{GenesisError, TransitionError, trie::TrieError};
 use gainsay_vm::VmError;
 
-use crate::StepRefusal;
+use crate::machine::StepRefusal;
 
 /// Errors of this crate, sorted by what the caller does about them.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use gainsay_challenger::commands::{bundle, drill, prove, replay, simulate, step, vm, watch};
+use gainsay_challenger::commands::{bundle, program, prove, replay, step, vm, watch};
 use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
@@ -26,13 +26,10 @@ enum Command {
     Step(step::StepArgs),
     /// Write everything that one block's run needs into a file.
     Bundle(bundle::BundleArgs),
+    /// Print the hash of a program, to which a chain's contracts are bound.
+    Program(program::ProgramArgs),
     /// Run any static RV64IM ELF file in the machine, and each step on the contracts.
     Vm(vm::VmArgs),
-    /// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
-    /// bounds.
-    Simulate(simulate::SimulateArgs),
-    /// Plant faults on a devnet and let its live challenger win.
-    Drill(drill::DrillArgs),
 }
 
 /// What a verdict is not: the command could not be carried out. Wrong arguments end like this, too.
@@ -61,10 +58,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Prove(args) => prove::run(&args).await,
         Command::Step(args) => step::run(&args).await,
         Command::Bundle(args) => bundle::run(&args).await.map(|()| ExitCode::SUCCESS),
-        Command::Simulate(args) => {
-            tokio::task::block_in_place(|| simulate::run(&args)).map(|()| ExitCode::SUCCESS)
-        }
-        Command::Drill(args) => drill::run(&args).await,
+        Command::Program(args) => program::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Vm(args) => {
             let exit_code = tokio::task::block_in_place(|| vm::run(&args))?;
             // A program that fails is a failure for whoever runs it from a script.

@@ -30,9 +30,12 @@ pub use player::{Budget, Player};
 pub use status_line::StatusLine;
 
 use crate::{
-    ChallengerError, DisputeReader, MachineTrace, Progress, Replay,
-    game::AssertionStatus,
-    strategy::{Decision, StrategyConfig, decide, locked},
+    ChallengerError, DisputeReader, Progress, Replay,
+    dispute::{
+        MachineTrace,
+        game::AssertionStatus,
+        strategy::{Decision, StrategyConfig, decide, locked},
+    },
 };
 
 /// First pause after a failure of L1; doubled at each further one.
@@ -261,8 +264,8 @@ impl Watch {
 }
 
 /// Assertions whose children contradict each other, with none confirmed yet.
-fn count_disputes(game: &crate::game::Game) -> u64 {
-    let is_disputed = |parent: &crate::game::Assertion| {
+fn count_disputes(game: &crate::dispute::game::Game) -> u64 {
+    let is_disputed = |parent: &crate::dispute::game::Assertion| {
         let mut children = parent.children.iter().filter_map(|id| game.assertion(id));
         parent.children.len() > 1 && children.all(|it| it.status != AssertionStatus::Confirmed)
     };

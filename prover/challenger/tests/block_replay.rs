@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, env, fs, num::NonZeroU64, path::Path, sync::Arc
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain::{CALLER, Chain, L1_TIME, Step};
-use gainsay_challenger::{Sample, VerifierCode, replay_trace};
+use gainsay_challenger::machine::{Sample, VerifierCode, replay_trace};
 use gainsay_derivation::{BatchBlock, BatchKind, encode_batch};
 use gainsay_oracle::{Request, WitnessOracle};
 use gainsay_program::run;

@@ -6,7 +6,7 @@
 mod support;
 
 use alloy_primitives::{B256, Bytes, U256};
-use gainsay_challenger::{OnchainVerifier, StepRefusal, TracedStep};
+use gainsay_challenger::machine::{OnchainVerifier, StepRefusal, TracedStep};
 use gainsay_l1::bindings::IStepVerifier::{IStepVerifierErrors, WrongPreState};
 use gainsay_vm::{Host, Machine};
 use rand::Rng;

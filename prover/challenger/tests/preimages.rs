@@ -7,7 +7,10 @@ mod support;
 
 use alloy_primitives::{Address, B256, U256, hex};
 use c_kzg::{BYTES_PER_BLOB, Blob, Bytes32, ethereum_kzg_settings};
-use gainsay_challenger::{ChallengerError, OnchainVerifier, TracedStep};
+use gainsay_challenger::{
+    ChallengerError,
+    machine::{OnchainVerifier, TracedStep},
+};
 use gainsay_vm::{Host, MAX_PREIMAGE_BYTES, Machine};
 use rand::{Rng, rngs::StdRng};
 use revm::precompile::Precompiles;

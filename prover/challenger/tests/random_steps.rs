@@ -10,7 +10,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
-use gainsay_challenger::{OnchainVerifier, VerifierCode};
+use gainsay_challenger::machine::{OnchainVerifier, VerifierCode};
 use gainsay_vm::{Engine, Machine, keccak_oracle, verify_step};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;

@@ -14,7 +14,10 @@ use std::{
 };
 
 use alloy_primitives::B256;
-use gainsay_challenger::{ChallengerError, FileHost, Sample, TracedStep, replay_trace, verify_all};
+use gainsay_challenger::{
+    ChallengerError,
+    machine::{FileHost, Sample, TracedStep, replay_trace, verify_all},
+};
 use gainsay_vm::{Machine, NoHost, Program};
 use rand::Rng;
 use support::*;

@@ -12,7 +12,7 @@ use alloy::{
 };
 use brotli::enc::{BrotliCompress, BrotliEncoderParams};
 use gainsay_derivation::{BatchBlock, decode_blocks, encode_batch};
-use gainsay_tests::room;
+use gainsay_tests::in_repository;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
@@ -107,7 +107,7 @@ fn note(report: &mut Report, name: &str, sizes: &Sizes) {
 
 fn batches() -> Option<PathBuf> {
     let vectors = env::var_os("GAINSAY_VECTORS").map(PathBuf::from);
-    let folder = vectors.unwrap_or_else(|| room("../shared")).join("batches");
+    let folder = vectors.unwrap_or_else(|| in_repository("../shared")).join("batches");
     folder.is_dir().then_some(folder)
 }
 

@@ -98,7 +98,7 @@ impl Report {
 
 /// `target/bench.json` of the repository, wherever the build cache is.
 fn file() -> PathBuf {
-    gainsay_tests::room("target").join("bench.json")
+    gainsay_tests::in_repository("target").join("bench.json")
 }
 
 /// Four significant digits: more would claim more than was measured.

@@ -18,13 +18,15 @@ use alloy::{
     providers::Provider,
     signers::local::PrivateKeySigner,
 };
-use gainsay_challenger::{
+use gainsay_challenger::dispute::{
     BelievedChild, Commitment, Responder, Response,
-    adversary::{About, Behaviour, Disputes, Fault, Liar, Lie, LyingTrace, read_disputes},
     game::{AssertionStatus, EdgeId},
     strategy::{Move, StrategyConfig, decide},
 };
 use gainsay_derivation::claim;
+use gainsay_drill::adversary::{
+    About, Behaviour, Disputes, Fault, Liar, Lie, LyingTrace, read_disputes,
+};
 use gainsay_l1::{
     AssertionChain, AssertionParams, BatchPosition, DeployParams, Deployment, Inbox, InboxParams,
     L1Client, PendingNonce, TxSender, TxSenderConfig, bindings::IEdgeGame, deploy,

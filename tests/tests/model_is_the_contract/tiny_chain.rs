@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use gainsay_challenger::{
-    BelievedChild, ChallengerError, Commitment, Evidence, SpansEvidence, Trace,
-    game::{Assertion, Heights},
-    strategy::TracePoint,
+    ChallengerError,
+    dispute::{
+        BelievedChild, Commitment, Evidence, SpansEvidence, Trace,
+        game::{Assertion, Heights},
+        strategy::TracePoint,
+    },
 };
 use gainsay_derivation::{Cursor, claim};
 use gainsay_l1::bindings::IEdgeGame;

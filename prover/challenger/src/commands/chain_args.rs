@@ -12,7 +12,7 @@ use gainsay_l1::{L1BlockRef, L1Client, RollupConfig};
 use gainsay_store::{StoreError, StoreOptions};
 use gainsay_vm::Program;
 
-use crate::{OfflineBundle, Progress, Replay, ReplayedChain, may_pass};
+use crate::{Progress, Replay, ReplayedChain, machine::OfflineBundle, may_pass};
 
 /// Pause when L1 is out of reach.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -159,8 +159,11 @@ pub struct ProgramArgs {
 }
 
 impl ProgramArgs {
-    /// Loads it.
-    pub(crate) fn load(&self) -> anyhow::Result<Arc<Program>> {
+    /// Loads the program from its file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no program for the machine.
+    pub fn load(&self) -> anyhow::Result<Arc<Program>> {
         let path = self.program.display();
         let file = fs::read(&self.program).with_context(|| format!("cannot read {path}"))?;
         let program = Program::from_elf(&file)

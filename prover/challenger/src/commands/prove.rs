@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::chain_args::{BlockArgs, LoadedBlock, ProgramArgs};
 use crate::{
-    AssertionVerdict, BlockRun, ReplayedChain, judge_assertions, peak_memory_bytes,
-    recorded_assertions, run_block,
+    AssertionVerdict, ReplayedChain, judge_assertions,
+    machine::{BlockRun, peak_memory_bytes, run_block},
+    recorded_assertions,
 };
 
 /// Runs one block in the machine.

@@ -10,7 +10,10 @@ use gainsay_oracle::Request;
 use serde_json::{Value, json};
 
 use super::chain_args::{BlockArgs, ProgramArgs};
-use crate::{OnchainVerifier, ReplayedChain, StepPosition, StepProof, VerifierCode, prove_step};
+use crate::{
+    ReplayedChain,
+    machine::{OnchainVerifier, StepPosition, StepProof, VerifierCode, prove_step},
+};
 
 /// Proves one instruction of a block's run, and has the contract take it.
 ///

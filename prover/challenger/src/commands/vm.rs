@@ -14,7 +14,9 @@ use alloy_primitives::{B256, Bytes, hex};
 use anyhow::Context;
 use gainsay_vm::{Hart, Host, Instruction, Machine, Program, decode};
 
-use crate::{FileHost, GasSpent, Sample, VerifierCode, disassemble, register_name, replay_trace};
+use crate::machine::{
+    FileHost, GasSpent, Sample, VerifierCode, disassemble, register_name, replay_trace,
+};
 
 /// Runs an ELF file in the machine.
 ///

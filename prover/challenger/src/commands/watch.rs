@@ -12,7 +12,8 @@ use super::{
     key_args::KeyArgs,
 };
 use crate::{
-    ChallengerError, DisputeReader, MachineTrace, Replay, ReplayedChain,
+    ChallengerError, DisputeReader, Replay, ReplayedChain,
+    dispute::MachineTrace,
     watch::{Budget, Metrics, Player, Watch, WatchOptions, listen},
 };
 

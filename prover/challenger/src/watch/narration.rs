@@ -2,7 +2,7 @@
 
 use alloy_primitives::{B256, U256, hex, utils::format_ether};
 
-use crate::{
+use crate::dispute::{
     game::{EdgeId, Game, Level},
     strategy::Move,
 };

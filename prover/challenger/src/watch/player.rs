@@ -16,9 +16,12 @@ use super::{
     narration::{describe, ether},
 };
 use crate::{
-    ChallengerError, MachineTrace, ReplayedChain, Responder, Response,
-    game::{EdgeId, Game},
-    strategy::{Move, StrategyConfig},
+    ChallengerError, ReplayedChain,
+    dispute::{
+        MachineTrace, Responder, Response,
+        game::{EdgeId, Game},
+        strategy::{Move, StrategyConfig},
+    },
 };
 
 /// The store's note with the wei that gas has cost, big endian.

@@ -9,7 +9,7 @@ use super::{
     Numbers,
     narration::{ether, short},
 };
-use crate::{Replay, TraceWork};
+use crate::{Replay, dispute::TraceWork};
 
 /// Pause between two lines.
 const PAUSE: Duration = Duration::from_secs(3);

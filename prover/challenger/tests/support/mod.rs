@@ -8,7 +8,7 @@ mod machine;
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
-use gainsay_challenger::{OnchainVerifier, TracedStep, VerifierCode};
+use gainsay_challenger::machine::{OnchainVerifier, TracedStep, VerifierCode};
 use gainsay_vm::{Engine, Hart, Host, Machine};
 
 pub use machine::{random_program::*, *};

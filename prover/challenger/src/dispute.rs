@@ -1,0 +1,23 @@
+//! Disputes: what L1 shows of them, what a player believes, what it does next.
+//!
+//! | module | job |
+//! |---|---|
+//! | `commitment` | trees of claims and states |
+//! | `game` | all disputes, rebuilt from logs |
+//! | `trace` | what a player believes |
+//! | `machine_trace` | what the honest challenger believes: computed, and kept on disk |
+//! | `strategy` | what to do next |
+//! | `responder` | sends it |
+//!
+//! Architecture invariant: `strategy` decides and sends nothing, `responder` sends and decides nothing.
+
+mod commitment;
+pub use commitment::Commitment;
+pub mod game;
+mod trace;
+pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
+mod machine_trace;
+pub use machine_trace::{MachineTrace, TRACES_FOLDER, TraceWork};
+mod responder;
+pub mod strategy;
+pub use responder::{Responder, Response};

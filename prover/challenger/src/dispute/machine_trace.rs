@@ -1,0 +1,307 @@
+//! What the honest challenger believes: claims by the chain derived from L1, machine states by
+//! running the program.
+//!
+//! In: the replayed chain, the program. Out: [`Trace`] and [`Evidence`]. Claims are answered at
+//! once. Machine states are computed on a thread of their own and kept in files, under names that
+//! depend on nothing but what was run: until they are there the answer is `None`, and a restarted
+//! challenger finds them again. It never asks L1.
+//!
+//! | module | job |
+//! |---|---|
+//! | `disputed_run` | one run of the program |
+//! | `trace_files` | what was computed, on disk |
+//! | `trace_worker` | the thread that computes |
+
+mod disputed_run;
+mod trace_files;
+mod trace_worker;
+
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+
+use alloy_primitives::{B256, Bytes};
+use gainsay_derivation::Cursor;
+use gainsay_l1::bindings::IEdgeGame;
+use gainsay_program::program_input;
+use gainsay_vm::{Program, STATE_BYTES};
+use tokio::sync::Notify;
+
+use self::{
+    disputed_run::DisputedRun,
+    trace_files::TraceFiles,
+    trace_worker::{Made, Product, TraceWorker},
+};
+use crate::{
+    ChallengerError, ProposedAssertion, ReplayedChain,
+    dispute::{
+        BelievedChild, Commitment, Evidence, SpansEvidence, Trace,
+        game::{Assertion, Heights},
+        strategy::TracePoint,
+    },
+};
+
+/// Children that are remembered; they are computed again when they are needed again.
+const CHILDREN_MAX: usize = 512;
+
+/// The folder of files below a challenger's data folder.
+pub const TRACES_FOLDER: &str = "traces";
+
+/// A right child, and what it was computed from.
+#[derive(Clone, Debug)]
+struct RightChild {
+    /// The parent's end.
+    agreed: B256,
+    batch_limit: u64,
+    first_block: u64,
+    /// Blocks that the tree covers before its last leaf repeats.
+    blocks: u64,
+    believed: Arc<BelievedChild>,
+}
+
+/// The honest challenger's knowledge.
+#[derive(Debug)]
+pub struct MachineTrace {
+    chain: ReplayedChain,
+    genesis: ProposedAssertion,
+    heights: Heights,
+    /// None: nobody asks for machine states.
+    worker: Option<TraceWorker>,
+    /// By parent.
+    children: HashMap<B256, RightChild>,
+}
+
+/// What is being computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceWork {
+    /// In words.
+    pub what: String,
+    /// For so long.
+    pub elapsed: Duration,
+    /// What waits behind it.
+    pub waiting: usize,
+}
+
+impl MachineTrace {
+    /// A trace of `chain`, with files below `data`. Without a program it knows claims alone, and
+    /// never answers what is asked about machine states.
+    ///
+    /// # Errors
+    /// [`ChallengerError::WrongProgram`] when disputes of this chain run another program, and a
+    /// folder that cannot be made.
+    pub fn new(
+        chain: ReplayedChain,
+        genesis: ProposedAssertion,
+        program: Option<Arc<Program>>,
+        data: &Path,
+    ) -> Result<Self, ChallengerError> {
+        let params = &chain.rollup.assertions;
+        let heights = Heights {
+            blocks: params.blocks_height,
+            spans: params.spans_height,
+            steps: params.steps_height,
+        };
+        let worker = match program {
+            None => None,
+            Some(program) => {
+                let (expected, found) = (params.program_hash, program.hash());
+                if expected != found {
+                    return Err(ChallengerError::WrongProgram { expected, found });
+                }
+                let files = TraceFiles::open(data.join(TRACES_FOLDER))?;
+                Some(TraceWorker::start(chain.clone(), program, heights, files))
+            }
+        };
+        Ok(Self { chain, genesis, heights, worker, children: HashMap::new() })
+    }
+
+    /// Heights of the three levels.
+    #[must_use]
+    pub const fn heights(&self) -> Heights {
+        self.heights
+    }
+
+    /// The chain that it believes in.
+    #[must_use]
+    pub const fn chain(&self) -> &ReplayedChain {
+        &self.chain
+    }
+
+    /// What is being computed now.
+    #[must_use]
+    pub fn work(&self) -> Option<TraceWork> {
+        self.worker.as_ref().and_then(TraceWorker::work)
+    }
+
+    /// What could not be computed, and why. It is tried again while somebody asks for it.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        self.worker.as_ref().map(TraceWorker::failures).unwrap_or_default()
+    }
+
+    /// Notified whenever something that was answered by `None` has been computed. None without a
+    /// program.
+    #[must_use]
+    pub fn computed(&self) -> Option<Arc<Notify>> {
+        self.worker.as_ref().map(TraceWorker::computed)
+    }
+
+    /// The right child of `parent`; none while its blocks are not all derived.
+    fn right_child(
+        &self,
+        id: B256,
+        parent: &Assertion,
+        batch_limit: u64,
+    ) -> Result<Option<RightChild>, ChallengerError> {
+        let agreed = gainsay_derivation::claim(parent.output_root, &parent.cursor);
+        let chain = &self.chain;
+        if chain.safe_cursor()?.batch < batch_limit {
+            return Ok(None);
+        }
+        let known = self.children.get(&id);
+        if let Some(known) = known.filter(|it| it.agreed == agreed && it.batch_limit == batch_limit)
+        {
+            // With these and the accumulator, what lies between them cannot have changed.
+            let last = batch_limit.saturating_sub(1);
+            if chain.batch(last)?.acc == known.believed.batch_limit_acc {
+                return Ok(Some(known.clone()));
+            }
+        }
+        let wrong = |expected| ChallengerError::WrongParent { id, found: agreed, expected };
+        let Some(block) = chain.block_at(&parent.cursor)? else { return Err(wrong(None)) };
+        let expected = chain.claimed(block)?.claim();
+        if expected != agreed {
+            return Err(wrong(Some(expected)));
+        }
+        let Some(found) = chain.claims_after(&parent.cursor, batch_limit)? else { return Ok(None) };
+        let claims = Commitment::new(self.heights.blocks, &found.claims)?;
+        Ok(Some(RightChild {
+            agreed,
+            batch_limit,
+            first_block: found.first_block,
+            blocks: found.claims.len() as u64,
+            believed: Arc::new(BelievedChild {
+                output_root: found.output_root,
+                cursor: found.cursor,
+                claims,
+                batch_limit_acc: found.batch_acc,
+            }),
+        }))
+    }
+
+    /// The run that leads to the leaf at `block` below the assertion `parent`, and the claim that
+    /// it starts from. None when the child was not asked for, or L1 changed since.
+    fn run_of(
+        &self,
+        parent: B256,
+        block: u64,
+    ) -> Result<Option<(DisputedRun, IEdgeGame::Claim)>, ChallengerError> {
+        let Some(child) = self.children.get(&parent) else { return Ok(None) };
+        let claims = &child.believed.claims;
+        let is_idle = block >= child.blocks;
+        let before = child.first_block.saturating_add(block.min(child.blocks)).saturating_sub(1);
+        let chain = &self.chain;
+        let Some(record) = chain.store.cursor(before)? else { return Ok(None) };
+        let expected = block.checked_sub(1).map_or(child.agreed, |before| claims.leaf(before));
+        let agreed = record.claim();
+        if agreed != expected {
+            return Ok(None);
+        }
+        let Cursor { batch, block: in_batch, deposits_read } = record.cursor;
+        let batch_acc = match batch < child.batch_limit {
+            true => chain.batch(batch)?.acc,
+            false => B256::ZERO,
+        };
+        let run = DisputedRun {
+            block: if is_idle { None } else { Some(before.saturating_add(1)) },
+            agreed,
+            batch_acc,
+            input: program_input(agreed, batch_acc, &chain.rollup.chain),
+            claim: claims.leaf(block),
+        };
+        let output_root = record.output_root;
+        let agreed = IEdgeGame::Claim {
+            outputRoot: output_root,
+            batch,
+            block: in_batch,
+            depositsRead: deposits_read,
+        };
+        Ok(Some((run, agreed)))
+    }
+
+    fn make(
+        &self,
+        parent: B256,
+        block: u64,
+        product: Product,
+    ) -> Result<Option<(Made, IEdgeGame::Claim)>, ChallengerError> {
+        let Some(worker) = &self.worker else { return Ok(None) };
+        let Some((run, agreed)) = self.run_of(parent, block)? else { return Ok(None) };
+        Ok(worker.get(&run, product)?.map(|made| (made, agreed)))
+    }
+}
+
+impl Trace for MachineTrace {
+    fn child(
+        &mut self,
+        id: B256,
+        parent: &Assertion,
+    ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
+        let genesis = (id == self.genesis.id).then_some(self.genesis.batch_limit);
+        let Some(batch_limit) = parent.batch_limit.or(genesis) else { return Ok(None) };
+        let Some(child) = self.right_child(id, parent, batch_limit)? else { return Ok(None) };
+        let believed = child.believed.clone();
+        if self.children.len() >= CHILDREN_MAX {
+            self.children.clear();
+        }
+        self.children.insert(id, child);
+        Ok(Some(believed))
+    }
+
+    fn spans(
+        &mut self,
+        parent: B256,
+        block: u64,
+    ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        let made = self.make(parent, block, Product::Spans)?;
+        Ok(made.and_then(|(made, _)| made.into_tree()))
+    }
+
+    fn steps(
+        &mut self,
+        parent: B256,
+        block: u64,
+        span: u64,
+    ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        let made = self.make(parent, block, Product::Steps { span })?;
+        Ok(made.and_then(|(made, _)| made.into_tree()))
+    }
+}
+
+impl Evidence for MachineTrace {
+    fn final_state(
+        &mut self,
+        point: &TracePoint,
+    ) -> Result<Option<SpansEvidence>, ChallengerError> {
+        let made = self.make(point.parent, point.block, Product::Spans)?;
+        let (Some(worker), Some((Made::Tree(tree, final_state), agreed))) = (&self.worker, made)
+        else {
+            return Ok(None);
+        };
+        debug_assert_eq!(final_state.len(), STATE_BYTES, "spans are kept with their last state");
+        debug_assert_eq!(alloy_primitives::keccak256(&final_state), tree.last_leaf());
+        let program = worker.program();
+        let program = IEdgeGame::Program {
+            codeRoot: program.code().root(),
+            memoryRoot: program.memory_root(),
+            entry: program.entry(),
+        };
+        let claim = self.children.get(&point.parent).map(|it| it.believed.claims.leaf(point.block));
+        let claim = claim.unwrap_or_default();
+        Ok(Some(SpansEvidence { agreed, program, claim, final_state }))
+    }
+
+    fn witness(&mut self, point: &TracePoint) -> Result<Option<Bytes>, ChallengerError> {
+        let step = (point.span << self.heights.steps).saturating_add(point.step);
+        let made = self.make(point.parent, point.block, Product::Witness { step })?;
+        Ok(made.and_then(|(made, _)| made.into_witness()))
+    }
+}

@@ -1,0 +1,360 @@
+//! Sends moves to L1: one move, one transaction.
+//!
+//! In: a [`Move`], and the [`Evidence`] that it carries. Out: what became of it. What stands on L1
+//! already is not sent again, whoever did it; a move that L1 refuses because things have changed is
+//! told as that, and the next look at L1 decides anew. It decides nothing itself.
+//!
+//! Of calls that lock a stake again, contracts credit it back; of others, twice is once. So a move
+//! that crosses another player's same move costs gas and nothing else.
+
+use alloy::rpc::types::TransactionReceipt;
+use alloy_primitives::{Address, B256, U256};
+use gainsay_l1::{
+    AssertionChain, EdgeGame, L1Error, Proposal, SpansOpening, StepsOpening, TxSender,
+    bindings::{
+        IAssertionChain::{self, Status},
+        IEdgeGame,
+    },
+};
+use tracing::debug;
+
+use crate::{
+    ChallengerError,
+    dispute::{
+        Evidence,
+        game::{EdgeId, INFINITE, Level, mutual_id},
+        strategy::{Move, OpenMove, Position, Settlement, TimerUpdate},
+    },
+};
+
+/// What became of a move.
+#[derive(Clone, Debug)]
+pub enum Response {
+    /// It is on L1.
+    Sent {
+        /// The transaction.
+        hash: B256,
+        /// The L1 block that holds it.
+        l1_block: u64,
+        /// Gas that it used.
+        gas_used: u64,
+        /// Wei that its gas cost.
+        fee: U256,
+    },
+    /// It stood on L1 before: somebody else was first, or we were, before a crash.
+    Stands,
+    /// What it must carry is not known yet.
+    NotYet,
+    /// L1 refuses it now: the state of the dispute is another one than it was decided by.
+    Refused {
+        /// The contract's reason.
+        reason: String,
+    },
+}
+
+/// The hand of one player.
+#[derive(Clone, Debug)]
+pub struct Responder {
+    sender: TxSender,
+    chain: AssertionChain,
+    game: EdgeGame,
+}
+
+impl Responder {
+    /// A responder on the contracts of the AssertionChain at `address`.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn connect(sender: TxSender, address: Address) -> Result<Self, ChallengerError> {
+        let chain = AssertionChain::new(sender.client(), address);
+        let game = EdgeGame::new(sender.client(), chain.game().await?);
+        Ok(Self { sender, chain, game })
+    }
+
+    /// The account that sends and stakes.
+    #[must_use]
+    pub const fn account(&self) -> Address {
+        self.sender.address()
+    }
+
+    /// What it sends through.
+    #[must_use]
+    pub const fn sender(&self) -> &TxSender {
+        &self.sender
+    }
+
+    /// The contract of assertions.
+    #[must_use]
+    pub const fn chain(&self) -> &AssertionChain {
+        &self.chain
+    }
+
+    /// The contract of disputes.
+    #[must_use]
+    pub const fn game(&self) -> &EdgeGame {
+        &self.game
+    }
+
+    /// Makes a move, unless it stands already.
+    ///
+    /// # Errors
+    /// Those of the evidence; those of [`TxSender::send`] but for what a contract refuses. After
+    /// [`gainsay_l1::Action::Retry`] the same move may be made again.
+    pub async fn respond(
+        &self,
+        next: &Move,
+        evidence: &mut impl Evidence,
+    ) -> Result<Response, ChallengerError> {
+        if self.stands(next).await? {
+            debug!(name = next.name(), "move stands on L1 already");
+            return Ok(Response::Stands);
+        }
+        let sent = match next {
+            Move::OpenSpans(open) => {
+                let Some(found) = evidence.final_state(&open.point)? else {
+                    return Ok(Response::NotYet);
+                };
+                let opening = SpansOpening {
+                    position: position(&open.position),
+                    program: found.program,
+                    agreed: found.agreed,
+                    claim: found.claim,
+                    root: open.root,
+                    final_state: found.final_state,
+                    last_leaf_proof: open.last_leaf_proof.clone(),
+                };
+                self.game.open_spans(&self.sender, opening, open.stake).await
+            }
+            Move::ProveStep { position: at, point, agreed, .. } => {
+                let Some(witness) = evidence.witness(point)? else {
+                    return Ok(Response::NotYet);
+                };
+                self.game.prove_step(&self.sender, position(at), *agreed, witness).await
+            }
+            _ => self.send_plain(next).await,
+        };
+        self.conclude(next, sent).await
+    }
+
+    /// Makes a move that carries no evidence, unless it stands already.
+    ///
+    /// # Errors
+    /// As [`Self::respond`].
+    pub async fn respond_bare(&self, next: &Move) -> Result<Response, ChallengerError> {
+        if matches!(next, Move::OpenSpans(_) | Move::ProveStep { .. }) {
+            return Ok(Response::NotYet);
+        }
+        if self.stands(next).await? {
+            return Ok(Response::Stands);
+        }
+        let sent = self.send_plain(next).await;
+        self.conclude(next, sent).await
+    }
+
+    /// Splits many edges in one transaction.
+    ///
+    /// # Errors
+    /// As [`Self::respond`].
+    pub async fn bisect(&self, edges: &[(EdgeId, [B256; 2])]) -> Result<Response, ChallengerError> {
+        let bisections = edges.iter().map(|(edge, halves)| bisection(edge, halves)).collect();
+        let sent = self.game.bisect(&self.sender, bisections).await;
+        match edges.first() {
+            Some((edge, [left, right])) => {
+                let next = Move::Bisect { edge: *edge, left: *left, right: *right };
+                self.conclude(&next, sent).await
+            }
+            None => Ok(Response::Stands),
+        }
+    }
+
+    /// Sends a move that carries nothing but hashes.
+    async fn send_plain(&self, next: &Move) -> Result<TransactionReceipt, L1Error> {
+        let (chain, game, sender) = (&self.chain, &self.game, &self.sender);
+        match next {
+            Move::Propose { .. } => match proposal(next) {
+                Some(proposal) => chain.propose(sender, proposal).await,
+                None => unreachable!("a proposal makes one"),
+            },
+            Move::Bisect { edge, left, right } => {
+                game.bisect(sender, vec![bisection(edge, &[*left, *right])]).await
+            }
+            Move::OpenSteps(open) => game.open_steps(sender, steps_opening(open), open.stake).await,
+            Move::Update(updates) => {
+                game.update(sender, updates.iter().map(timer_update).collect()).await
+            }
+            Move::Confirm(id) => chain.confirm(sender, *id).await,
+            Move::Settle(settlements) => {
+                game.settle(sender, settlements.iter().map(settlement).collect()).await
+            }
+            Move::Collect { winner, losers } => {
+                chain.collect(sender, *winner, losers.clone()).await
+            }
+            Move::Withdraw { .. } => chain.withdraw_credit(sender).await,
+            Move::OpenSpans(_) | Move::ProveStep { .. } => {
+                unreachable!("these carry evidence and are sent by respond")
+            }
+        }
+    }
+
+    /// What became of a move that was sent.
+    async fn conclude(
+        &self,
+        next: &Move,
+        sent: Result<TransactionReceipt, L1Error>,
+    ) -> Result<Response, ChallengerError> {
+        let name = next.name();
+        match sent {
+            Ok(receipt) => {
+                let (hash, gas_used) = (receipt.transaction_hash, receipt.gas_used);
+                let l1_block = receipt.block_number.unwrap_or_default();
+                let price = U256::from(receipt.effective_gas_price);
+                let fee = price.saturating_mul(U256::from(gas_used));
+                debug!(name, %hash, l1_block, gas_used, "moved");
+                Ok(Response::Sent { hash, l1_block, gas_used, fee })
+            }
+            // It crossed another player's move, or a node did not know the newest block yet.
+            Err(error) if matches!(error, L1Error::Reverted { .. }) => {
+                if self.stands(next).await? {
+                    return Ok(Response::Stands);
+                }
+                let reason = error.to_string();
+                debug!(name, reason, "move refused");
+                Ok(Response::Refused { reason })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether L1 shows the effect of a move already. A timer is not looked at: an update that
+    /// raises nothing is a no-op.
+    async fn stands(&self, next: &Move) -> Result<bool, ChallengerError> {
+        Ok(match next {
+            Move::Propose { .. } => self.is_proposed(next).await?,
+            Move::Bisect { edge, .. } => self.edge(edge).await?.bisected,
+            Move::OpenSpans(open) => self.exists(&opened_by(open, Level::Spans)).await?,
+            Move::OpenSteps(open) => self.exists(&opened_by(open, Level::Steps)).await?,
+            Move::ProveStep { edge, .. } => self.edge(edge).await?.timer == INFINITE,
+            Move::Update(_) => false,
+            Move::Confirm(id) => self.chain.assertion(*id).await?.confirmed,
+            Move::Settle(settlements) => self.are_settled(settlements).await?,
+            Move::Collect { losers, .. } => self.are_collected(losers).await?,
+            Move::Withdraw { .. } => self.chain.credit(self.account()).await?.is_zero(),
+        })
+    }
+
+    async fn edge(&self, id: &EdgeId) -> Result<IEdgeGame::Edge, L1Error> {
+        let call = self.game.contract().edge(id.mutual_id, id.root);
+        call.call().await.map_err(view("edge"))
+    }
+
+    async fn exists(&self, id: &EdgeId) -> Result<bool, L1Error> {
+        Ok(self.edge(id).await?.createdAt != 0)
+    }
+
+    async fn are_settled(&self, settlements: &[Settlement]) -> Result<bool, L1Error> {
+        for Settlement { winner, losers } in settlements {
+            for root in std::iter::once(&winner.root).chain(losers) {
+                let call = self.game.contract().opening(winner.mutual_id, *root);
+                if call.call().await.map_err(view("opening"))?.isOpen {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    async fn are_collected(&self, losers: &[B256]) -> Result<bool, L1Error> {
+        for id in losers {
+            let call = self.chain.contract().assertion(*id);
+            if call.call().await.map_err(view("assertion"))?.status != Status::Lost {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Asks L1 what id the proposal would get, and whether it has that one.
+    async fn is_proposed(&self, next: &Move) -> Result<bool, L1Error> {
+        let Some(it) = proposal(next) else { return Ok(false) };
+        let call = self.chain.contract().propose(
+            it.parent,
+            it.output_root,
+            cursor(&it),
+            it.root,
+            it.last_leaf_proof,
+            it.expected_batch_acc,
+        );
+        // A proposal that L1 refuses is told by the dry run, with the reason.
+        let Ok(id) = call.value(it.stake).from(self.account()).call().await else {
+            return Ok(false);
+        };
+        match self.chain.assertion(id).await {
+            Ok(_) => Ok(true),
+            Err(L1Error::Missing { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn view(what: &'static str) -> impl FnOnce(alloy::contract::Error) -> L1Error {
+    move |error| match error {
+        alloy::contract::Error::TransportError(source) => L1Error::Transport { what, source },
+        other => L1Error::Invalid { what, reason: other.to_string() },
+    }
+}
+
+/// The edge that a stake makes.
+fn opened_by(open: &OpenMove, level: Level) -> EdgeId {
+    let mutual_id = match level {
+        Level::Spans => mutual_id::of_spans(open.edge.mutual_id),
+        _ => mutual_id::of_steps(open.edge.mutual_id),
+    };
+    EdgeId::new(mutual_id, open.root)
+}
+
+fn proposal(next: &Move) -> Option<Proposal> {
+    let Move::Propose { parent, child, stake } = next else { return None };
+    Some(Proposal {
+        parent: *parent,
+        output_root: child.output_root,
+        cursor: child.cursor,
+        root: child.claims.root(),
+        last_leaf_proof: child.claims.last_leaf_proof(),
+        expected_batch_acc: child.batch_limit_acc,
+        stake: *stake,
+    })
+}
+
+const fn cursor(proposal: &Proposal) -> IAssertionChain::Cursor {
+    let it = &proposal.cursor;
+    IAssertionChain::Cursor { batch: it.batch, block: it.block, depositsRead: it.deposits_read }
+}
+
+fn position(it: &Position) -> IEdgeGame::Position {
+    let (start, path) = (it.start, it.path.clone());
+    IEdgeGame::Position { start, path, agreedProof: it.agreed_proof.clone() }
+}
+
+const fn bisection(edge: &EdgeId, [left, right]: &[B256; 2]) -> IEdgeGame::Bisection {
+    IEdgeGame::Bisection { mutualId: edge.mutual_id, left: *left, right: *right }
+}
+
+fn steps_opening(open: &OpenMove) -> StepsOpening {
+    StepsOpening {
+        position: position(&open.position),
+        agreed: open.agreed,
+        state: open.edge.root,
+        root: open.root,
+        last_leaf_proof: open.last_leaf_proof.clone(),
+    }
+}
+
+const fn timer_update(it: &TimerUpdate) -> IEdgeGame::TimerUpdate {
+    let EdgeId { mutual_id, root } = it.edge;
+    IEdgeGame::TimerUpdate { mutualId: mutual_id, root, left: it.left, right: it.right }
+}
+
+fn settlement(it: &Settlement) -> IEdgeGame::Settlement {
+    let (winner, losers) = (it.winner.root, it.losers.clone());
+    IEdgeGame::Settlement { mutualId: it.winner.mutual_id, winner, losers }
+}

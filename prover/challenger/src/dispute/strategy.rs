@@ -1,0 +1,221 @@
+//! What to do next in a dispute.
+//!
+//! In: the state of all disputes, what we believe, the chain's time. Out: the moves to make now.
+//! Pure: it sends nothing and remembers nothing, so a restarted challenger goes on where it was, and
+//! a move that somebody else made already is none.
+//!
+//! Moves are made for edges that we believe in, and only while their timers need them: it answers
+//! each rival with our own half, our own tree, our own instruction. What rivals do with edges of
+//! their own does not matter.
+//!
+//! | module | job |
+//! |---|---|
+//! | `moves` | what a player can do |
+//! | `descent` | from our root edges down: bisect, open, prove |
+//! | `harvest` | timers, confirmations, stakes |
+
+mod descent;
+mod harvest;
+mod moves;
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::{Address, B256, U256};
+use descent::Descent;
+pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint};
+
+use crate::{
+    ChallengerError,
+    dispute::Trace,
+    dispute::game::{Assertion, AssertionStatus, Game, Inherited},
+};
+
+/// Assertions in a row that are looked at after the newest confirmed one.
+const PENDING_MAX: usize = 256;
+
+/// Who plays, and by which parameters.
+#[derive(Clone, Debug)]
+pub struct StrategyConfig {
+    /// The account that sends and stakes.
+    pub account: Address,
+    /// Seconds after which an edge or an unrivaled assertion is confirmed.
+    pub challenge_period_secs: u64,
+    /// Wei to lock for a proposal.
+    pub stake: U256,
+    /// Wei to lock for a tree of "spans".
+    pub spans_stake: U256,
+    /// Wei to lock for a tree of "steps".
+    pub steps_stake: U256,
+    /// Most wei to have locked at one time.
+    pub budget: U256,
+}
+
+/// Something that a human should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// An assertion contradicts ours.
+    WrongAssertion {
+        /// Its id.
+        id: B256,
+        /// Its parent, with which we agree.
+        parent: B256,
+        /// Its root, as claimed.
+        claimed: B256,
+        /// The root that we computed.
+        computed: B256,
+    },
+    /// A wrong assertion stood unrivaled for too long, or was confirmed: safety is lost.
+    TooLate {
+        /// Its id.
+        id: B256,
+    },
+    /// A move is needed, but its stake exceeds the budget.
+    OverBudget {
+        /// The move.
+        name: &'static str,
+        /// Wei locked already, with the moves before it.
+        locked: U256,
+        /// Wei of its stake.
+        stake: U256,
+    },
+}
+
+/// What to do, and what to tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// To be sent in this order.
+    pub moves: Vec<Move>,
+    /// Those that hold now.
+    pub alarms: Vec<Alarm>,
+}
+
+/// Decides what to do at `time`, L1 seconds.
+///
+/// # Errors
+/// Those of the trace.
+pub fn decide(
+    game: &Game,
+    trace: &mut impl Trace,
+    config: &StrategyConfig,
+    time: u64,
+) -> Result<Decision, ChallengerError> {
+    decide_beside(game, trace, config, time, &mut Inherited::default())
+}
+
+/// [`decide`] for one of several players who look at the same disputes at the same time: each timer
+/// is computed once for all of them.
+pub fn decide_beside(
+    game: &Game,
+    trace: &mut impl Trace,
+    config: &StrategyConfig,
+    time: u64,
+    inherited: &mut Inherited,
+) -> Result<Decision, ChallengerError> {
+    let mut decision = Decision::default();
+    let mut descent = Descent::new(game, config, time, inherited);
+    let confirmed = game.latest_confirmed();
+    let staked_on = descent.staked_on.iter().copied();
+    let mut older: BTreeSet<B256> =
+        staked_on.filter(|it| is_before(game, it, &confirmed)).collect();
+    older.extend(harvest::uncollected(game));
+    for parent in older {
+        answer_rivals(game, trace, &parent, &mut descent, &mut decision)?;
+    }
+    let mut parent = confirmed;
+    for _ in 0..PENDING_MAX {
+        match answer_rivals(game, trace, &parent, &mut descent, &mut decision)? {
+            Some(child) => parent = child,
+            None => break,
+        }
+    }
+    descent.finish(&mut decision);
+    harvest::withdraw(game, config, &mut decision);
+    keep_within_budget(game, config, &mut decision);
+    Ok(decision)
+}
+
+/// Whether the children of a confirmed assertion have been decided.
+fn is_before(game: &Game, parent: &B256, confirmed: &B256) -> bool {
+    parent != confirmed
+        && game.assertion(parent).is_some_and(|it| it.status == AssertionStatus::Confirmed)
+}
+
+/// Plays for the right child of an assertion with which we agree. Returns that child, if L1 has it.
+fn answer_rivals(
+    game: &Game,
+    trace: &mut impl Trace,
+    parent_id: &B256,
+    descent: &mut Descent<'_>,
+    decision: &mut Decision,
+) -> Result<Option<B256>, ChallengerError> {
+    let Some(parent) = game.assertion(parent_id) else { return Ok(None) };
+    if parent.children.is_empty() {
+        return Ok(None);
+    }
+    let Some(right) = trace.child(*parent_id, parent)? else { return Ok(None) };
+    let root = right.claims.root();
+    let mut right_id = None;
+    for id in &parent.children {
+        match game.assertion(id) {
+            Some(child) if child.root == root => right_id = Some(*id),
+            Some(child) => alarm_about(*id, child, root, decision),
+            None => {}
+        }
+    }
+    let Some(right_id) = right_id else {
+        if may_still_rival(game, parent, descent.config, descent.time) {
+            let stake = descent.config.stake;
+            decision.moves.push(Move::Propose { parent: *parent_id, child: right, stake });
+        } else {
+            decision.alarms.push(Alarm::TooLate { id: parent.children[0] });
+        }
+        return Ok(None);
+    };
+    descent.play(*parent_id, &right.claims, trace, decision)?;
+    harvest::confirm(game, descent, right_id, decision);
+    Ok(Some(right_id))
+}
+
+fn alarm_about(id: B256, child: &Assertion, computed: B256, decision: &mut Decision) {
+    if child.status == AssertionStatus::Confirmed {
+        decision.alarms.push(Alarm::TooLate { id });
+    } else if child.status == AssertionStatus::Pending {
+        let (parent, claimed) = (child.parent, child.root);
+        decision.alarms.push(Alarm::WrongAssertion { id, parent, claimed, computed });
+    }
+}
+
+/// Whether L1 would take another child, as `AssertionChain.checkTime` does.
+fn may_still_rival(game: &Game, parent: &Assertion, config: &StrategyConfig, time: u64) -> bool {
+    parent.children.first().and_then(|first| game.assertion(first)).is_none_or(|first| {
+        let due = first.created_at.saturating_add(config.challenge_period_secs);
+        first.status == AssertionStatus::Pending && (first.rivaled_at.is_some() || time < due)
+    })
+}
+
+/// Wei that `account` has locked.
+pub fn locked(game: &Game, config: &StrategyConfig) -> U256 {
+    let assertions = game
+        .assertions()
+        .filter(|(_, it)| it.proposer == config.account && it.status == AssertionStatus::Pending)
+        .fold(U256::ZERO, |sum, _| sum.saturating_add(config.stake));
+    game.openings()
+        .filter(|(_, it)| it.is_open && it.staker == config.account)
+        .fold(assertions, |sum, (_, it)| sum.saturating_add(it.stake))
+}
+
+/// Leaves out what would lock more than the budget, with an alarm.
+fn keep_within_budget(game: &Game, config: &StrategyConfig, decision: &mut Decision) {
+    let mut locked = locked(game, config);
+    let alarms = &mut decision.alarms;
+    decision.moves.retain(|next| {
+        let stake = next.stake();
+        let after = locked.saturating_add(stake);
+        if !stake.is_zero() && after > config.budget {
+            alarms.push(Alarm::OverBudget { name: next.name(), locked, stake });
+            return false;
+        }
+        locked = after;
+        true
+    });
+}

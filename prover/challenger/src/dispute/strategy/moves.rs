@@ -1,0 +1,204 @@
+//! What a player can do, with all that the contracts ask for except machine states and witnesses:
+//! the responder adds those, which are large.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, U256};
+
+use crate::dispute::{BelievedChild, Commitment, game::EdgeId};
+
+/// Where a height-0 edge is in its level, and what precedes its leaf: `IEdgeGame.Position`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// "blocks": id of the parent assertion. Else: mutual id of the level's root edges.
+    pub start: B256,
+    /// From the root edge down: zero to go left, else the root of the left sibling.
+    pub path: Vec<B256>,
+    /// Siblings, upwards, of the last leaf of the last left sibling in `path`.
+    pub agreed_proof: Vec<B256>,
+}
+
+impl Position {
+    /// The position of the leaf at `index` of a tree.
+    #[must_use]
+    pub fn of_leaf(start: B256, tree: &Commitment, index: u64) -> Self {
+        let turn = |height: u8| {
+            let node = index >> height;
+            if node & 1 == 0 { B256::ZERO } else { tree.node(height, node ^ 1) }
+        };
+        let path = (0..tree.height()).rev().map(turn).collect();
+        // The last left sibling ends right before the leaf.
+        let height = u8::try_from(index.trailing_zeros()).unwrap_or(0);
+        let agreed_proof = match (index >> height.min(63)).checked_sub(1) {
+            Some(sibling) if index > 0 => tree.last_leaf_proof_of(height, sibling),
+            _ => Vec::new(),
+        };
+        Self { start, path, agreed_proof }
+    }
+}
+
+/// An instruction, or what contains it. Counts begin at 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TracePoint {
+    /// The assertion whose children are disputed.
+    pub parent: B256,
+    /// Block after the parent.
+    pub block: u64,
+    /// Span of the run on that block.
+    pub span: u64,
+    /// Instruction of that span.
+    pub step: u64,
+}
+
+/// A stake on a tree below a height-0 edge: `openSpans` or `openSteps`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenMove {
+    /// The height-0 edge.
+    pub edge: EdgeId,
+    /// Its place.
+    pub position: Position,
+    /// What it is about; finer counts than its level's are 0.
+    pub point: TracePoint,
+    /// The state before its leaf: of "spans" alone, at "blocks" the claim is told by the trace.
+    pub agreed: B256,
+    /// Root of the tree.
+    pub root: B256,
+    /// Siblings, upwards, of the tree's last leaf.
+    pub last_leaf_proof: Vec<B256>,
+    /// Wei to lock.
+    pub stake: U256,
+}
+
+/// One edge whose timer is to be cached: `IEdgeGame.TimerUpdate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerUpdate {
+    /// The edge.
+    pub edge: EdgeId,
+    /// Root of its left child, or of the edge opened below it; zero if there is none.
+    pub left: B256,
+    /// Root of its right child, or zero.
+    pub right: B256,
+}
+
+/// Stakes of one level: `IEdgeGame.Settlement`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The root edge that has won.
+    pub winner: EdgeId,
+    /// Roots of its rivals whose stakes are open.
+    pub losers: Vec<B256>,
+}
+
+/// One transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// Stakes on the right child of an assertion.
+    Propose {
+        /// The assertion.
+        parent: B256,
+        /// The child.
+        child: Arc<BelievedChild>,
+        /// Wei to lock.
+        stake: U256,
+    },
+    /// Splits an edge.
+    Bisect {
+        /// The edge.
+        edge: EdgeId,
+        /// Root of its left half.
+        left: B256,
+        /// Root of its right half.
+        right: B256,
+    },
+    /// Commits to the run on a block.
+    OpenSpans(OpenMove),
+    /// Commits to the instructions of a span.
+    OpenSteps(OpenMove),
+    /// Executes one instruction on L1.
+    ProveStep {
+        /// The edge that it proves.
+        edge: EdgeId,
+        /// Its place.
+        position: Position,
+        /// The instruction.
+        point: TracePoint,
+        /// Hash of the state before it.
+        agreed: B256,
+    },
+    /// Caches timers, those below first.
+    Update(Vec<TimerUpdate>),
+    /// Confirms an assertion.
+    Confirm(B256),
+    /// Returns and takes stakes on trees of machine states.
+    Settle(Vec<Settlement>),
+    /// Confirms an assertion and takes the stakes of its rivals.
+    Collect {
+        /// The assertion.
+        winner: B256,
+        /// Its rivals and what builds on them, parents first.
+        losers: Vec<B256>,
+    },
+    /// Pays out credit.
+    Withdraw {
+        /// Wei.
+        amount: U256,
+    },
+}
+
+impl Move {
+    /// The contract's name for it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Propose { .. } => "propose",
+            Self::Bisect { .. } => "bisect",
+            Self::OpenSpans(_) => "openSpans",
+            Self::OpenSteps(_) => "openSteps",
+            Self::ProveStep { .. } => "proveStep",
+            Self::Update(_) => "update",
+            Self::Confirm(_) => "confirm",
+            Self::Settle(_) => "settle",
+            Self::Collect { .. } => "collect",
+            Self::Withdraw { .. } => "withdrawCredit",
+        }
+    }
+
+    /// Wei that it locks.
+    #[must_use]
+    pub const fn stake(&self) -> U256 {
+        match self {
+            Self::Propose { stake, .. } => *stake,
+            Self::OpenSpans(open) | Self::OpenSteps(open) => open.stake,
+            _ => U256::ZERO,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gainsay_vm::root_from_siblings;
+
+    use super::*;
+
+    #[test]
+    fn positions_lead_to_their_leaf_and_prove_the_one_before() {
+        let leaves: Vec<B256> = (1..=16).map(B256::repeat_byte).collect();
+        let tree = Commitment::new(4, &leaves).unwrap();
+        for index in 0..16_u64 {
+            let position = Position::of_leaf(B256::ZERO, &tree, index);
+            let (mut left, mut left_height) = (B256::ZERO, 0);
+            for (depth, turn) in position.path.iter().enumerate() {
+                assert_eq!(turn.is_zero(), index >> (3 - depth) & 1 == 0);
+                if !turn.is_zero() {
+                    (left, left_height) = (*turn, 3 - depth);
+                }
+            }
+            assert_eq!(position.agreed_proof.len(), left_height);
+            if let Some(before) = index.checked_sub(1) {
+                let last = (1 << left_height) - 1;
+                let agreed = tree.leaf(before);
+                assert_eq!(root_from_siblings(agreed, last, &position.agreed_proof), left);
+            }
+        }
+    }
+}

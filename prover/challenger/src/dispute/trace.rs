@@ -1,0 +1,92 @@
+//! What a player believes: claims of blocks, states of the machine.
+//!
+//! The honest challenger's trace is computed from L1 data and the program; those of the simulation
+//! are made up. Long work may go on elsewhere: `None` means that it is not known yet.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, Bytes};
+use gainsay_derivation::Cursor;
+use gainsay_l1::bindings::IEdgeGame::{Claim, Program};
+
+use crate::{
+    ChallengerError,
+    dispute::{Commitment, game::Assertion, strategy::TracePoint},
+};
+
+/// The child of an assertion that a player believes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BelievedChild {
+    /// Output root after its last block.
+    pub output_root: B256,
+    /// Position in the Inbox after its last block.
+    pub cursor: Cursor,
+    /// The claims after each block.
+    pub claims: Commitment,
+    /// `batchAcc` at the parent's batch limit.
+    pub batch_limit_acc: B256,
+}
+
+/// A player's knowledge.
+pub trait Trace {
+    /// What comes after the assertion `parent`, with the id `id`.
+    ///
+    /// # Errors
+    /// The parent itself is wrong, or the source of the data failed.
+    fn child(
+        &mut self,
+        id: B256,
+        parent: &Assertion,
+    ) -> Result<Option<Arc<BelievedChild>>, ChallengerError>;
+
+    /// The machine's states after each span of the block at `block` below the assertion `parent`.
+    ///
+    /// # Errors
+    /// The source of the data failed.
+    fn spans(
+        &mut self,
+        parent: B256,
+        block: u64,
+    ) -> Result<Option<Arc<Commitment>>, ChallengerError>;
+
+    /// The machine's states after each instruction of a span.
+    ///
+    /// # Errors
+    /// The source of the data failed.
+    fn steps(
+        &mut self,
+        parent: B256,
+        block: u64,
+        span: u64,
+    ) -> Result<Option<Arc<Commitment>>, ChallengerError>;
+}
+
+/// What `openSpans` reads itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpansEvidence {
+    /// What the claim before the block is the hash of.
+    pub agreed: Claim,
+    /// What the program hash commits to.
+    pub program: Program,
+    /// The claim after the block, which is the result of `final_state`.
+    pub claim: B256,
+    /// The packed last state of the run: 363 bytes.
+    pub final_state: Bytes,
+}
+
+/// What moves carry beside hashes: what the contracts read themselves.
+pub trait Evidence {
+    /// For a tree of "spans" of the block at `point.block` below the assertion `point.parent`.
+    ///
+    /// # Errors
+    /// The source of the data failed.
+    fn final_state(&mut self, point: &TracePoint)
+    -> Result<Option<SpansEvidence>, ChallengerError>;
+
+    /// For the proof of the instruction at `point`: its packed witness, with the proof of the
+    /// preimage that it reads.
+    ///
+    /// # Errors
+    /// The source of the data failed.
+    fn witness(&mut self, point: &TracePoint) -> Result<Option<Bytes>, ChallengerError>;
+}

@@ -1,0 +1,39 @@
+//! Blocks and programs in the machine, and what the contracts of L1 say of their steps.
+//!
+//! | module | job |
+//! |---|---|
+//! | `block_witness` | everything that the run of one block needs |
+//! | `machine_host`, `block_run` | that run, and proofs of what it reads |
+//! | `step_proof` | one instruction of it, ready for the contract |
+//! | `offline_bundle` | a block as one file |
+//! | `onchain_verifier` | the bytecode of `StepVerifier` and `PreimageOracle` in an EVM |
+//! | `step_refusal` | why they refuse a witness |
+//! | `traced_step` | a step with its witness, and many of them judged at once |
+//! | `trace_replay` | a program's trace through them, step by step |
+//! | `file_host` | the host of programs that are run from files |
+//! | `disassembly` | instructions as text |
+//!
+//! Architecture invariant: nothing here knows of assertions, edges or players.
+
+mod step_refusal;
+pub use step_refusal::StepRefusal;
+mod onchain_verifier;
+pub use onchain_verifier::{OnchainVerifier, TX_GAS_MAX, Verdict, VerifierCode};
+mod traced_step;
+pub use traced_step::{TracedStep, verify_all};
+mod trace_replay;
+pub use trace_replay::{GasSpent, ReplayReport, Sample, replay_trace};
+mod file_host;
+pub use file_host::FileHost;
+mod disassembly;
+pub use disassembly::{disassemble, register_name};
+mod block_witness;
+pub use block_witness::BlockWitness;
+mod machine_host;
+pub use machine_host::MachineHost;
+mod block_run;
+pub use block_run::{BlockRun, STEPS_MAX, peak_memory_bytes, run_block};
+mod step_proof;
+pub use step_proof::{ReadPreimage, StepKind, StepPosition, StepProof, prove_step};
+mod offline_bundle;
+pub use offline_bundle::OfflineBundle;

@@ -1,0 +1,16 @@
+//! Liars, for drills and tests: nothing of this is in the binary that watches a chain.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`adversary`] | players who lie about the chain, about the machine, or about both |
+//! | [`drill`] | the command `drill`: plants lies on a devnet and lets its live challenger win |
+//! | [`simulation`] | the protocol alone, against many rivals, by seed |
+//! | [`simulate`] | the command `simulate`: plays it and prints delay and stakes |
+//!
+//! Architecture invariant: `gainsay-challenger` knows nothing of this crate; liars use its strategy
+//! with beliefs that are wrong.
+
+pub mod adversary;
+pub mod drill;
+pub mod simulate;
+pub mod simulation;

@@ -1,0 +1,52 @@
+//! `gainsay-drill`: lies on purpose, to see that a challenger wins.
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use gainsay_drill::{drill, simulate};
+use tracing_subscriber::EnvFilter;
+
+/// Plant lies on a devnet, or play the dispute protocol alone, and see the truth win.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plant faults on a devnet and let its live challenger win.
+    Drill(drill::DrillArgs),
+    /// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
+    /// bounds.
+    Simulate(simulate::SimulateArgs),
+}
+
+/// The command could not be carried out. Wrong arguments end like this, too.
+const FAILED: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,gainsay_l1::tx_sender=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    run(Arguments::parse().command).await.unwrap_or_else(|error| {
+        eprintln!("Error: {error:?}");
+        ExitCode::from(FAILED)
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Drill(args) => drill::run(&args).await,
+        Command::Simulate(args) => {
+            tokio::task::block_in_place(|| simulate::run(&args)).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Scenarios side by side, each against the bounds that the design promises.
+
+use std::io::{self, Write};
+
+use alloy_primitives::U256;
+
+use super::{Outcome, Rules, Scenario, Tactic};
+use gainsay_challenger::dispute::game::Heights;
+
+/// Seven days, as on a chain that is used.
+const CHALLENGE_PERIOD_SECS: u64 = 7 * 24 * 3600;
+/// Five blocks of L1.
+const LAG_SECS: u64 = 60;
+/// Wei, small enough to count: an assertion, a tree of spans, a tree of steps.
+const STAKES: [u64; 3] = [1_000, 100, 10];
+
+/// Each tactic with each number of rivals, and each with and without a day of censorship.
+#[must_use]
+pub fn scenarios((blocks, spans, steps): (u8, u8, u8), rivals: &[u64]) -> Vec<Scenario> {
+    let rules = Rules {
+        heights: Heights { blocks, spans, steps },
+        challenge_period_secs: CHALLENGE_PERIOD_SECS,
+        stakes: STAKES,
+    };
+    let tactics = [Tactic::Eager, Tactic::Random, Tactic::LastMoment, Tactic::Quitters];
+    let mut all = Vec::new();
+    for rivals in rivals {
+        for tactic in tactics {
+            for censorship_secs in [0, 24 * 3600] {
+                let (rivals, lag_secs) = (*rivals, LAG_SECS);
+                all.push(Scenario { rules, rivals, tactic, lag_secs, censorship_secs });
+            }
+        }
+    }
+    all
+}
+
+/// Prints the head of the table, or a line of it. Times are in challenge periods.
+///
+/// # Errors
+/// Those of the output.
+pub fn print_table(out: &mut impl Write, line: Option<(&Scenario, &Outcome)>) -> io::Result<()> {
+    let Some((scenario, outcome)) = line else {
+        return writeln!(
+            out,
+            "{:>6} {:<10} {:>8} {:>9} {:>7} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8}",
+            "rivals",
+            "tactic",
+            "censored",
+            "confirmed",
+            "bound",
+            "settled",
+            "moves",
+            "locked",
+            "bound",
+            "gained",
+            "edges"
+        );
+    };
+    let period = scenario.rules.challenge_period_secs;
+    let periods = |secs: u64| format!("{}.{:04}", secs / period, secs % period * 10_000 / period);
+    let stakes = |wei: U256| {
+        let thousandths = wei.saturating_to::<u64>() * 1_000 / scenario.rules.stakes[0];
+        format!("{}.{:02}", thousandths / 1_000, thousandths % 1_000 / 10)
+    };
+    writeln!(
+        out,
+        "{:>6} {:<10} {:>8} {:>9} {:>7} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8}",
+        scenario.rivals,
+        format!("{:?}", scenario.tactic),
+        periods(scenario.censorship_secs),
+        periods(outcome.delay_secs),
+        periods(outcome.bound_secs),
+        periods(outcome.settled_secs),
+        outcome.moves.values().sum::<u64>(),
+        stakes(outcome.locked_max),
+        stakes(outcome.locked_bound),
+        stakes(outcome.gained),
+        outcome.edges
+    )
+}
