@@ -86,6 +86,7 @@ contract AssertionChain is IAssertionChain {
         STAKE = parameters.stake;
         GAME = address(createGame(parameters));
 
+        // PROTOCOL.md ASSERT-2
         Cursor memory start = Cursor(0, 0, 0);
         bytes32 id = assertionId(0, parameters.genesisOutputRoot, start, 0, 0);
         genesisId = id;
@@ -107,12 +108,14 @@ contract AssertionChain is IAssertionChain {
         bytes32[] calldata lastLeafProof,
         bytes32 expectedBatchAcc
     ) external payable returns (bytes32 id) {
+        // PROTOCOL.md ASSERT-4
         require(msg.value == STAKE, AssertionStakeMismatch(msg.value, STAKE));
         Assertion storage above = known(parent);
         checkCursor(above, cursor);
         bytes32 acc = checkInbox(above.batchLimit, expectedBatchAcc);
         id = assertionId(parent, outputRoot, cursor, root, acc);
         if (assertions[id].status != Status.None) {
+            // PROTOCOL.md ASSERT-5
             // Done already, perhaps by somebody who copied this move: one stake is enough.
             credited(msg.sender, msg.value);
             return id;
@@ -131,6 +134,7 @@ contract AssertionChain is IAssertionChain {
 
     /// @inheritdoc IAssertionChain
     function collect(bytes32 winner, bytes32[] calldata losers) external {
+        // PROTOCOL.md ASSERT-8
         confirm(winner);
         Assertion storage won = assertions[winner];
         uint256 reward = 0;
@@ -162,6 +166,7 @@ contract AssertionChain is IAssertionChain {
 
     /// @inheritdoc IAssertionChain
     function withdrawCredit() external returns (uint256 amount) {
+        // PROTOCOL.md ASSERT-9
         amount = credit[msg.sender];
         if (amount == 0) return 0;
         credit[msg.sender] = 0;
@@ -185,6 +190,7 @@ contract AssertionChain is IAssertionChain {
     /// @inheritdoc IAssertionChain
     function confirm(bytes32 id) public {
         Assertion storage target = known(id);
+        // PROTOCOL.md ASSERT-7
         if (target.status == Status.Confirmed) return;
         // INVARIANT: the confirmed assertions are one line that ends at latestConfirmed.
         require(target.parent == latestConfirmed, AssertionParentNotConfirmed(id, target.parent));
@@ -301,6 +307,7 @@ contract AssertionChain is IAssertionChain {
     /// @dev From the second child on, each is a root edge of the dispute. The first one brings the
     ///      time for which it stood alone.
     function addRival(bytes32 parent, bytes32 first, bytes32 rival) private {
+        // PROTOCOL.md ASSERT-6
         Assertion storage oldest = assertions[first];
         if (oldest.rivaledAt == 0) {
             oldest.rivaledAt = uint64(block.timestamp);
@@ -314,6 +321,7 @@ contract AssertionChain is IAssertionChain {
     /// @dev How far the children of an assertion with this end must read: all batches that exist
     ///      now, and at least one.
     function limitAfter(Cursor memory cursor) private view returns (uint64) {
+        // PROTOCOL.md ASSERT-2
         uint64 posted = IInbox(INBOX).batchCount();
         return posted > cursor.batch ? posted : cursor.batch + 1;
     }
@@ -339,6 +347,7 @@ contract AssertionChain is IAssertionChain {
     }
 
     function claimOf(bytes32 outputRoot, Cursor memory cursor) private pure returns (bytes32) {
+        // PROTOCOL.md CLAIM-3
         return
             keccak256(abi.encodePacked(outputRoot, cursor.batch, cursor.block, cursor.depositsRead));
     }
@@ -374,6 +383,7 @@ contract AssertionChain is IAssertionChain {
         bytes32 root,
         bytes32 parentLimitAcc
     ) private view returns (bytes32) {
+        // PROTOCOL.md ASSERT-1
         return keccak256(
             abi.encode(
                 "gainsay.assertion",

@@ -110,6 +110,7 @@ contract EdgeGame is IEdgeGame {
     ) external payable {
         (bytes32 mutualId, bytes32 start) = enterBlock(position, program, agreed);
         bytes32 computed = Execution.result(finalState);
+        // PROTOCOL.md GAME-7
         require(computed == claim, EdgeResultMismatch(claim, computed));
         Positions.requireLength(lastLeafProof.length, SPANS_HEIGHT);
         Positions.requireLastLeaf(root, keccak256(finalState), lastLeafProof);
@@ -127,6 +128,7 @@ contract EdgeGame is IEdgeGame {
         bytes32 first = agreedState[position.start];
         bytes32 mutualId = position.locate(position.start, first, agreed, SPANS_HEIGHT);
         Positions.requireLength(lastLeafProof.length, STEPS_HEIGHT);
+        // PROTOCOL.md GAME-8
         Positions.requireLastLeaf(root, state, lastLeafProof);
         open(mutualId, state, Level.Steps, root, agreed);
     }
@@ -137,6 +139,7 @@ contract EdgeGame is IEdgeGame {
     {
         bytes32 first = agreedState[position.start];
         bytes32 mutualId = position.locate(position.start, first, agreed, STEPS_HEIGHT);
+        // PROTOCOL.md GAME-10
         bytes32 root = IStepVerifier(STEP_VERIFIER).step(agreed, witness);
         EdgeRecord storage proven = contradictedLeaf(mutualId, root, Level.Steps);
         if (proven.cached == Timers.INFINITE) return;
@@ -149,6 +152,7 @@ contract EdgeGame is IEdgeGame {
         for (uint256 i = 0; i < updates.length; ++i) {
             TimerUpdate calldata next = updates[i];
             (bytes32 id, EdgeRecord memory found) = known(next.mutualId, next.root);
+            // PROTOCOL.md GAME-11
             uint64 timer =
                 Timers.plus(Timers.unrivaled(found, mutuals[next.mutualId]), below(found, next));
             // INVARIANT: a cached timer never falls.
@@ -189,6 +193,7 @@ contract EdgeGame is IEdgeGame {
         bytes32 root = keccak256(abi.encodePacked(left, right));
         (bytes32 id, EdgeRecord memory found) = known(mutualId, root);
         if (found.bisected) return;
+        // PROTOCOL.md GAME-5
         require(found.height > 0, EdgeMisplaced(mutualId, root, found.level, 0));
         requireRival(mutualId, root);
         edges[id].bisected = true;
@@ -205,6 +210,7 @@ contract EdgeGame is IEdgeGame {
         // INVARIANT: of all edges with one mutual id at most one is ever confirmed.
         require(!mutuals[mutualId].decided, EdgeRivalConfirmed(mutualId, root));
         uint64 timer = timerOf(mutualId, root);
+        // PROTOCOL.md GAME-12
         require(timer >= CHALLENGE_PERIOD, EdgeNotDue(mutualId, root, timer, CHALLENGE_PERIOD));
         edges[id].confirmed = true;
         mutuals[mutualId].decided = true;
@@ -213,6 +219,7 @@ contract EdgeGame is IEdgeGame {
 
     /// @inheritdoc IEdgeGame
     function settle(bytes32 mutualId, bytes32 winner, bytes32[] calldata losers) public {
+        // PROTOCOL.md GAME-13
         confirm(mutualId, winner);
         Opening storage won = openings[edgeId(mutualId, winner)];
         address staker = won.staker;
@@ -251,6 +258,7 @@ contract EdgeGame is IEdgeGame {
         bytes32 mutualId =
             level == Level.Spans ? MutualId.ofSpans(parentId) : MutualId.ofSteps(parentId);
         bytes32 id = edgeId(mutualId, root);
+        // PROTOCOL.md GAME-9
         if (edges[id].createdAt != 0) {
             // Done already, perhaps by somebody who copied this move: one stake is enough.
             IAssertionChain(CHAIN).addCredit{value: stake}(msg.sender);
@@ -296,6 +304,7 @@ contract EdgeGame is IEdgeGame {
         bytes32 blocksId = MutualId.ofBlocks(position.start);
         mutualId = position.locate(blocksId, first, agreedClaim, BLOCKS_HEIGHT);
         // The assertion's children could only be proposed once all batches up to the limit stood.
+        // PROTOCOL.md PROGRAM-2
         bytes32 acc = agreed.batch < limit ? IInbox(INBOX).batchAcc(agreed.batch + 1) : bytes32(0);
         bytes32 input = keccak256(abi.encodePacked(agreedClaim, acc, CONFIG_HASH));
         start = Execution.initialState(program, input);
@@ -352,6 +361,7 @@ contract EdgeGame is IEdgeGame {
     /// @dev INVARIANT: an edge gets nothing below it before it has a rival: else the time of both
     ///      would count.
     function requireRival(bytes32 mutualId, bytes32 root) private view {
+        // PROTOCOL.md GAME-4
         require(mutuals[mutualId].rivaledAt != 0, EdgeNotRivaled(mutualId, root));
     }
 
@@ -376,6 +386,7 @@ contract EdgeGame is IEdgeGame {
     }
 
     function edgeId(bytes32 mutualId, bytes32 root) private pure returns (bytes32) {
+        // PROTOCOL.md GAME-2
         return keccak256(abi.encodePacked(mutualId, root));
     }
 }

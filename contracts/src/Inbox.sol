@@ -97,6 +97,7 @@ contract Inbox is IInbox {
     mapping(uint64 index => DepositRecord) private depositRecords;
 
     constructor(Parameters memory parameters) {
+        // PROTOCOL.md INBOX-15
         require(parameters.sequencer != address(0), InboxInvalidParameter("sequencer", 0));
         require(
             parameters.forceDelay <= type(uint32).max,
@@ -126,6 +127,7 @@ contract Inbox is IInbox {
     ///         one. OP's portal sends it to the address without alias, which the contract may not
     ///         control there.
     receive() external payable {
+        // PROTOCOL.md INBOX-8
         deposit(l2Sender(), msg.value, RECEIVE_GAS, false, "");
     }
 
@@ -175,6 +177,7 @@ contract Inbox is IInbox {
     ///      somebody paid for, and fees on L2 stay as the sequencer last reported them.
     function forceInclude(uint64 newDepositsRead) external {
         (uint64 read, uint64 count) = (depositsRead, depositCount);
+        // PROTOCOL.md INBOX-14
         require(newDepositsRead > read && read < count, InboxNothingToForce(read, newDepositsRead));
         require(isOverdue(read), InboxNotOverdue(read, dueTime(read), uint64(block.timestamp)));
         checkDepositRange(read, newDepositsRead, count);
@@ -212,6 +215,7 @@ contract Inbox is IInbox {
         private
     {
         uint256 gasBefore = gasleft();
+        // PROTOCOL.md INBOX-7
         require(!isCreation || to == address(0), InboxCreationWithTarget(to));
         require(
             data.length <= MAX_DEPOSIT_DATA_BYTES,
@@ -220,6 +224,7 @@ contract Inbox is IInbox {
         uint64 gasMin = uint64(data.length) * MIN_DEPOSIT_GAS_PER_BYTE + MIN_DEPOSIT_GAS;
         require(gasLimit >= gasMin, InboxDepositGasTooLow(gasLimit, gasMin));
         uint64 price = takeGas(gasLimit);
+        // PROTOCOL.md INBOX-2
         bytes memory payload = abi.encodePacked(to, msg.value, value, gasLimit, isCreation, data);
         enqueue(DEPOSIT_TRANSACTION, l2Sender(), gasLimit, payload);
         burn(uint256(gasLimit) * price / PRICE_UNIT, gasBefore);
@@ -228,6 +233,7 @@ contract Inbox is IInbox {
     /// @dev The sender on L2. Anyone may deploy other code at a contract's address there, so a
     ///      contract gets another address; who signed the transaction holds the same key on both.
     function l2Sender() private view returns (address) {
+        // PROTOCOL.md INBOX-6
         if (msg.sender == tx.origin) return msg.sender;
         unchecked {
             return address(uint160(msg.sender) + ALIAS_OFFSET);
@@ -257,6 +263,7 @@ contract Inbox is IInbox {
     ///      a quarter of the maximum, by at most an eighth. The price stays small (a deposit that
     ///      costs more gas than an L1 block holds cannot push it further), hence so does the loop.
     function marketNow() private view returns (GasMarket memory) {
+        // PROTOCOL.md INBOX-9
         GasMarket memory last = market;
         if (last.l1Block == block.number) return last;
         uint256 target = MAX_DEPOSIT_GAS_PER_BLOCK / 4;
@@ -277,11 +284,13 @@ contract Inbox is IInbox {
 
     /// @dev Not metered: only the sequencer causes it, once a batch.
     function enqueueFeeReport() private {
+        // PROTOCOL.md INBOX-10
         enqueue(DEPOSIT_FEE_REPORT, address(this), FEE_REPORT_GAS, "");
     }
 
     function enqueue(uint8 kind, address from, uint64 gas, bytes memory payload) private {
         uint64 index = depositCount;
+        // PROTOCOL.md INBOX-1
         bytes32 leaf = keccak256(
             abi.encodePacked(
                 kind,
@@ -313,6 +322,7 @@ contract Inbox is IInbox {
     }
 
     function checkSequencer(uint64 expectedIndex) private view {
+        // PROTOCOL.md INBOX-11
         require(msg.sender == SEQUENCER, InboxNotSequencer(msg.sender, SEQUENCER));
         // INVARIANT: the batch data is the input of a top-level transaction, where readers find it.
         // An EOA with code (EIP-7702) could call itself and hide it.
@@ -332,6 +342,7 @@ contract Inbox is IInbox {
             acc == expectedDepositAcc,
             InboxDepositAccMismatch(newDepositsRead, expectedDepositAcc, acc)
         );
+        // PROTOCOL.md INBOX-13
         if (newDepositsRead == count || !isOverdue(newDepositsRead)) return;
         // INVARIANT: the sequencer leaves out an overdue deposit only when the batch is full.
         require(
@@ -352,6 +363,7 @@ contract Inbox is IInbox {
     }
 
     function checkDepositRange(uint64 read, uint64 newDepositsRead, uint64 count) private view {
+        // PROTOCOL.md INBOX-12
         require(newDepositsRead >= read, InboxDepositsReadBackwards(newDepositsRead, read));
         require(newDepositsRead <= count, InboxDepositsReadBeyondEnd(newDepositsRead, count));
         // INVARIANT: the deposits of one batch fit one L2 block.
@@ -370,6 +382,7 @@ contract Inbox is IInbox {
 
     function appendBatch(uint8 kind, uint64 newDepositsRead, bytes32 dataHash) private {
         uint64 index = batchCount;
+        // PROTOCOL.md INBOX-3
         bytes32 acc = keccak256(
             abi.encodePacked(
                 batchAccs[index],

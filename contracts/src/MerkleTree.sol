@@ -12,6 +12,7 @@ library MerkleTree {
         pure
         returns (bytes32 node)
     {
+        // PROTOCOL.md NOTE-4
         node = leaf;
         // Assembly: 120 gas a level, 240 in Solidity; a store goes up 65 levels.
         assembly ("memory-safe") {

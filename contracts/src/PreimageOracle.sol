@@ -46,6 +46,7 @@ contract PreimageOracle is IPreimageOracle {
     constructor() {
         // INVARIANT: L1 has every precompile that may be read. One that is not there returns
         // nothing and succeeds, which for P256VERIFY, the newest, means a wrong signature.
+        // PROTOCOL.md L1-3
         (, bytes memory returned) = P256VERIFY.staticcall(P256_SIGNATURE);
         require(returned.length == 32, PreimageMissingPrecompile(P256VERIFY));
         ROOT_OF_UNITY = power(PRIMITIVE_ROOT, (BLS_MODULUS - 1) / FIELD_ELEMENTS_PER_BLOB);
@@ -57,6 +58,7 @@ contract PreimageOracle is IPreimageOracle {
         view
         returns (bytes32 word, uint64 length)
     {
+        // PROTOCOL.md PROGRAM-4
         uint8 keyType = uint8(key[0]);
         if (keyType == KECCAK) {
             checkKey(key, keccak256(proof));
@@ -99,6 +101,7 @@ contract PreimageOracle is IPreimageOracle {
         require(proof.length >= 20, PreimageProofLength(proof.length, 20));
         checkKey(key, keccak256(proof));
         address precompile = address(bytes20(proof[:20]));
+        // PROTOCOL.md PRECOMPILE-1
         bool allowed =
             precompile > address(0) && precompile <= LAST_PRECOMPILE || precompile == P256VERIFY;
         require(allowed, PreimageUnknownPrecompile(precompile));

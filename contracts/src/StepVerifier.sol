@@ -28,6 +28,7 @@ contract StepVerifier is IStepVerifier {
 
     /// @inheritdoc IStepVerifier
     function step(bytes32 preStateHash, bytes calldata witness) external view returns (bytes32) {
+        // PROTOCOL.md WITNESS-1
         Reader memory reader = WitnessReader.open(witness);
         State memory state = MachineState.read(reader);
         (Instruction instruction, uint16 exitCode) = CodeTree.fetch(reader, state);
@@ -46,8 +47,10 @@ contract StepVerifier is IStepVerifier {
         reader.close();
         // INVARIANT: what was read is what the state with this hash consists of, so that nothing of
         // it is for the caller to choose.
+        // PROTOCOL.md WITNESS-2
         requireHash(state, preStateHash);
 
+        // PROTOCOL.md MACHINE-5
         if (!state.isRunning()) return preStateHash;
         if (exitCode != ExitCode.NONE) state.halt(exitCode);
         else if (access.use == Use.None) execute(instruction, state);

@@ -5,14 +5,14 @@
 
 use alloy_consensus::Transaction;
 use alloy_eips::Decodable2718;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::B256;
 use anyhow::Context;
 use gainsay_derivation::{
     BatchBlock, Cursor, EncodeError, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES,
     blob_capacity, encode_prefix,
 };
 use gainsay_l1::BatchPosition;
-use gainsay_store::DepositRecord;
+use gainsay_store::{DepositRecord, RawTransaction};
 use op_alloy_consensus::OpTxEnvelope;
 
 use crate::chain::Chain;
@@ -173,14 +173,14 @@ pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Option
         if header.header.parent_hash != waiting.last_hash {
             break;
         }
-        let (deposits, signed): (Vec<Bytes>, Vec<Bytes>) =
-            transactions.into_iter().map(|tx| tx.raw).partition(|raw| raw.first() == Some(&0x7e));
+        let (deposits, signed): (Vec<_>, Vec<_>) =
+            transactions.into_iter().partition(RawTransaction::is_deposit);
         let mut deposit_gas = 0;
         for raw in &deposits {
-            let deposit = OpTxEnvelope::decode_2718_exact(raw).context("a stored deposit")?;
+            let deposit = OpTxEnvelope::decode_2718_exact(&raw.raw).context("a stored deposit")?;
             deposit_gas += deposit.gas_limit();
         }
-        let raw_bytes: usize = signed.iter().map(|raw| raw.len()).sum();
+        let raw_bytes: usize = signed.iter().map(|tx| tx.raw.len()).sum();
         let first = waiting.blocks.is_empty();
         let fits = deposit_gas <= deposit_gas_left
             && waiting.raw_bytes + raw_bytes <= RAW_BYTES_MAX
@@ -197,7 +197,7 @@ pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Option
         waiting.blocks.push(BatchBlock {
             timestamp: header.header.timestamp,
             deposit_count,
-            transactions: signed,
+            transactions: signed.into_iter().map(|tx| tx.raw).collect(),
         });
     }
     waiting.full |= waiting.raw_bytes >= full_bytes;

@@ -322,7 +322,7 @@ fn deposits_read_at_head(store: &Store) -> Result<u64, StoreError> {
     let mut read = l1_index::safe_cursor(store)?.deposits_read;
     for number in heads.safe.number + 1..=heads.latest.number {
         let transactions = store.raw_transactions(number)?.unwrap_or_default();
-        read += transactions.iter().filter(|tx| tx.raw.first() == Some(&0x7e)).count() as u64;
+        read += transactions.iter().filter(|tx| tx.is_deposit()).count() as u64;
     }
     Ok(read)
 }

@@ -177,6 +177,7 @@ fn rules_that_are_cited_are_defined() {
         }
     }
     assert!(wrong.is_empty(), "rules that PROTOCOL.md does not define:\n{}", wrong.join("\n"));
+    assert!(!cited.is_empty(), "no code cites a rule");
     println!("{} rules, {} of them cited by code", defined.len(), cited.len());
 }
 

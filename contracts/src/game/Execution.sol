@@ -21,6 +21,7 @@ library Execution {
         pure
         returns (bytes32)
     {
+        // PROTOCOL.md MACHINE-4
         // The step counter, the status, the exit code and 31 registers are zero.
         bytes memory zeros = new bytes(STATE_SIZE - 104);
         return keccak256(
@@ -32,6 +33,7 @@ library Execution {
     ///         that.
     function result(bytes calldata state) internal pure returns (bytes32 output) {
         require(state.length == STATE_SIZE, IEdgeGame.EdgeStateLength(state.length, STATE_SIZE));
+        // PROTOCOL.md PROGRAM-5
         bool halted = uint8(state[STATUS]) == MachineState.HALTED;
         if (!halted || state[EXIT_CODE] != 0 || state[EXIT_CODE + 1] != 0) return 0;
         // Registers are packed big endian, the output is their bytes as they lie in memory.

@@ -5,6 +5,7 @@ pragma solidity 0.8.37;
 /// @notice Names of places in the dispute: what two edges agree on that contradict each other
 ///         right after it.
 /// @dev    The preimages have 38, 33, 65 and 37 bytes, so that no place has two names.
+// PROTOCOL.md GAME-3
 library MutualId {
     /// @notice The children of an assertion, as root edges.
     function ofBlocks(bytes32 parentAssertion) internal pure returns (bytes32) {

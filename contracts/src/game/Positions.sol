@@ -22,6 +22,7 @@ library Positions {
         bytes32 agreed,
         uint256 height
     ) internal pure returns (bytes32 mutualId) {
+        // PROTOCOL.md GAME-6
         requireLength(self.path.length, height);
         mutualId = start;
         bytes32 left = 0;

@@ -47,6 +47,7 @@ library Timers {
         view
         returns (uint64)
     {
+        // PROTOCOL.md GAME-11
         if (mutual.rivaledAt == 0) return uint64(block.timestamp) - edge.createdAt;
         return mutual.rivaledAt > edge.createdAt ? mutual.rivaledAt - edge.createdAt : 0;
     }

@@ -24,6 +24,7 @@ library Alu {
         pure
         returns (bool legal, uint64 value)
     {
+        // PROTOCOL.md MACHINE-7
         uint256 funct3 = instruction.funct3();
         uint256 funct7 = instruction.funct7();
         bool alternate = funct7 == ALTERNATE;

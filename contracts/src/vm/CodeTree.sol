@@ -46,12 +46,14 @@ library CodeTree {
     }
 
     function faultOf(uint64 pc, uint64 codeStart, uint64 codeEnd) private pure returns (uint16) {
+        // PROTOCOL.md MACHINE-6
         if (pc % INSTRUCTION_SIZE != 0) return ExitCode.MISALIGNED_FETCH;
         if (pc < codeStart || pc >= codeEnd) return ExitCode.FETCH_OUT_OF_RANGE;
         return ExitCode.NONE;
     }
 
     function checkBounds(uint64 codeStart, uint64 codeEnd) private pure {
+        // PROTOCOL.md MACHINE-2
         // INVARIANT: a leaf holds eight whole instructions, and the tree has a depth.
         require(
             codeStart % LEAF_SIZE == 0 && codeEnd % INSTRUCTION_SIZE == 0 && codeStart < codeEnd

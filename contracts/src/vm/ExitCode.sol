@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 /// @title  ExitCode
 /// @notice Why the machine halted by itself. A program's own exit codes are below 0x100. The same
 ///         names and values are in prover/vm.
+// PROTOCOL.md MACHINE-6
 library ExitCode {
     /// @dev The step is not stopped.
     uint16 internal constant NONE = 0;

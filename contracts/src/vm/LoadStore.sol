@@ -20,6 +20,7 @@ library LoadStore {
         pure
         returns (Access memory access, uint16 exitCode)
     {
+        // PROTOCOL.md MACHINE-6
         if (instruction.funct3() == 7) return (access, ExitCode.ILLEGAL_INSTRUCTION);
         uint64 address_ = loadAddress(instruction, state);
         uint256 size = sizeOf(instruction);
@@ -34,6 +35,7 @@ library LoadStore {
         pure
         returns (Access memory access, uint16 exitCode)
     {
+        // PROTOCOL.md MACHINE-6
         if (instruction.funct3() > 3) return (access, ExitCode.ILLEGAL_INSTRUCTION);
         uint64 address_ = storeAddress(instruction, state);
         uint256 size = sizeOf(instruction);

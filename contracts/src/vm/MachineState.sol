@@ -33,6 +33,7 @@ library MachineState {
     uint8 internal constant HALTED = 1;
 
     /// What the witness gives as it is: all but the two roots, which follow from proofs.
+    // PROTOCOL.md MACHINE-1
     uint256 private constant TAIL_SIZE = 299;
     uint256 private constant CODE_ROOT = 0;
     uint256 private constant MEMORY_ROOT = 32;

@@ -28,6 +28,7 @@ library MemoryTree {
     /// @notice A bit at or above DEPTH, or below the height of the proven node.
     error InvalidBitmap(uint32 bitmap);
 
+    // PROTOCOL.md MACHINE-3
     uint256 internal constant DEPTH = 25;
     uint256 internal constant LEAF_SIZE = 32;
     /// @notice Bytes of memory.

@@ -23,6 +23,7 @@ library MulDiv {
         pure
         returns (bool legal, uint64 value)
     {
+        // PROTOCOL.md MACHINE-7
         return (true, compute(instruction.funct3(), a, b));
     }
 

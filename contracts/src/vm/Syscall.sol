@@ -61,6 +61,7 @@ library Syscall {
 
     /// @notice `halt`, `write`, `read_input` and `hint`.
     function execute(State memory state) internal pure {
+        // PROTOCOL.md MACHINE-8
         uint64 number = state.register(A7);
         if (number == HALT) state.halt(uint8(state.register(A0)));
         else if (number == WRITE) state.setRegister(A0, state.register(A2));
@@ -107,6 +108,7 @@ library Syscall {
     {
         uint64 start = state.register(A0);
         uint64 length = state.register(A1);
+        // PROTOCOL.md MACHINE-9
         if (length > KECCAK_LENGTH_MAX) return (access, ExitCode.KECCAK_TOO_LONG);
         uint256 size = MemoryTree.LEAF_SIZE;
         if (length > size) size = 1 << Math.log2(length, Math.Rounding.Ceil);

@@ -25,7 +25,7 @@ const CODE_BYTES: usize = 1 << 20;
 /// An address in the heap, what memory steps use.
 const HEAP: u64 = 0x0434_5678;
 
-/// Gas of one step of MIPS with 32 bits, measured likewise (LESSONS.md).
+/// Gas of one step of MIPS with 32 bits, measured likewise by this project.
 const CANNON_ALU_GAS: f64 = 66_000.0;
 const CANNON_MEMORY_GAS: f64 = 101_600.0;
 
@@ -85,7 +85,7 @@ fn row(
         name: format!("{name}, one step on L1"),
         ours: gas.max().unwrap() as f64,
         peer,
-        peer_name: "Cannon, 32-bit (LESSONS.md)",
+        peer_name: "Cannon, 32-bit",
         unit: "gas",
         less_is_better: true,
         goal: peer / most,

@@ -20,6 +20,7 @@ pub trait Oracle: Sync {
 
 /// What a program may ask for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// PROTOCOL.md PROGRAM-4
 pub enum Request {
     /// The bytes with this keccak hash.
     Keccak(B256),

@@ -49,11 +49,13 @@ pub enum ProgramError<E: core::error::Error + Send + Sync + 'static> {
 }
 
 /// The input of a run from `agreed` on.
+// PROTOCOL.md PROGRAM-2
 pub fn program_input(agreed: B256, batch_acc: B256, config: &ChainConfig) -> B256 {
     keccak256([agreed, batch_acc, config.hash()].map(|word| word.0).concat())
 }
 
 /// The claim after the one that `input` names.
+// PROTOCOL.md PROGRAM-3
 pub fn run<O: Oracle>(oracle: &O, input: B256) -> Result<B256, ProgramError<O::Error>> {
     // Prologue: what is agreed upon.
     let words: [u8; 96] = read(oracle, input, "program input")?;

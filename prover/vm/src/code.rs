@@ -108,6 +108,7 @@ impl Code {
 }
 
 /// The commitment to a code tree and its bounds.
+// PROTOCOL.md MACHINE-2
 pub(crate) fn code_root(tree_root: &B256, start: u64, end: u64) -> B256 {
     let mut packed = [0; 48];
     packed[..32].copy_from_slice(tree_root.as_slice());

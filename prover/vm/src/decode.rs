@@ -23,6 +23,7 @@ const EBREAK: u32 = 0x0010_0073;
 
 /// The instruction that `word` encodes, or none.
 #[must_use]
+// PROTOCOL.md MACHINE-7
 pub fn decode(word: u32) -> Option<Instruction> {
     let fields = Fields(word);
     let (rd, rs1, rs2) = (fields.rd(), fields.rs1(), fields.rs2());

@@ -26,6 +26,7 @@ pub(crate) struct Elf {
 
 impl Elf {
     /// Reads a file.
+    // PROTOCOL.md MACHINE-4
     pub(crate) fn parse(file: &[u8]) -> Result<Self, VmError> {
         let not_elf = |error: object::read::Error| VmError::NotElf { reason: error.to_string() };
         let header = FileHeader64::<LittleEndian>::parse(file).map_err(not_elf)?;

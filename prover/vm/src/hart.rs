@@ -31,6 +31,7 @@ pub enum Status {
 /// below 0x100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
+// PROTOCOL.md MACHINE-6
 pub enum HaltCause {
     /// pc is not a multiple of 4.
     MisalignedFetch = 0x101,

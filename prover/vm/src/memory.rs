@@ -12,6 +12,7 @@ use crate::{
 };
 
 /// Bytes of memory.
+// PROTOCOL.md MACHINE-3
 pub const MEMORY_BYTES: u64 = 1 << 30;
 
 /// Bytes of a page: what is marked, hashed and copied as one.

@@ -112,6 +112,7 @@ impl Program {
     /// The program hash: `keccak256(code root ‖ memory root ‖ entry:u64)`. With it and an input a
     /// contract builds the first state.
     #[must_use]
+    // PROTOCOL.md MACHINE-4
     pub fn hash(&self) -> B256 {
         let mut packed = [0; 72];
         packed[..32].copy_from_slice(self.code.root().as_slice());

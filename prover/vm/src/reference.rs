@@ -18,6 +18,7 @@ use crate::{
 ///
 /// # Errors
 /// Only the host's: then nothing has changed.
+// PROTOCOL.md MACHINE-5, MACHINE-6
 pub(crate) fn step(
     hart: &mut Hart,
     code: &Code,

@@ -49,6 +49,7 @@ impl State {
 }
 
 /// Packs a state from its parts.
+// PROTOCOL.md MACHINE-1
 pub(crate) fn pack_state(code_root: &B256, memory_root: &B256, hart: &Hart) -> [u8; STATE_BYTES] {
     let mut packed = [0; STATE_BYTES];
     packed[..32].copy_from_slice(code_root.as_slice());

@@ -48,6 +48,7 @@ const KEY_TYPES: std::ops::RangeInclusive<u8> = 1..=3;
 ///
 /// # Errors
 /// Only the host's: then nothing has changed.
+// PROTOCOL.md MACHINE-8
 pub(crate) fn system_call(
     hart: &mut Hart,
     memory: &mut Memory,
@@ -129,6 +130,7 @@ pub(crate) fn preimage_request(hart: &Hart) -> (B256, u64) {
 ///
 /// # Errors
 /// The cause of the halt, by the first check that fails.
+// PROTOCOL.md MACHINE-9
 pub(crate) fn keccak_subtree(hart: &Hart) -> Result<(u32, u32), HaltCause> {
     let (pointer, length) = (hart.x[A0], hart.x[A1]);
     if length > MAX_KECCAK_BYTES {

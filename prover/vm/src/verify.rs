@@ -45,6 +45,7 @@ pub fn keccak_oracle(key: &B256, offset: u64, proof: &[u8]) -> Option<(B256, u64
 ///
 /// # Errors
 /// When the bytes are not the one witness of the state with hash `pre_state_hash`.
+// PROTOCOL.md WITNESS-2
 pub fn verify_step(
     pre_state_hash: B256,
     witness: &[u8],

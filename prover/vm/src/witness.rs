@@ -82,6 +82,7 @@ fn leaf_of(address: u64, size: u64) -> Option<u32> {
 ///
 /// # Errors
 /// [`VmError::MissingPreimage`] when the host lacks the proof.
+// PROTOCOL.md WITNESS-1
 pub(crate) fn witness(
     hart: &Hart,
     code: &Code,

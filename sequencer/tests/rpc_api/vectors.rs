@@ -28,22 +28,12 @@ const OP_FIELDS: [&str; 12] = [
 const TYPED_FIELDS: [&str; 5] =
     ["accessList", "maxFeePerGas", "maxPriorityFeePerGas", "yParity", "authorizationList"];
 
-/// Request and answer of a vector; `None`, with a line that says so, when there are no vectors.
-fn vector(name: &str) -> Option<(Value, Value)> {
-    let root = std::env::var_os("GAINSAY_VECTORS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"),
-        PathBuf::from,
-    );
-    let path = root.join("rpc").join(name).with_extension("io");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: no vector at {}", path.display());
-        return None;
-    };
-    let line = |mark: &str| -> Value {
-        let line = text.lines().find_map(|line| line.strip_prefix(mark)).unwrap();
-        serde_json::from_str(line).unwrap()
-    };
-    Some((line(">> "), line("<< ")))
+/// The answer of a vector in `vectors/`.
+fn answer(name: &str) -> Value {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/rpc_api/vectors");
+    let text = std::fs::read_to_string(folder.join(name).with_extension("io")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("<< ")).unwrap();
+    serde_json::from_str(line).unwrap()
 }
 
 /// Checks that `found` has the keys and kinds of `expected`.
@@ -85,9 +75,7 @@ fn same_shape(expected: &Value, found: &Value, path: &str) {
 
 /// Compares an answer with that of a vector.
 fn check(name: &str, found: &Value) {
-    if let Some((_, answer)) = vector(name) {
-        same_shape(&answer["result"], found, name);
-    }
+    same_shape(&answer(name)["result"], found, name);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,34 +85,29 @@ async fn blocks_transactions_and_receipts_have_the_standard_shape() {
     check("eth_getBlockByNumber/get-block-prague-fork", &hashes);
     let mut full = world.ask("eth_getBlockByNumber", json!(["0x1", true])).await;
     let transactions = full["transactions"].take();
-    if let Some((_, answer)) = vector("eth_getBlockByNumber/get-latest") {
-        let mut expected = answer["result"].clone();
-        let expected_tx = expected["transactions"].take()[0].take();
-        same_shape(&expected, &full, "block");
-        assert_eq!(expected_tx["type"], "0x0");
-        for tx in transactions.as_array().unwrap().iter().filter(|tx| tx["type"] != "0x7e") {
-            same_shape(&expected_tx, tx, &format!("transaction {}", tx["type"]));
-        }
+    let mut expected = answer("eth_getBlockByNumber/get-latest")["result"].take();
+    let expected_tx = expected["transactions"].take()[0].take();
+    same_shape(&expected, &full, "block");
+    assert_eq!(expected_tx["type"], "0x0");
+    for tx in transactions.as_array().unwrap().iter().filter(|tx| tx["type"] != "0x7e") {
+        same_shape(&expected_tx, tx, &format!("transaction {}", tx["type"]));
     }
     let receipts = world.ask("eth_getBlockReceipts", json!(["0x1"])).await;
     check("eth_getBlockReceipts/get-block-receipts-latest", &receipts);
     let with_logs = world.ask("eth_getBlockReceipts", json!(["0x3"])).await;
-    if let Some((_, answer)) = vector("eth_getBlockReceipts/get-block-receipts-latest") {
-        let expected = answer["result"].as_array().unwrap();
-        let expected = expected.iter().find(|it| it["logs"] != json!([])).unwrap();
-        same_shape(expected, &with_logs[0], "receipt with logs");
-    }
+    let latest = answer("eth_getBlockReceipts/get-block-receipts-latest");
+    let mut expected = latest["result"].as_array().unwrap().iter();
+    let expected = expected.find(|it| it["logs"] != json!([])).unwrap();
+    same_shape(expected, &with_logs[0], "receipt with logs");
     for (name, number) in [("get-block-receipts-future", "0x3e8"), ("get-block-receipts-0", "0x0")]
     {
         let found = world.ask("eth_getBlockReceipts", json!([number])).await;
-        if let Some((_, answer)) = vector(&format!("eth_getBlockReceipts/{name}")) {
-            assert_eq!(found, answer["result"], "{name}");
-        }
+        assert_eq!(found, answer(&format!("eth_getBlockReceipts/{name}"))["result"], "{name}");
     }
     for name in ["get-genesis", "get-block-notfound"] {
         let number = if name == "get-genesis" { "0x0" } else { "0x3e8" };
         let mut found = world.ask("eth_getBlockByNumber", json!([number, true])).await;
-        let Some((_, answer)) = vector(&format!("eth_getBlockByNumber/{name}")) else { continue };
+        let answer = answer(&format!("eth_getBlockByNumber/{name}"));
         if let Some(block) = found.as_object_mut() {
             // That chain's genesis is older than these.
             let later = [
@@ -160,9 +143,7 @@ async fn proofs_fees_logs_and_quantities_have_the_standard_shape() {
     assert_eq!(logs.as_array().unwrap().len(), 2);
     let transfer = json!([{ "from": wallet(1).address(), "to": RECEIVER, "value": "0x1" }]);
     let gas = world.ask("eth_estimateGas", transfer).await;
-    if let Some((_, answer)) = vector("eth_estimateGas/estimate-simple-transfer") {
-        assert_eq!(gas, answer["result"]);
-    }
+    assert_eq!(gas, answer("eth_estimateGas/estimate-simple-transfer")["result"]);
     let hash = world.ask("eth_sendRawTransaction", json!([Plan::default().sign(1).raw])).await;
     check("eth_sendRawTransaction/send-dynamic-fee-transaction", &hash);
 }
@@ -176,7 +157,7 @@ async fn errors_have_the_standard_codes_and_words() {
         ("eth_estimateGas/estimate-failed-call", "eth_estimateGas"),
         ("eth_estimateGas/estimate-call-abi-error", "eth_estimateGas"),
     ] {
-        let Some((_, answer)) = vector(name) else { continue };
+        let answer = answer(name);
         // The reverter returns what it is given: the very data of the vector.
         let input = answer["error"].get("data").cloned().unwrap_or(json!("0x"));
         let (code, message, data) =
@@ -199,7 +180,7 @@ async fn errors_have_the_standard_codes_and_words() {
         ("filter-error-reversed-block-range", json!({ "fromBlock": "0x3", "toBlock": "0x2" })),
     ] {
         let (code, message, _) = world.error("eth_getLogs", json!([filter])).await;
-        let Some((_, answer)) = vector(&format!("eth_getLogs/{name}")) else { continue };
+        let answer = answer(&format!("eth_getLogs/{name}"));
         assert_eq!(json!(code), answer["error"]["code"], "{name}: {message}");
     }
 }

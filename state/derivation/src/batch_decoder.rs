@@ -44,6 +44,7 @@ pub(crate) const SIGNATURE_LEN: usize = 64;
 /// [`blob_data`](crate::blob_data) made of its blobs, or empty for a forced batch. Garbage, and a
 /// forced batch, give one block without transactions at the header's L1 time. Timestamps are
 /// within the header's bounds.
+// PROTOCOL.md DERIVE-2
 pub fn decode_batch(header: &BatchHeader, data: &[u8], config: &ChainConfig) -> Batch {
     let decoded = match header.kind {
         BatchKind::Forced => None,
@@ -60,6 +61,7 @@ pub fn decode_batch(header: &BatchHeader, data: &[u8], config: &ChainConfig) -> 
 }
 
 /// The blocks as they were [encoded](crate::encode_batch), or why there are none.
+// PROTOCOL.md BATCH-1
 pub fn decode_blocks(data: &[u8], chain_id: u64) -> Result<Vec<BatchBlock>, DecodeError> {
     let Some((&VERSION, rest)) = data.split_first() else {
         return Err(DecodeError::UnknownVersion { found: data.first().copied() });
@@ -109,6 +111,7 @@ pub fn decode_blocks(data: &[u8], chain_id: u64) -> Result<Vec<BatchBlock>, Deco
         .collect())
 }
 
+// PROTOCOL.md BATCH-2
 fn charge(budget: usize, len: usize) -> Result<usize, DecodeError> {
     budget.checked_sub(len).ok_or(DecodeError::TooLarge { max: MAX_BATCH_BYTES })
 }
@@ -120,6 +123,7 @@ struct Signatures<'a> {
 }
 
 impl<'a> Signatures<'a> {
+    // PROTOCOL.md BATCH-1
     fn read(outer: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let count = outer.length()?;
         if count > MAX_BATCH_TRANSACTIONS {
@@ -149,6 +153,7 @@ struct BlockShape {
     transactions: usize,
 }
 
+// PROTOCOL.md BATCH-4
 fn read_shapes(columns: &mut Columns<'_>) -> Result<Vec<BlockShape>, DecodeError> {
     // Each block has a transaction count, a varint whose last byte alone is below 0x80.
     let counts = columns.of(Column::TransactionCounts).rest();
@@ -188,6 +193,7 @@ struct SignedShape {
 }
 
 /// Fills `transactions`: those kept raw are complete, the signed ones empty and returned.
+// PROTOCOL.md BATCH-5, BATCH-6
 fn read_kinds(
     columns: &mut Columns<'_>,
     count: usize,
@@ -218,6 +224,7 @@ fn read_kinds(
 }
 
 /// Reads targets and selectors, and brings the transactions into the order of the other columns.
+// PROTOCOL.md BATCH-9
 fn read_targets(
     columns: &mut Columns<'_>,
     dictionaries: &mut Dictionaries,
@@ -300,6 +307,7 @@ impl Decoder<'_> {
         Ok((raw, input))
     }
 
+    // PROTOCOL.md BATCH-8
     fn fees(&mut self, kind: SignedKind) -> Result<(u128, u128), DecodeError> {
         let code = self.columns.of(Column::Fees).number()?;
         let known = &self.fees[usize::from(kind.has_priority_fee())];
@@ -316,6 +324,7 @@ impl Decoder<'_> {
         Ok(fees)
     }
 
+    // PROTOCOL.md BATCH-10
     fn input(
         &mut self,
         selector: u64,

@@ -62,6 +62,7 @@ impl BatchHeader {
 
     /// The nearest timestamp within this batch's bounds. The block's is the maximum of this and
     /// its parent's.
+    // PROTOCOL.md DERIVE-3
     pub fn clamp_timestamp(&self, timestamp: u64, config: &ChainConfig) -> u64 {
         timestamp.max(self.timestamp_min(config)).min(self.timestamp_max(config))
     }
@@ -94,6 +95,7 @@ impl BatchHeader {
 
 /// `batchAcc[n + 1]` from `batchAcc[n]`: `keccak(acc ‖ kind:u8 ‖ index:u64 ‖ depositsRead:u64 ‖
 /// l1Block:u64 ‖ l1Time:u64 ‖ dataHash ‖ depositAcc[depositsRead])`.
+// PROTOCOL.md INBOX-3
 pub fn extend_batch_acc(acc: B256, header: &BatchHeader, deposit_acc: B256) -> B256 {
     let mut hasher = Keccak256::new();
     hasher.update(acc);
@@ -108,11 +110,13 @@ pub fn extend_batch_acc(acc: B256, header: &BatchHeader, deposit_acc: B256) -> B
 }
 
 /// Data hash of a calldata batch: `keccak(data)`.
+// PROTOCOL.md INBOX-3
 pub fn data_hash_of_calldata(data: &[u8]) -> B256 {
     keccak256(data)
 }
 
 /// Data hash of a blob batch: `keccak(versionedHash_0 ‖ .. ‖ versionedHash_k)`.
+// PROTOCOL.md INBOX-3
 pub fn data_hash_of_blobs(versioned_hashes: &[B256]) -> B256 {
     let mut hasher = Keccak256::new();
     for versioned_hash in versioned_hashes {

@@ -22,6 +22,7 @@ const LENGTH_LEN: usize = 4;
 /// The batch data in a batch's blobs. Empty, which decodes as garbage, if a blob has another
 /// length than [`BLOB_LEN`], a field element uses its two upper bits, or the length exceeds what
 /// the blobs hold.
+// PROTOCOL.md BLOB-2, BLOB-3
 pub fn blob_data<B: AsRef<[u8]>>(blobs: &[B]) -> Vec<u8> {
     let mut data = Vec::with_capacity(blobs.len().saturating_mul(BLOB_DATA_LEN));
     for blob in blobs {
@@ -39,6 +40,7 @@ pub fn blob_data<B: AsRef<[u8]>>(blobs: &[B]) -> Vec<u8> {
         .map_or_else(Vec::new, <[u8]>::to_vec)
 }
 
+// PROTOCOL.md BLOB-1
 fn unpack(blob: &[u8], data: &mut Vec<u8>) -> Option<()> {
     if blob.len() != BLOB_LEN {
         return None;

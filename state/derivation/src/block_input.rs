@@ -53,6 +53,7 @@ pub struct BlockInput {
 impl BlockInput {
     /// The block that replaces this one when a transaction proves invalid: no transactions, all
     /// deposits left in the batch, and the cursor at the start of the next batch.
+    // PROTOCOL.md DERIVE-6
     pub fn into_fallback(self) -> Self {
         let mut deposits = self.deposits;
         let later = self.later_deposits.len() as u64;
@@ -148,6 +149,7 @@ impl Derivation {
     }
 
     /// The next block, or nothing when the batch is consumed.
+    // PROTOCOL.md DERIVE-4, DERIVE-5
     pub fn next_block(&mut self) -> Option<BlockInput> {
         let block = self.blocks.next()?;
         let is_last = self.blocks.as_slice().is_empty();

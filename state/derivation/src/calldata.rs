@@ -55,6 +55,7 @@ pub(crate) const fn column_of_head(trailing_zeros: usize) -> Column {
 
 /// The addresses and selectors seen so far, by index.
 #[derive(Debug, Default)]
+// PROTOCOL.md BATCH-11
 pub(crate) struct Dictionaries {
     addresses: Vec<Address>,
     selectors: Vec<[u8; SELECTOR_LEN]>,
@@ -102,6 +103,7 @@ fn find<T: Copy>(entries: &[T], index: u64) -> Result<T, DecodeError> {
 }
 
 /// Appends tokens' bytes to `input`, which holds the selector, until it has `len` bytes.
+// PROTOCOL.md BATCH-10
 pub(crate) fn decode_words(
     columns: &mut Columns<'_>,
     dictionaries: &mut Dictionaries,

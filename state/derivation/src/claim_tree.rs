@@ -2,7 +2,7 @@
 //!
 //! In: the claims of an assertion's blocks, in order. Out: the root of the tree of `2^height`
 //! leaves, in which the last claim is repeated to the end, and the proof of its last leaf
-//! (DESIGN 5). Node = keccak(left ‖ right), leaf = the claim itself.
+//! (PROTOCOL.md CLAIM-5). Node = keccak(left ‖ right), leaf = the claim itself.
 
 use alloc::vec::Vec;
 use alloy_primitives::{B256, keccak256};
@@ -36,6 +36,7 @@ pub struct ClaimTree {
 
 impl ClaimTree {
     /// Builds the tree. Costs one keccak for each claim, and one or two for each level.
+    // PROTOCOL.md CLAIM-5
     pub fn new(claims: &[B256], height: u32) -> Result<Self, ClaimTreeError> {
         let last_leaf = *claims.last().ok_or(ClaimTreeError::Empty)?;
         if u32::try_from(claims.len()).is_ok_and(|len| u64::from(len) > 1_u64 << height.min(32)) {

@@ -12,6 +12,7 @@ use alloy_primitives::U256;
 /// `batch_decoder` describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
+// PROTOCOL.md BATCH-4
 pub(crate) enum Column {
     /// 20 bytes each: addresses in the order of their first use.
     Addresses,
@@ -114,6 +115,7 @@ impl<'a> Reader<'a> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    // PROTOCOL.md NOTE-3
     pub(crate) fn number(&mut self) -> Result<u64, DecodeError> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
@@ -151,6 +153,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `mantissa · 10^exponent`.
+    // PROTOCOL.md BATCH-7
     pub(crate) fn decimal(mantissas: &mut Self, exponent: u8) -> Result<U256, DecodeError> {
         let mantissa = mantissas.large_number()?;
         if exponent == 0 || mantissa.is_zero() {
@@ -168,6 +171,7 @@ impl<'a> Reader<'a> {
 pub(crate) struct Columns<'a>([Reader<'a>; Column::COUNT]);
 
 impl<'a> Columns<'a> {
+    // PROTOCOL.md BATCH-3
     pub(crate) fn split(body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(body);
         let mut lengths = [0; Column::COUNT];
@@ -199,6 +203,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Fails if a column was not read to its end.
+    // PROTOCOL.md BATCH-3
     pub(crate) fn finish(&self) -> Result<(), DecodeError> {
         match self.0.iter().map(|column| column.rest().len()).find(|&len| len > 0) {
             None => Ok(()),

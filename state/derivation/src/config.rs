@@ -5,19 +5,24 @@ use alloy_primitives::{B256, keccak256};
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of one calldata batch, so that a node's 128 KiB transaction limit holds it.
+// PROTOCOL.md INBOX-11
 pub const MAX_CALLDATA_BYTES: usize = 117_964;
 
 /// Most blobs of one blob batch.
+// PROTOCOL.md INBOX-11
 pub const MAX_BLOBS: usize = 6;
 
 /// Most bytes that one batch may take after decompression; more is garbage.
+// PROTOCOL.md BATCH-2
 pub const MAX_BATCH_BYTES: usize = 16 << 20;
 
 /// Most blocks of one batch; more is garbage.
+// PROTOCOL.md BATCH-2
 pub const MAX_BATCH_BLOCKS: usize = 4_096;
 
 /// Most transactions of one batch; more is garbage. No posted batch of signed transactions can
 /// have so many; it bounds what a decoder keeps for each.
+// PROTOCOL.md BATCH-2
 pub const MAX_BATCH_TRANSACTIONS: usize = MAX_BATCH_BYTES / 64;
 
 /// The consensus parameters of one L2 chain.
@@ -83,6 +88,7 @@ impl ChainConfig {
     }
 
     /// keccak of [`Self::pack`]: by it an assertion is bound to its chain.
+    // PROTOCOL.md PROGRAM-2
     pub fn hash(&self) -> B256 {
         keccak256(self.pack())
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "camelCase")]
+// PROTOCOL.md DERIVE-1
 pub struct Cursor {
     /// Batches `[0, batch)` are fully consumed.
     pub batch: u64,
@@ -23,6 +24,7 @@ impl Cursor {
     pub const PACKED_LEN: usize = 24;
 
     /// `abi.encodePacked(batch, block, depositsRead)`.
+    // PROTOCOL.md CLAIM-2
     pub fn pack(&self) -> [u8; Self::PACKED_LEN] {
         let mut packed = [0; Self::PACKED_LEN];
         packed[..8].copy_from_slice(&self.batch.to_be_bytes());
@@ -45,6 +47,7 @@ impl Cursor {
 
 /// [OP output root](https://specs.optimism.io/protocol/proposals.html#l2-output-commitment-construction),
 /// version 0: `keccak(bytes32(0) ‖ stateRoot ‖ messagePasserStorageRoot ‖ blockHash)`.
+// PROTOCOL.md CLAIM-1
 pub fn output_root(state_root: B256, message_passer_storage_root: B256, block_hash: B256) -> B256 {
     let mut packed = [0; 128];
     packed[32..64].copy_from_slice(state_root.as_slice());
@@ -58,6 +61,7 @@ pub const CLAIM_LEN: usize = 32 + Cursor::PACKED_LEN;
 
 /// `keccak(outputRoot ‖ batch:u64 ‖ block:u64 ‖ depositsRead:u64)`: what assertions commit to
 /// after each block.
+// PROTOCOL.md CLAIM-3
 pub fn claim(output_root: B256, cursor: &Cursor) -> B256 {
     let mut packed = [0; CLAIM_LEN];
     packed[..32].copy_from_slice(output_root.as_slice());

@@ -42,6 +42,7 @@ impl<T: Clone + Default> Allocator<T> for Heap {
 }
 
 /// Decompresses the whole of `compressed`, a single Brotli stream, into at most `max` bytes.
+// PROTOCOL.md BATCH-1, BATCH-2
 pub(crate) fn decompress(compressed: &[u8], max: usize) -> Result<Vec<u8>, DecodeError> {
     let mut state: BrotliState<Heap, Heap, Heap> = BrotliState::new_strict(Heap, Heap, Heap);
     let mut input_left = compressed.len();

@@ -12,6 +12,7 @@ use op_alloy_consensus::TxDeposit;
 use serde::{Deserialize, Serialize};
 
 /// L2 gas limit of a fee report.
+// PROTOCOL.md INBOX-10
 pub const FEE_REPORT_GAS: u64 = 200_000;
 
 /// [Sender](https://specs.optimism.io/protocol/deposits.html#l1-attributes-depositor-account) of
@@ -83,6 +84,7 @@ pub struct Deposit {
 impl Deposit {
     /// What the hash chain takes in: `keccak(kind:u8 ‖ from:address ‖ l1Block:u64 ‖ l1Time:u64 ‖
     /// index:u64 ‖ l1BaseFee:u256 ‖ l1BlobBaseFee:u256 ‖ keccak(payload))`.
+    // PROTOCOL.md INBOX-1
     pub fn leaf_hash(&self) -> B256 {
         let mut packed = Vec::with_capacity(DEPOSIT_LEAF_LEN);
         packed.push(self.kind as u8);
@@ -120,6 +122,7 @@ impl Deposit {
     }
 
     /// `keccak(bytes32(kind) ‖ leaf)`: makes the L2 transaction's hash unique.
+    // PROTOCOL.md TX-1
     pub fn source_hash(&self) -> B256 {
         let mut packed = [0; 64];
         packed[31] = self.kind as u8;
@@ -134,6 +137,7 @@ impl Deposit {
     /// value or input: it fails before it runs and does no more than use up a nonce. A mint of
     /// 2^128 wei or more, which is more than there is, saturates. The target of a creation is not
     /// read.
+    // PROTOCOL.md TX-1
     pub fn to_transaction(&self) -> TxDeposit {
         match self.kind {
             DepositKind::FeeReport => self.fee_report(),
@@ -150,6 +154,7 @@ impl Deposit {
         }
     }
 
+    // PROTOCOL.md INBOX-2
     fn user_transaction(&self) -> Option<TxDeposit> {
         let (head, _) = self.payload.split_first_chunk::<PAYLOAD_HEAD_LEN>()?;
         let to = match head[92] {
@@ -192,6 +197,7 @@ impl Deposit {
 }
 
 /// `depositAcc[i + 1]` from `depositAcc[i]` and deposit i: `keccak(acc ‖ leaf)`.
+// PROTOCOL.md INBOX-1
 pub fn extend_deposit_acc(acc: B256, deposit: &Deposit) -> B256 {
     let mut packed = [0; 64];
     packed[..32].copy_from_slice(acc.as_slice());

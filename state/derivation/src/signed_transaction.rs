@@ -76,6 +76,7 @@ pub(crate) struct SignedTransaction<'a> {
 
 impl SignedTransaction<'_> {
     /// The EIP-2718 bytes.
+    // PROTOCOL.md BATCH-12
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut fields = Vec::with_capacity(self.input.len().saturating_add(192));
         if self.kind.has_access_list() {

@@ -8,7 +8,7 @@ use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use alloy_rlp::{Decodable, Encodable, Header as RlpHeader, RlpDecodable, RlpEncodable};
 use gainsay_transition::{L1FeeParams, Receipt, RecoveredTx, SealedBlock, trie::Account};
-use op_alloy_consensus::OpReceiptEnvelope;
+use op_alloy_consensus::{OpReceiptEnvelope, OpTxType};
 
 /// A header as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +120,12 @@ pub struct RawTransaction {
 }
 
 impl RawTransaction {
+    /// Whether it is a deposit: EIP-2718 type 0x7E.
+    #[must_use]
+    pub fn is_deposit(&self) -> bool {
+        self.raw.first() == Some(&(OpTxType::Deposit as u8))
+    }
+
     pub(crate) fn decode_envelope(self) -> Result<RecoveredTx, String> {
         let tx = RecoveredTx::with_sender(self.raw, self.sender).map_err(|it| it.to_string())?;
         if tx.hash != self.hash {

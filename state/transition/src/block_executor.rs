@@ -150,6 +150,7 @@ impl<R: StateReader> BlockExecutor<R> {
     /// Only `number`, `timestamp`, `gas_limit`, `gas_used` and `base_fee_per_gas` of `parent` are
     /// read, so that its roots may still be missing. `parent_hash` is called when a transaction
     /// asks for it, and at the end.
+    // PROTOCOL.md BLOCK-1, DERIVE-3
     pub fn new(
         config: &ChainConfig,
         parent: &Header,
@@ -203,6 +204,7 @@ impl<R: StateReader> BlockExecutor<R> {
     }
 
     /// Executes a deposit that is a transaction already, as blocks hold it.
+    // PROTOCOL.md BLOCK-4, TX-4
     pub fn execute_deposit_tx(
         &mut self,
         tx: RecoveredTx,
@@ -214,6 +216,7 @@ impl<R: StateReader> BlockExecutor<R> {
     }
 
     /// Executes a signed transaction; `Invalid` leaves the block as it was.
+    // PROTOCOL.md BLOCK-4, TX-3
     pub fn execute(&mut self, tx: RecoveredTx) -> Result<TxOutcome, ExecuteError<R::Error>> {
         if tx.is_deposit() {
             return Err(ExecuteError::Invalid(InvalidTx::DepositOutOfPlace));
@@ -271,6 +274,7 @@ impl<R: StateReader> BlockExecutor<R> {
         Ok(outcome)
     }
 
+    // PROTOCOL.md BLOCK-6
     fn receipt(
         &mut self,
         tx: &RecoveredTx,

@@ -116,6 +116,7 @@ impl<R: StateReader> BlockState<R> {
         })
     }
 
+    // PROTOCOL.md BLOCK-2
     fn slot(&mut self, address: Address, slot: U256) -> Result<U256, R::Error> {
         if address == HISTORY_STORAGE && slot == self.parent_slot() {
             return Ok((self.parent_hash)().into());
@@ -136,6 +137,7 @@ impl<R: StateReader> BlockState<R> {
     }
 
     /// Ends the block: writes the parent hash to the history contract and returns what differs.
+    // PROTOCOL.md BLOCK-2
     pub fn into_diff(mut self) -> Result<StateDiff, R::Error> {
         // EIP-2935 writes at the start of the block; `slot` above shows the value from there on,
         // and nobody but the system may write it, so that the write itself can wait until now.
@@ -201,6 +203,7 @@ impl<R: StateReader> Database for BlockState<R> {
         self.slot(address, index).map_err(ReadError)
     }
 
+    // PROTOCOL.md BLOCK-2
     fn block_hash(&mut self, number: u64) -> Result<B256, Self::Error> {
         if number.saturating_add(1) == self.number {
             return Ok((self.parent_hash)());
@@ -212,6 +215,7 @@ impl<R: StateReader> Database for BlockState<R> {
 }
 
 impl<R: StateReader> DatabaseCommit for BlockState<R> {
+    // PROTOCOL.md STATE-2
     fn commit(&mut self, changes: AddressMap<revm::state::Account>) {
         for (address, account) in changes {
             if !account.is_touched() {

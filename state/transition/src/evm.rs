@@ -91,6 +91,7 @@ impl L1FeeParams {
     /// `size * (16 * base_fee_scalar * base_fee + blob_base_fee_scalar * blob_base_fee) / 10^12`.
     ///
     /// [`RecoveredTx::l1_size`]: crate::RecoveredTx::l1_size
+    // PROTOCOL.md FEE-3
     pub fn l1_fee_of_size(&self, l1_size: u64) -> U256 {
         let calldata = U256::from(self.base_fee_scalar)
             .saturating_mul(self.base_fee)
@@ -102,6 +103,7 @@ impl L1FeeParams {
 }
 
 /// An EVM for the block `context` over `state`.
+// PROTOCOL.md BLOCK-1
 pub fn build_evm<R: StateReader>(
     config: &ChainConfig,
     context: &BlockContext,

@@ -36,6 +36,7 @@ pub enum GenesisError {
 }
 
 /// Makes block 0.
+// PROTOCOL.md GENESIS-1, GENESIS-2
 pub fn genesis(
     config: &ChainConfig,
     timestamp: u64,

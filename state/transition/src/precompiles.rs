@@ -117,6 +117,7 @@ impl<R: StateReader> BlockState<R> {
 }
 
 /// Gas of a call; none if it is beyond what L1 can prove, or if no input of this length succeeds.
+// PROTOCOL.md PRECOMPILE-1
 fn gas_cost(number: u64, input: &[u8]) -> Option<u64> {
     let len = input.len();
     if len > PRECOMPILE_INPUT_BYTES_MAX {
@@ -183,6 +184,7 @@ pub fn run_precompile(address: Address, input: &[u8]) -> Option<Bytes> {
 }
 
 /// What ecrecover wants to recover the signer of `hash`.
+// PROTOCOL.md PROGRAM-4
 pub(crate) fn ecrecover_input(hash: B256, signature: &Signature) -> [u8; 128] {
     let mut input = [0; 128];
     input[..32].copy_from_slice(hash.as_slice());

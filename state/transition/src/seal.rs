@@ -104,6 +104,7 @@ pub(crate) struct BodyRoots {
     bloom: Bloom,
 }
 
+// PROTOCOL.md BLOCK-7
 pub(crate) fn body_roots(transactions: &[RecoveredTx], receipts: &[Receipt]) -> BodyRoots {
     let mut bloom = Bloom::ZERO;
     for receipt in receipts {
@@ -116,6 +117,7 @@ pub(crate) fn body_roots(transactions: &[RecoveredTx], receipts: &[Receipt]) -> 
     }
 }
 
+// PROTOCOL.md BLOCK-5
 pub(crate) fn header(
     context: &BlockContext,
     gas_used: u64,

@@ -108,6 +108,7 @@ impl RecoveredTx {
         if self.is_deposit() { 0 } else { self.envelope.effective_gas_price(Some(base_fee)) }
     }
 
+    // PROTOCOL.md TX-2
     fn decode_envelope(raw: &Bytes) -> Result<OpTxEnvelope, DecodeTxError> {
         match raw.first() {
             Some(0x01 | 0x02 | 0x04) => {}

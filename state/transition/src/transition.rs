@@ -2,7 +2,7 @@
 //!
 //! In: the parent header and state, the derivation of a batch. Out: the sealed block and the cursor
 //! after it. An invalid transaction never fails the step: the block is replaced by its fallback
-//! of deposits alone (DESIGN 4). Only an unreadable state does.
+//! of deposits alone (PROTOCOL.md DERIVE-6). Only an unreadable state does.
 
 use alloc::{boxed::Box, vec::Vec};
 use alloy_consensus::Header;
@@ -45,6 +45,7 @@ pub struct Step {
 /// Executes and seals one derived block.
 ///
 /// When one of its transactions is invalid, the input's fallback of deposits alone takes its place.
+// PROTOCOL.md DERIVE-6
 pub fn transition<S, N>(
     config: &ChainConfig,
     parent_hash: B256,

@@ -1,9 +1,9 @@
 //! Bytes that batches take on L1: raw, under plain Brotli, and in our format.
 //!
-//! In: real L2 blocks of `../shared/batches` (or `GAINSAY_VECTORS`), one `{"block": .., "txs":
-//! ["0x..", ..]}` a line, and batches of 5,000 made-up transfers. All are decoded again and compared.
+//! In: real L2 blocks of `state/derivation/tests/vectors`, and batches of 5,000 made-up transfers. All
+//! are decoded again and compared.
 
-use std::{env, fs, path::PathBuf, time::Duration};
+use std::{fs, time::Duration};
 
 use alloy::{
     consensus::{SignableTransaction, TxEip1559, TxEnvelope},
@@ -37,12 +37,8 @@ struct Sizes {
 
 pub(crate) fn measure(report: &mut Report) {
     made_up(report);
-    let Some(folder) = batches() else {
-        report.note("bytes of real batches: skipped, GAINSAY_VECTORS names no batches".into());
-        return;
-    };
     let unit = "bytes";
-    let op = sizes(&real(&folder.join("op-mainnet-143blocks.jsonl")), 10);
+    let op = sizes(&real("op-mainnet-143blocks"), 10);
     let mut row = |name, ours, peer, peer_name, goal| {
         report.add(Row { name, ours, peer, peer_name, unit, less_is_better: true, goal });
     };
@@ -55,7 +51,7 @@ pub(crate) fn measure(report: &mut Report) {
         615_361.0 / 525_000.0,
     );
     row("op-mainnet-143blocks, beside brotli-11", op.ours, op.brotli, "brotli-11 over RLP", 1.0);
-    let scroll = sizes(&real(&folder.join("scroll-mainnet-blocks.jsonl")), 534_352);
+    let scroll = sizes(&real("scroll-mainnet-blocks"), 534_352);
     row(
         "scroll-mainnet-blocks, beside brotli-11",
         scroll.ours,
@@ -76,7 +72,7 @@ fn made_up(report: &mut Report) {
             name,
             ours: sizes.ours / sizes.transactions,
             peer,
-            peer_name: "OP span batch, brotli-10 (LESSONS.md)",
+            peer_name: "OP span batch, brotli-10, measured once",
             unit: "bytes/tx",
             less_is_better: true,
             goal: peer / bound,
@@ -105,14 +101,13 @@ fn note(report: &mut Report, name: &str, sizes: &Sizes) {
     ));
 }
 
-fn batches() -> Option<PathBuf> {
-    let vectors = env::var_os("GAINSAY_VECTORS").map(PathBuf::from);
-    let folder = vectors.unwrap_or_else(|| in_repository("../shared")).join("batches");
-    folder.is_dir().then_some(folder)
-}
-
-fn real(path: &PathBuf) -> Vec<BatchBlock> {
-    let text = fs::read_to_string(path).unwrap();
+/// The blocks of a file of vectors.
+fn real(name: &str) -> Vec<BatchBlock> {
+    let folder = in_repository("state/derivation/tests/vectors");
+    let packed = fs::read(folder.join(format!("{name}.jsonl.br"))).unwrap();
+    let mut text = Vec::new();
+    brotli::BrotliDecompress(&mut packed.as_slice(), &mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
     let block = |(index, line): (usize, &str)| {
         let line: Value = serde_json::from_str(line).unwrap();
         let transactions = line["txs"].as_array().unwrap().iter();

@@ -117,7 +117,7 @@ fn measure_on_one_thread(report: &mut Report) {
         "in process: root and seal",
         micros(spent.root),
         20.0,
-        "state in LESSONS.md",
+        "an earlier version",
         unit,
         true,
         1.0,

@@ -20,9 +20,8 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, U256, map::HashMap};
 pub use edge::{Assertion, AssertionStatus, Edge, EdgeId, Level, Opening, Place};
-pub use event::GameEvent;
-pub use timers::INFINITE;
-pub use timers::Inherited;
+pub use event::{AssertionChange, EdgeChange, GameEvent};
+pub use timers::{INFINITE, Inherited};
 
 /// Heights of the root edges of the three levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,19 +76,14 @@ impl Game {
     /// Takes in what happened at `time`, L1 seconds.
     pub fn apply(&mut self, event: &GameEvent, time: u64) {
         match event {
-            GameEvent::Proposed { .. }
-            | GameEvent::Rivaled { .. }
-            | GameEvent::Confirmed { .. }
-            | GameEvent::Lost { .. }
-            | GameEvent::CreditAdded { .. }
-            | GameEvent::CreditWithdrawn { .. } => self.apply_assertion(event, time),
-            _ => self.apply_edge(event, time),
+            GameEvent::Assertion(event) => self.apply_assertion(event, time),
+            GameEvent::Edge(event) => self.apply_edge(event, time),
         }
     }
 
-    fn apply_assertion(&mut self, event: &GameEvent, time: u64) {
+    fn apply_assertion(&mut self, event: &AssertionChange, time: u64) {
         match event {
-            GameEvent::Proposed { id, assertion } => {
+            AssertionChange::Proposed { id, assertion } => {
                 let mut made = assertion.clone();
                 made.created_at = time;
                 if let Some(parent) = self.assertions.get_mut(&made.parent) {
@@ -97,14 +91,14 @@ impl Game {
                 }
                 self.assertions.insert(*id, made);
             }
-            GameEvent::Rivaled { first, rival } => {
+            AssertionChange::Rivaled { first, rival } => {
                 for id in [first, rival] {
                     if let Some(assertion) = self.assertions.get_mut(id) {
                         assertion.rivaled_at.get_or_insert(time);
                     }
                 }
             }
-            GameEvent::Confirmed { id, output_root, cursor } => {
+            AssertionChange::Confirmed { id, output_root, cursor } => {
                 let confirmed = self
                     .assertions
                     .entry(*id)
@@ -112,30 +106,29 @@ impl Game {
                 confirmed.status = AssertionStatus::Confirmed;
                 self.latest_confirmed = *id;
             }
-            GameEvent::Lost { id } => {
+            AssertionChange::Lost { id } => {
                 if let Some(lost) = self.assertions.get_mut(id) {
                     lost.status = AssertionStatus::Lost;
                 }
             }
-            GameEvent::CreditAdded { account, amount } => {
+            AssertionChange::CreditAdded { account, amount } => {
                 let credit = self.credit.entry(*account).or_default();
                 *credit = credit.saturating_add(*amount);
             }
-            GameEvent::CreditWithdrawn { account, .. } => {
+            AssertionChange::CreditWithdrawn { account, .. } => {
                 self.credit.remove(account);
             }
-            _ => {}
         }
     }
 
-    fn apply_edge(&mut self, event: &GameEvent, time: u64) {
+    fn apply_edge(&mut self, event: &EdgeChange, time: u64) {
         match event {
-            GameEvent::RootAdded { edge, parent_assertion, created_at } => {
+            EdgeChange::RootAdded { edge, parent_assertion, created_at } => {
                 let height = self.heights.blocks;
                 let made = Edge::new(*parent_assertion, Level::Blocks, height, *created_at);
                 self.add(*edge, made, time, None);
             }
-            GameEvent::Bisected { edge, left, right } => {
+            EdgeChange::Bisected { edge, left, right } => {
                 let Some(found) = self.edges.get_mut(edge) else { return };
                 let children = edge.children(*left, *right);
                 found.children = Some(children);
@@ -145,7 +138,7 @@ impl Game {
                     self.add(child, half.clone(), time, Some(edge.mutual_id));
                 }
             }
-            GameEvent::Opened { opened, opening } => {
+            EdgeChange::Opened { opened, opening } => {
                 let Some(parent) = self.edges.get_mut(&opening.parent) else { return };
                 parent.opened.push(*opened);
                 let height = self.heights.of(opening.level);
@@ -153,19 +146,18 @@ impl Game {
                 self.add(*opened, made, time, Some(opening.parent.mutual_id));
                 self.openings.insert(*opened, opening.clone());
             }
-            GameEvent::Proven { edge } => self.raise(edge, INFINITE),
-            GameEvent::TimerUpdated { edge, timer } => self.raise(edge, *timer),
-            GameEvent::EdgeConfirmed { edge } => {
+            EdgeChange::Proven { edge } => self.raise(edge, INFINITE),
+            EdgeChange::TimerUpdated { edge, timer } => self.raise(edge, *timer),
+            EdgeChange::EdgeConfirmed { edge } => {
                 if let Some(found) = self.edges.get_mut(edge) {
                     found.confirmed = true;
                 }
             }
-            GameEvent::StakeClosed { edge } => {
+            EdgeChange::StakeClosed { edge } => {
                 if let Some(opening) = self.openings.get_mut(edge) {
                     opening.is_open = false;
                 }
             }
-            _ => {}
         }
     }
 

@@ -8,7 +8,7 @@
 //! that crosses another player's same move costs gas and nothing else.
 
 use alloy::rpc::types::TransactionReceipt;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_l1::{
     AssertionChain, EdgeGame, L1Error, Proposal, SpansOpening, StepsOpening, TxSender,
     bindings::{
@@ -21,9 +21,9 @@ use tracing::debug;
 use crate::{
     ChallengerError,
     dispute::{
-        Evidence,
+        BelievedChild, Evidence, SpansEvidence,
         game::{EdgeId, INFINITE, Level, mutual_id},
-        strategy::{Move, OpenMove, Position, Settlement, TimerUpdate},
+        strategy::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint},
     },
 };
 
@@ -50,6 +50,19 @@ pub enum Response {
         /// The contract's reason.
         reason: String,
     },
+}
+
+/// The evidence of a player that has computed nothing.
+struct NoEvidence;
+
+impl Evidence for NoEvidence {
+    fn final_state(&mut self, _: &TracePoint) -> Result<Option<SpansEvidence>, ChallengerError> {
+        Ok(None)
+    }
+
+    fn witness(&mut self, _: &TracePoint) -> Result<Option<Bytes>, ChallengerError> {
+        Ok(None)
+    }
 }
 
 /// The hand of one player.
@@ -109,31 +122,10 @@ impl Responder {
             debug!(name = next.name(), "move stands on L1 already");
             return Ok(Response::Stands);
         }
-        let sent = match next {
-            Move::OpenSpans(open) => {
-                let Some(found) = evidence.final_state(&open.point)? else {
-                    return Ok(Response::NotYet);
-                };
-                let opening = SpansOpening {
-                    position: position(&open.position),
-                    program: found.program,
-                    agreed: found.agreed,
-                    claim: found.claim,
-                    root: open.root,
-                    final_state: found.final_state,
-                    last_leaf_proof: open.last_leaf_proof.clone(),
-                };
-                self.game.open_spans(&self.sender, opening, open.stake).await
-            }
-            Move::ProveStep { position: at, point, agreed, .. } => {
-                let Some(witness) = evidence.witness(point)? else {
-                    return Ok(Response::NotYet);
-                };
-                self.game.prove_step(&self.sender, position(at), *agreed, witness).await
-            }
-            _ => self.send_plain(next).await,
-        };
-        self.conclude(next, sent).await
+        match self.send(next, evidence).await? {
+            Some(sent) => self.conclude(next, sent).await,
+            None => Ok(Response::NotYet),
+        }
     }
 
     /// Makes a move that carries no evidence, unless it stands already.
@@ -141,14 +133,7 @@ impl Responder {
     /// # Errors
     /// As [`Self::respond`].
     pub async fn respond_bare(&self, next: &Move) -> Result<Response, ChallengerError> {
-        if matches!(next, Move::OpenSpans(_) | Move::ProveStep { .. }) {
-            return Ok(Response::NotYet);
-        }
-        if self.stands(next).await? {
-            return Ok(Response::Stands);
-        }
-        let sent = self.send_plain(next).await;
-        self.conclude(next, sent).await
+        self.respond(next, &mut NoEvidence).await
     }
 
     /// Splits many edges in one transaction.
@@ -167,18 +152,38 @@ impl Responder {
         }
     }
 
-    /// Sends a move that carries nothing but hashes.
-    async fn send_plain(&self, next: &Move) -> Result<TransactionReceipt, L1Error> {
+    /// Sends a move; nothing if its evidence is not there yet.
+    async fn send(
+        &self,
+        next: &Move,
+        evidence: &mut impl Evidence,
+    ) -> Result<Option<Result<TransactionReceipt, L1Error>>, ChallengerError> {
         let (chain, game, sender) = (&self.chain, &self.game, &self.sender);
-        match next {
-            Move::Propose { .. } => match proposal(next) {
-                Some(proposal) => chain.propose(sender, proposal).await,
-                None => unreachable!("a proposal makes one"),
-            },
+        Ok(Some(match next {
+            Move::Propose { parent, child, stake } => {
+                chain.propose(sender, proposal(*parent, child, *stake)).await
+            }
             Move::Bisect { edge, left, right } => {
                 game.bisect(sender, vec![bisection(edge, &[*left, *right])]).await
             }
+            Move::OpenSpans(open) => {
+                let Some(found) = evidence.final_state(&open.point)? else { return Ok(None) };
+                let opening = SpansOpening {
+                    position: position(&open.position),
+                    program: found.program,
+                    agreed: found.agreed,
+                    claim: found.claim,
+                    root: open.root,
+                    final_state: found.final_state,
+                    last_leaf_proof: open.last_leaf_proof.clone(),
+                };
+                game.open_spans(sender, opening, open.stake).await
+            }
             Move::OpenSteps(open) => game.open_steps(sender, steps_opening(open), open.stake).await,
+            Move::ProveStep { position: at, point, agreed, .. } => {
+                let Some(witness) = evidence.witness(point)? else { return Ok(None) };
+                game.prove_step(sender, position(at), *agreed, witness).await
+            }
             Move::Update(updates) => {
                 game.update(sender, updates.iter().map(timer_update).collect()).await
             }
@@ -190,10 +195,7 @@ impl Responder {
                 chain.collect(sender, *winner, losers.clone()).await
             }
             Move::Withdraw { .. } => chain.withdraw_credit(sender).await,
-            Move::OpenSpans(_) | Move::ProveStep { .. } => {
-                unreachable!("these carry evidence and are sent by respond")
-            }
-        }
+        }))
     }
 
     /// What became of a move that was sent.
@@ -229,7 +231,9 @@ impl Responder {
     /// raises nothing is a no-op.
     async fn stands(&self, next: &Move) -> Result<bool, ChallengerError> {
         Ok(match next {
-            Move::Propose { .. } => self.is_proposed(next).await?,
+            Move::Propose { parent, child, stake } => {
+                self.is_proposed(proposal(*parent, child, *stake)).await?
+            }
             Move::Bisect { edge, .. } => self.edge(edge).await?.bisected,
             Move::OpenSpans(open) => self.exists(&opened_by(open, Level::Spans)).await?,
             Move::OpenSteps(open) => self.exists(&opened_by(open, Level::Steps)).await?,
@@ -274,8 +278,7 @@ impl Responder {
     }
 
     /// Asks L1 what id the proposal would get, and whether it has that one.
-    async fn is_proposed(&self, next: &Move) -> Result<bool, L1Error> {
-        let Some(it) = proposal(next) else { return Ok(false) };
+    async fn is_proposed(&self, it: Proposal) -> Result<bool, L1Error> {
         let call = self.chain.contract().propose(
             it.parent,
             it.output_root,
@@ -312,17 +315,16 @@ fn opened_by(open: &OpenMove, level: Level) -> EdgeId {
     EdgeId::new(mutual_id, open.root)
 }
 
-fn proposal(next: &Move) -> Option<Proposal> {
-    let Move::Propose { parent, child, stake } = next else { return None };
-    Some(Proposal {
-        parent: *parent,
+fn proposal(parent: B256, child: &BelievedChild, stake: U256) -> Proposal {
+    Proposal {
+        parent,
         output_root: child.output_root,
         cursor: child.cursor,
         root: child.claims.root(),
         last_leaf_proof: child.claims.last_leaf_proof(),
         expected_batch_acc: child.batch_limit_acc,
-        stake: *stake,
-    })
+        stake,
+    }
 }
 
 const fn cursor(proposal: &Proposal) -> IAssertionChain::Cursor {

@@ -24,7 +24,7 @@ const GAS_MAX: u64 = 1 << 24;
 const CODE_BYTES_MAX: usize = 24_576;
 /// Block gas limit of a chain whose deployer does not say another.
 const BLOCK_GAS: f64 = 30_000_000.0;
-/// DESIGN 7: most instructions of a run, and how far below it every block must stay.
+/// Most instructions of a run: those of 2^16 spans of 2^20. Every block must stay far below it.
 const TRACE_MAX: f64 = (1_u64 << 36) as f64;
 const MARGIN: f64 = 8.0;
 

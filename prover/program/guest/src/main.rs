@@ -45,6 +45,7 @@ global_asm!(
 global_asm!(include_str!("bytes.s"));
 
 #[unsafe(no_mangle)]
+// PROTOCOL.md PROGRAM-5
 extern "C" fn guest_main() -> ! {
     match gainsay_program::run(&MachineOracle::default(), read_input()) {
         Ok(claim) => exit(0, claim),

@@ -39,6 +39,14 @@ pub(super) struct Allocation {
 /// Host registers that keep guest registers.
 pub(super) const KEEPERS: [Host; 8] = [RBX, RSI, RDI, R8, R9, R10, R11, R12];
 
+/// What a comparison compares with.
+enum Operand {
+    /// The number of a register.
+    Register(u8),
+    /// An immediate.
+    Constant(i32),
+}
+
 impl Allocation {
     /// Gives the registers that the code names most to the host's.
     pub(super) fn new(ops: &[Op]) -> Self {
@@ -105,10 +113,10 @@ impl Translator {
             Addi | Xori | Ori | Andi => self.binary_immediate(op),
             Slli | Srli | Srai => self.shift_immediate(op),
             Addiw | Slliw | Srliw | Sraiw => self.word_immediate(op),
-            Slti => self.set_if(LESS, op.rs1, Err(op.imm), op.rd),
-            Sltiu => self.set_if(BELOW, op.rs1, Err(op.imm), op.rd),
-            Slt => self.set_if(LESS, op.rs1, Ok(op.rs2), op.rd),
-            Sltu => self.set_if(BELOW, op.rs1, Ok(op.rs2), op.rd),
+            Slti => self.set_if(LESS, op.rs1, Operand::Constant(op.imm), op.rd),
+            Sltiu => self.set_if(BELOW, op.rs1, Operand::Constant(op.imm), op.rd),
+            Slt => self.set_if(LESS, op.rs1, Operand::Register(op.rs2), op.rd),
+            Sltu => self.set_if(BELOW, op.rs1, Operand::Register(op.rs2), op.rd),
             Add => self.binary_register(ADD, op),
             Sub => self.binary_register(SUB, op),
             Xor => self.binary_register(XOR, op),
@@ -193,10 +201,10 @@ impl Translator {
         }
     }
 
-    fn set_if(&mut self, flags: Flags, a: u8, b: Result<u8, i32>, rd: u8) {
+    fn set_if(&mut self, flags: Flags, a: u8, b: Operand, rd: u8) {
         match b {
-            Ok(b) => self.compare(a, b),
-            Err(imm) => {
+            Operand::Register(b) => self.compare(a, b),
+            Operand::Constant(imm) => {
                 let place = self.allocation.place(a);
                 self.assembler.binary_constant(Width::Double, CMP, place, imm);
             }

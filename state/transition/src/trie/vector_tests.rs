@@ -10,19 +10,10 @@ use super::{
     test_store::{Leaves, Store},
 };
 
-/// The folder of the vectors: GAINSAY_VECTORS, or `shared/vectors` beside the repository.
-fn vectors(name: &str) -> Option<Value> {
-    let folder = std::env::var_os("GAINSAY_VECTORS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-        PathBuf::from,
-    );
-    let path = folder.join("TrieTests").join(name);
-    if !path.exists() {
-        println!("skipped: no {name}; set GAINSAY_VECTORS to the folder of TrieTests");
-        return None;
-    }
-    let text = std::fs::read(&path).unwrap();
-    Some(serde_json::from_slice(&text).unwrap())
+/// A file of `tests/vectors/TrieTests`.
+fn vectors(name: &str) -> Value {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/TrieTests");
+    serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }
 
 fn bytes(text: &str) -> Bytes {
@@ -47,7 +38,7 @@ fn steps(input: &Value) -> Vec<(Bytes, Option<Bytes>)> {
 }
 
 fn run(name: &str, is_secure: bool) {
-    let Some(file) = vectors(name) else { return };
+    let file = vectors(name);
     let tests = file.as_object().unwrap();
     assert!(!tests.is_empty());
     for (test, body) in tests {
@@ -107,7 +98,7 @@ fn hex_encoded_secure() {
 /// Each test is a key, the key before it and the key after it; empty is none.
 #[test]
 fn trietestnextprev() {
-    let Some(file) = vectors("trietestnextprev.json") else { return };
+    let file = vectors("trietestnextprev.json");
     for body in file.as_object().unwrap().values() {
         let keys = body["in"].as_array().unwrap().iter().map(|key| key.as_str().unwrap());
         let mut store = Store::default();

@@ -9,10 +9,19 @@ use gainsay_l1::bindings::{
 
 use super::{Assertion, AssertionStatus, EdgeId, Level, Opening};
 
-/// One event.
+/// One event of one of the two contracts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the contracts' events say what their fields are")]
 pub enum GameEvent {
+    /// Of AssertionChain.
+    Assertion(AssertionChange),
+    /// Of EdgeGame.
+    Edge(EdgeChange),
+}
+
+/// What an event of AssertionChain says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the contract's events say what their fields are")]
+pub enum AssertionChange {
     /// `AssertionProposed`; its time is that of the L1 block.
     Proposed { id: B256, assertion: Assertion },
     /// `AssertionRivaled`.
@@ -25,6 +34,12 @@ pub enum GameEvent {
     CreditAdded { account: Address, amount: U256 },
     /// `CreditWithdrawn`.
     CreditWithdrawn { account: Address, amount: U256 },
+}
+
+/// What an event of EdgeGame says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the contract's events say what their fields are")]
+pub enum EdgeChange {
     /// `RootAdded`.
     RootAdded { edge: EdgeId, parent_assertion: B256, created_at: u64 },
     /// `EdgeBisected`.
@@ -41,7 +56,31 @@ pub enum GameEvent {
     StakeClosed { edge: EdgeId },
 }
 
+impl From<AssertionChange> for GameEvent {
+    fn from(change: AssertionChange) -> Self {
+        Self::Assertion(change)
+    }
+}
+
+impl From<EdgeChange> for GameEvent {
+    fn from(change: EdgeChange) -> Self {
+        Self::Edge(change)
+    }
+}
+
 impl From<&IAssertionChainEvents> for GameEvent {
+    fn from(event: &IAssertionChainEvents) -> Self {
+        Self::Assertion(AssertionChange::from(event))
+    }
+}
+
+impl From<&IEdgeGameEvents> for GameEvent {
+    fn from(event: &IEdgeGameEvents) -> Self {
+        Self::Edge(EdgeChange::from(event))
+    }
+}
+
+impl From<&IAssertionChainEvents> for AssertionChange {
     fn from(event: &IAssertionChainEvents) -> Self {
         match event {
             IAssertionChainEvents::AssertionProposed(it) => Self::Proposed {
@@ -78,7 +117,7 @@ impl From<&IAssertionChainEvents> for GameEvent {
     }
 }
 
-impl From<&IEdgeGameEvents> for GameEvent {
+impl From<&IEdgeGameEvents> for EdgeChange {
     fn from(event: &IEdgeGameEvents) -> Self {
         match event {
             IEdgeGameEvents::RootAdded(it) => Self::RootAdded {

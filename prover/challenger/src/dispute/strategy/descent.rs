@@ -8,9 +8,8 @@ use super::{
 };
 use crate::{
     ChallengerError,
-    dispute::Trace,
     dispute::{
-        Commitment,
+        Commitment, Trace,
         game::{Edge, EdgeId, Game, INFINITE, Inherited, Level, mutual_id},
     },
 };
@@ -62,6 +61,23 @@ impl LevelView<'_> {
     }
 }
 
+/// An edge that is a subtree of our tree.
+#[derive(Clone, Copy)]
+struct Subtree {
+    id: EdgeId,
+    height: u8,
+    /// Its place among the subtrees of this height, from the left.
+    index: u64,
+    /// Seconds that its timer must reach, 0 if it is not needed.
+    needed_secs: u64,
+}
+
+/// What a descent asks and what it fills.
+struct Play<'p, T> {
+    trace: &'p mut T,
+    decision: &'p mut Decision,
+}
+
 impl<'a> Descent<'a> {
     pub(super) fn new(
         game: &'a Game,
@@ -106,94 +122,88 @@ impl<'a> Descent<'a> {
         let point = TracePoint { parent, block: 0, span: 0, step: 0 };
         let (start, first) = (parent, B256::ZERO);
         let view = LevelView { level: Level::Blocks, start, tree: claims, first, point };
-        let root = EdgeId::new(mutual_id::of_blocks(parent), claims.root());
-        let needed = self.config.challenge_period_secs;
-        self.descend(&view, root, claims.height(), 0, needed, trace, decision)
+        let id = EdgeId::new(mutual_id::of_blocks(parent), claims.root());
+        let needed_secs = self.config.challenge_period_secs;
+        let root = Subtree { id, height: claims.height(), index: 0, needed_secs };
+        self.descend(&view, root, &mut Play { trace, decision })
     }
 
-    /// Below the edge at `height` that is the subtree `index` of our tree. Its timer is needed up to
-    /// `needed` seconds, 0 if not at all.
-    #[expect(clippy::too_many_arguments, reason = "a recursion whose state is its arguments")]
+    /// Below the edge that is a subtree of our tree.
     fn descend(
         &mut self,
         view: &LevelView<'_>,
-        id: EdgeId,
-        height: u8,
-        index: u64,
-        needed: u64,
-        trace: &mut impl Trace,
-        decision: &mut Decision,
+        at: Subtree,
+        play: &mut Play<'_, impl Trace>,
     ) -> Result<(), ChallengerError> {
-        let Some(edge) = self.game.edge(&id) else { return Ok(()) };
-        let is_wanted = self.timer(&id) < needed;
-        let own = self.game.unrivaled(&id, self.time);
-        let below = if is_wanted { needed.saturating_sub(own) } else { 0 };
-        let is_missing = is_wanted && self.game.is_rivaled(&id);
+        let Some(edge) = self.game.edge(&at.id) else { return Ok(()) };
+        let is_wanted = self.timer(&at.id) < at.needed_secs;
+        let own_secs = self.game.unrivaled(&at.id, self.time);
+        let needed_secs = if is_wanted { at.needed_secs.saturating_sub(own_secs) } else { 0 };
+        let is_missing = is_wanted && self.game.is_rivaled(&at.id);
         // Our stakes come back when their own level is won, long after what is above may be.
-        if !is_wanted && !self.above_stakes.contains(&id.mutual_id) {
+        if !is_wanted && !self.above_stakes.contains(&at.id.mutual_id) {
             return Ok(());
         }
-        if height == 0 {
+        let Some(height) = at.height.checked_sub(1) else {
+            let leaf = Subtree { needed_secs, ..at };
             return match view.level {
+                Level::Blocks | Level::Spans => self.enter(view, leaf, edge, is_missing, play),
                 Level::Steps => {
                     if is_missing && edge.cached != INFINITE {
-                        decision.moves.push(prove_step(view, id, index));
+                        play.decision.moves.push(prove_step(view, at.id, at.index));
                     }
                     Ok(())
                 }
-                _ => self.enter(view, id, edge, index, (is_missing, below), trace, decision),
             };
-        }
-        let (left, right) =
-            (view.tree.node(height - 1, 2 * index), view.tree.node(height - 1, 2 * index + 1));
+        };
+        let [left, right] = [2 * at.index, 2 * at.index + 1];
         // The root is ours, so the halves are.
-        if let Some([left, right]) = edge.children {
-            self.descend(view, left, height - 1, 2 * index, below, trace, decision)?;
-            self.descend(view, right, height - 1, 2 * index + 1, below, trace, decision)?;
+        if let Some(children) = edge.children {
+            for (id, index) in children.into_iter().zip([left, right]) {
+                self.descend(view, Subtree { id, height, index, needed_secs }, play)?;
+            }
         } else if is_missing {
-            decision.moves.push(Move::Bisect { edge: id, left, right });
+            let [left, right] = [left, right].map(|index| view.tree.node(height, index));
+            play.decision.moves.push(Move::Bisect { edge: at.id, left, right });
         }
         Ok(())
     }
 
-    /// Into the next level, below the height-0 edge `id`.
-    #[expect(clippy::too_many_arguments, reason = "a recursion whose state is its arguments")]
+    /// Into the next level, below the edge of height 0 that is this leaf of our tree.
     fn enter(
         &mut self,
         view: &LevelView<'_>,
-        id: EdgeId,
+        leaf: Subtree,
         edge: &Edge,
-        index: u64,
-        (is_missing, needed): (bool, u64),
-        trace: &mut impl Trace,
-        decision: &mut Decision,
+        is_missing: bool,
+        play: &mut Play<'_, impl Trace>,
     ) -> Result<(), ChallengerError> {
-        let opened_id = edge.opened_id(id.mutual_id);
+        let opened_id = edge.opened_id(leaf.id.mutual_id);
         if !is_missing && !self.above_stakes.contains(&opened_id) {
             return Ok(());
         }
-        let point = view.point_at(index);
+        let point = view.point_at(leaf.index);
         let level = if view.level == Level::Blocks { Level::Spans } else { Level::Steps };
         let tree = match level {
-            Level::Spans => trace.spans(point.parent, point.block)?,
-            _ => trace.steps(point.parent, point.block, point.span)?,
+            Level::Spans => play.trace.spans(point.parent, point.block)?,
+            _ => play.trace.steps(point.parent, point.block, point.span)?,
         };
         // Not known yet: the next look may.
         let Some(tree) = tree else { return Ok(()) };
-        let opened = EdgeId::new(opened_id, tree.root());
-        let Some(opening) = self.game.opening(&opened) else {
+        let id = EdgeId::new(opened_id, tree.root());
+        let Some(opening) = self.game.opening(&id) else {
             if is_missing {
-                decision.moves.push(self.open(view, id, index, level, &tree));
+                play.decision.moves.push(self.open(view, leaf.id, leaf.index, level, &tree));
             }
             return Ok(());
         };
-        let whole = self.config.challenge_period_secs;
-        let is_ours = self.is_our_stake(&opened);
-        let needed = if is_ours { whole } else { needed };
+        let whole_secs = self.config.challenge_period_secs;
+        let needed_secs = if self.is_our_stake(&id) { whole_secs } else { leaf.needed_secs };
         let view = LevelView { level, start: opened_id, tree: &tree, first: opening.agreed, point };
-        self.descend(&view, opened, tree.height(), 0, needed, trace, decision)?;
+        let root = Subtree { id, height: tree.height(), index: 0, needed_secs };
+        self.descend(&view, root, play)?;
         if opening.staker == self.config.account {
-            self.settle(opened);
+            self.settle(id);
         }
         Ok(())
     }
