@@ -169,7 +169,7 @@ async fn a_wrong_claim_is_found() {
     let parent = contract.assertion(genesis).await.unwrap();
     let honest = contract.assertion(parent.first_child).await.unwrap();
     let output_root = B256::repeat_byte(0xbd);
-    let height = u32::from(devnet.rollup.assertions.blocks_height);
+    let height = devnet.rollup.assertions.blocks_height;
     let tree = Commitment::new(height, &[claim(output_root, &honest.cursor)]).unwrap();
     let sender = devnet.l1.sender(Role::User(3)).await;
     let proposal = Proposal {

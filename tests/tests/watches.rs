@@ -48,7 +48,7 @@ async fn lie(devnet: &Devnet, role: Role) -> B256 {
     cursor.batch = parent.batch_limit;
     cursor.deposits_read = inbox.contract().depositsRead().call().await.unwrap();
     let output_root = B256::repeat_byte(0xbd);
-    let height = u32::from(devnet.rollup.assertions.blocks_height);
+    let height = devnet.rollup.assertions.blocks_height;
     let tree = Commitment::new(height, &[claim(output_root, &cursor)]).unwrap();
     let root = tree.root();
     let proposal = Proposal {
