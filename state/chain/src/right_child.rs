@@ -271,7 +271,7 @@ mod tests {
         let expected = right.output_root;
         assert_eq!(verdict(output_root), wrong(Difference::OutputRoot { block: 3, expected }));
         let claims = ProposedAssertion { root: B256::ZERO, ..child };
-        assert_eq!(verdict(claims), wrong(Difference::Claims { expected: right.tree.root }));
+        assert_eq!(verdict(claims), wrong(Difference::Claims { expected: right.tree.root() }));
         let late = ProposedAssertion { batch_limit: 9, ..genesis };
         assert_eq!(judge(chain, &late, &child).unwrap(), AssertionVerdict::Undecided);
     }
