@@ -69,7 +69,7 @@ impl L1Watcher {
                 Ok(Progress::Advanced) => {}
                 Ok(Progress::CaughtUp) => tokio::time::sleep(self.poll_interval).await,
                 Err(error) if error.action() == Action::Retry => {
-                    tracing::warn!(%error, "following L1: trying again");
+                    tracing::warn!(%error, "L1 is out of reach, trying again");
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
                 Err(error) => return Err(error),
