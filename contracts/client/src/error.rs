@@ -208,10 +208,35 @@ pub enum L1Error {
         /// Why not.
         reason: String,
     },
-    /// A signing key is absent or malformed. Never quotes the key.
+    /// A signing key was given in none of the ways.
+    #[error(
+        "no {role} key: give --{role}-keystore FILE (its password in --{role}-password-file FILE \
+         or the variable GAINSAY_{}_PASSWORD), or set {variables} to 32 bytes of hex",
+        role.to_uppercase()
+    )]
+    KeyNotGiven {
+        /// Whose key, as in the names of its options.
+        role: &'static str,
+        /// Environment variables that could have held it.
+        variables: String,
+    },
+    /// A keystore was given without a password.
+    #[error(
+        "no password for keystore {keystore}: give --{role}-password-file FILE or set {variable}",
+        keystore = keystore.display()
+    )]
+    PasswordNotGiven {
+        /// The keystore.
+        keystore: PathBuf,
+        /// Whose key, as in the names of its options.
+        role: &'static str,
+        /// Environment variable that could have held the password.
+        variable: &'static str,
+    },
+    /// A signing key cannot be read or is malformed. Never quotes the key.
     #[error("key from {place}: {reason}")]
     Key {
-        /// Name of the environment variable, or path of the keystore.
+        /// Name of the environment variable, or path of the keystore or of its password file.
         place: String,
         /// What is wrong with it.
         reason: String,
@@ -247,6 +272,8 @@ impl L1Error {
             | Self::DataMismatch { .. }
             | Self::ConfigMismatch { .. }
             | Self::File { .. }
+            | Self::KeyNotGiven { .. }
+            | Self::PasswordNotGiven { .. }
             | Self::Key { .. }
             | Self::Invalid { .. } => Action::Fatal,
         }

@@ -1,13 +1,23 @@
 //! Signing keys from where secrets may live: an environment variable or an encrypted keystore.
 //!
-//! In: the *name* of a variable, or the path of a keystore file and where its password is. Out: a
-//! local signer. A key or password is never taken from a command line argument and never printed.
+//! In: the *name* of a variable, or the path of a keystore file and where its password is (see
+//! `key_args` for how a command is given them). Out: a local signer. A key or a password is never
+//! taken from a command line argument and never printed, not even a part of it.
 
-use std::{env, fmt, fs, path::PathBuf, str::FromStr};
+use std::{
+    env::{self, VarError},
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::hex;
+use eth_keystore::KeystoreError;
 
 use crate::L1Error;
+
+/// Bytes of a secp256k1 key.
+const KEY_BYTES: usize = 32;
 
 /// Where a signing key is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +44,7 @@ pub enum PasswordSource {
         /// Name of the variable.
         variable: String,
     },
-    /// A file whose first line is the password.
+    /// A file whose first line is the password; what ends the line is no part of it.
     File {
         /// The file.
         path: PathBuf,
@@ -45,38 +55,72 @@ impl KeySource {
     /// Reads the key and returns its signer.
     ///
     /// # Errors
-    /// [`L1Error::Key`] when the variable is unset, the hex is not a secp256k1 key, or the keystore
-    /// does not open with the password. The message names the place, never the secret.
+    /// [`L1Error::Key`] when the variable is unset, a file cannot be read, the keystore does not
+    /// open with the password, or what is found is not a secp256k1 key. The message names the
+    /// place, what was found and what was expected, never the secret.
     pub fn load(&self) -> Result<PrivateKeySigner, L1Error> {
-        match self {
-            Self::Env { variable } => {
-                let secret = read_env(variable)?;
-                PrivateKeySigner::from_str(secret.trim()).map_err(|_| L1Error::Key {
-                    place: format!("environment variable {variable}"),
-                    reason: "expected 32 bytes of hex that are a secp256k1 key".to_owned(),
-                })
-            }
+        self.load_with(|variable| env::var(variable))
+    }
+
+    /// [`load`](Self::load) with the environment as an argument, so that tests need not change it.
+    pub(crate) fn load_with(
+        &self,
+        variable: impl Fn(&str) -> Result<String, VarError>,
+    ) -> Result<PrivateKeySigner, L1Error> {
+        let secret = match self {
+            Self::Env { variable: name } => self.decode_hex(&read_variable(name, variable)?)?,
             Self::Keystore { path, password } => {
-                let password = password.load()?;
-                PrivateKeySigner::decrypt_keystore(path, password.as_bytes()).map_err(|error| {
-                    L1Error::Key {
-                        place: format!("keystore {}", path.display()),
-                        reason: error.to_string(),
-                    }
-                })
+                let password = password.load(variable)?;
+                self.decrypt(path, password)?
             }
+        };
+        if secret.len() != KEY_BYTES {
+            return Err(
+                self.fault(format!("found a key of {} bytes, expected {KEY_BYTES}", secret.len()))
+            );
         }
+        PrivateKeySigner::from_slice(&secret).map_err(|_| {
+            self.fault("found 0 or a number above the curve's order, expected a secp256k1 key")
+        })
+    }
+
+    fn decode_hex(&self, text: &str) -> Result<Vec<u8>, L1Error> {
+        let text = text.trim();
+        // The decoder's own error quotes a character of the key.
+        hex::decode(text).map_err(|_| {
+            let digits = text.strip_prefix("0x").unwrap_or(text).chars().count();
+            self.fault(format!(
+                "found {digits} characters that are not whole bytes of hex, expected {} hex digits",
+                2 * KEY_BYTES
+            ))
+        })
+    }
+
+    fn decrypt(&self, path: &Path, password: String) -> Result<Vec<u8>, L1Error> {
+        eth_keystore::decrypt_key(path, password).map_err(|error| match error {
+            KeystoreError::MacMismatch => self.fault("the password is wrong"),
+            KeystoreError::StdIo(reason) => self.fault(format!("cannot read it: {reason}")),
+            // The parser's own error quotes what it found, and that may be a bare key.
+            KeystoreError::SerdeJson(_) => {
+                self.fault("found other contents, expected JSON of Web3 secret storage, version 3")
+            }
+            other => self.fault(format!("cannot decrypt it: {other}")),
+        })
+    }
+
+    fn fault(&self, reason: impl Into<String>) -> L1Error {
+        L1Error::Key { place: self.to_string(), reason: reason.into() }
     }
 }
 
 impl PasswordSource {
-    fn load(&self) -> Result<String, L1Error> {
+    fn load(&self, variable: impl Fn(&str) -> Result<String, VarError>) -> Result<String, L1Error> {
         match self {
-            Self::Env { variable } => read_env(variable),
+            Self::Env { variable: name } => read_variable(name, variable),
             Self::File { path } => {
                 let text = fs::read_to_string(path).map_err(|error| L1Error::Key {
                     place: format!("password file {}", path.display()),
-                    reason: error.to_string(),
+                    reason: format!("cannot read it: {error}"),
                 })?;
                 Ok(text.lines().next().unwrap_or_default().to_owned())
             }
@@ -93,55 +137,16 @@ impl fmt::Display for KeySource {
     }
 }
 
-fn read_env(variable: &str) -> Result<String, L1Error> {
-    env::var(variable).map_err(|error| L1Error::Key {
-        place: format!("environment variable {variable}"),
+fn read_variable(
+    name: &str,
+    variable: impl Fn(&str) -> Result<String, VarError>,
+) -> Result<String, L1Error> {
+    variable(name).map_err(|error| L1Error::Key {
+        place: format!("environment variable {name}"),
         reason: match error {
-            env::VarError::NotPresent => "not set".to_owned(),
+            VarError::NotPresent => "not set".to_owned(),
             // The error's own text quotes the value.
-            env::VarError::NotUnicode(_) => "not valid text".to_owned(),
+            VarError::NotUnicode(_) => "not valid text".to_owned(),
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // Published by geth and anvil for tests; worthless.
-    const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-    const ADDRESS: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
-
-    #[test]
-    fn keystore_opens_with_password_file_and_not_with_another() {
-        let dir = tempfile::tempdir().unwrap();
-        let key = alloy_primitives::hex::decode(KEY).unwrap();
-        PrivateKeySigner::encrypt_keystore(
-            dir.path(),
-            &mut alloy::signers::k256::elliptic_curve::rand_core::OsRng,
-            key,
-            "a password",
-            Some("key.json"),
-        )
-        .unwrap();
-        let password = dir.path().join("password");
-        fs::write(&password, "a password\n").unwrap();
-        let source = |path: &PathBuf| KeySource::Keystore {
-            path: dir.path().join("key.json"),
-            password: PasswordSource::File { path: path.clone() },
-        };
-        assert_eq!(source(&password).load().unwrap().address().to_string(), ADDRESS);
-
-        let wrong = dir.path().join("wrong");
-        fs::write(&wrong, "another\n").unwrap();
-        let error = source(&wrong).load().unwrap_err().to_string();
-        assert!(error.contains("key.json") && !error.contains("another"), "{error}");
-    }
-
-    #[test]
-    fn a_missing_variable_is_named() {
-        let source = KeySource::Env { variable: "GAINSAY_TEST_NO_SUCH_KEY".to_owned() };
-        let error = source.load().unwrap_err().to_string();
-        assert!(error.contains("GAINSAY_TEST_NO_SUCH_KEY") && error.contains("not set"), "{error}");
-    }
 }

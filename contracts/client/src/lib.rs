@@ -20,6 +20,10 @@ pub use gainsay_derivation::GenesisAccount;
 pub use rollup_config::{AssertionParams, Genesis, L1Start, RollupConfig};
 mod keys;
 pub use keys::{KeySource, PasswordSource};
+mod key_args;
+pub use key_args::{
+    ChallengerKeyArgs, DeployerKeyArgs, PosterKeyArgs, ProposerKeyArgs, UserKeyArgs,
+};
 mod l1_provider;
 pub use l1_provider::{L1BlockRef, L1Client, L1Heads};
 mod inbox_events;

@@ -10,17 +10,15 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
-    AssertionParams, DeployParams, Genesis, InboxParams, L1BlockRef, L1Client, RollupConfig, deploy,
+    AssertionParams, DeployParams, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
+    RollupConfig, deploy,
 };
 
 use super::{
     amount::{Funding, format_ether, format_secs, parse_address, parse_amount},
-    key_args::KeyArgs,
+    l1_sender,
     l2_genesis::{GenesisSources, build_alloc, genesis_block},
 };
-
-/// Environment variable of the key that pays for the deployment.
-const KEY_VARIABLE: &str = "GAINSAY_DEPLOYER_KEY";
 
 /// L1 chains where ether is worth money, and where devnet parameters would be a mistake.
 const MAINNETS: [(u64, &str); 6] = [
@@ -36,7 +34,7 @@ const DAY_SECS: u64 = 86_400;
 
 /// Deploys the contracts of a new chain and writes its rollup.json.
 ///
-/// The key comes from the environment variable GAINSAY_DEPLOYER_KEY or from --keystore.
+/// The key comes from --deployer-keystore, or from the environment variable GAINSAY_DEPLOYER_KEY.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DeployArgs {
     /// JSON-RPC endpoint of L1.
@@ -53,7 +51,7 @@ pub struct DeployArgs {
     pub out: PathBuf,
     /// Key that deploys.
     #[command(flatten)]
-    pub key: KeyArgs,
+    pub key: DeployerKeyArgs,
 
     /// Chain id of L2 (EIP-155). Must differ from the id of every chain that users also use.
     #[arg(long, value_name = "ID", default_value_t = 42_069)]
@@ -145,7 +143,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     for warning in warnings(&args, l1_chain_id) {
         eprintln!("warning: {warning}");
     }
-    let sender = args.key.sender(KEY_VARIABLE, &client).await?;
+    let sender = l1_sender::sender(&args.key.source()?, &client).await?;
     let sequencer = args.sequencer_address.unwrap_or(sender.address());
     let inbox = inbox_params(&args, sequencer)?;
     let l1_block = client.latest().await?;

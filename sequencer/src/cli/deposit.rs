@@ -11,7 +11,8 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{Deposit, DepositKind};
 use gainsay_l1::{
-    DepositRequest, Inbox, L1Client, RollupConfig, TxSender, bindings::IInbox::DepositEnqueued,
+    DepositRequest, Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs,
+    bindings::IInbox::DepositEnqueued,
 };
 use gainsay_transition::RecoveredTx;
 use tokio::time::{Instant, sleep};
@@ -19,12 +20,9 @@ use tokio::time::{Instant, sleep};
 use super::{
     amount::{format_ether, format_secs, parse_address, parse_amount, parse_data, parse_ether},
     force_include::{Forcing, force, forcing},
-    key_args::KeyArgs,
+    l1_sender,
     l2_rpc::L2Rpc,
 };
-
-/// Environment variable of the depositor's key.
-pub(crate) const KEY_VARIABLE: &str = "GAINSAY_KEY";
 
 /// L2 gas of a plain transfer, and what is taken for anything else unless told.
 const TRANSFER_GAS: u64 = 21_000;
@@ -35,8 +33,8 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// Deposits ether or a transaction from L1 to L2.
 ///
-/// Without --to the ether goes to the key's own address on L2. The key comes from the environment
-/// variable GAINSAY_KEY or from --keystore.
+/// Without --to the ether goes to the key's own address on L2. The key comes from --user-keystore,
+/// or from the environment variable GAINSAY_USER_KEY or GAINSAY_KEY.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DepositArgs {
     /// The chain's rollup.json.
@@ -50,7 +48,7 @@ pub struct DepositArgs {
     pub l2_rpc: Option<String>,
     /// Key that pays on L1 and acts on L2.
     #[command(flatten)]
-    pub key: KeyArgs,
+    pub key: UserKeyArgs,
     /// Recipient on L2. Default: the key's own address.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address, conflicts_with = "create")]
     pub to: Option<Address>,
@@ -90,7 +88,7 @@ pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
     if let Some(l2) = &l2 {
         l2.check_chain(rollup.chain.chain_id).await?;
     }
-    let sender = args.key.sender(KEY_VARIABLE, &client).await?;
+    let sender = l1_sender::sender(&args.key.source()?, &client).await?;
     let inbox = Inbox::new(&client, rollup.inbox);
     let request = request(&args, sender.address())?;
     println!(

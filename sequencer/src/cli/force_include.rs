@@ -6,22 +6,18 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
-use gainsay_l1::{Inbox, L1Client, RollupConfig, TxSender};
+use gainsay_l1::{Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs};
 use tokio::time::sleep;
 
-use super::{
-    amount::format_secs,
-    deposit::{KEY_VARIABLE, check_l1_chain},
-    key_args::KeyArgs,
-};
+use super::{amount::format_secs, deposit::check_l1_chain, l1_sender};
 
 /// Longest pause between two looks at L1 while waiting.
 const POLL_MAX_SECS: u64 = 12;
 
 /// Forces deposits that the sequencer did not read in time into the chain.
 ///
-/// The key only pays for L1 gas; it comes from the environment variable GAINSAY_KEY or from
-/// --keystore.
+/// The key only pays for L1 gas; it comes from --user-keystore, or from the environment variable
+/// GAINSAY_USER_KEY or GAINSAY_KEY.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ForceIncludeArgs {
     /// The chain's rollup.json.
@@ -32,7 +28,7 @@ pub struct ForceIncludeArgs {
     pub l1_rpc: String,
     /// Key that pays on L1.
     #[command(flatten)]
-    pub key: KeyArgs,
+    pub key: UserKeyArgs,
     /// Waits until the oldest deposit is overdue, instead of ending with the time that is left.
     #[arg(long)]
     pub wait: bool,
@@ -161,7 +157,7 @@ pub async fn run(args: ForceIncludeArgs) -> anyhow::Result<()> {
             Forcing::Possible { oldest, overdue_secs, deposits_read } => {
                 let overdue = format_secs(overdue_secs);
                 println!("overdue        deposit {oldest}, for {overdue}");
-                let sender = args.key.sender(KEY_VARIABLE, &client).await?;
+                let sender = l1_sender::sender(&args.key.source()?, &client).await?;
                 return force(&inbox, &sender, deposits_read).await;
             }
         }

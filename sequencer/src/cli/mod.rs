@@ -11,7 +11,7 @@
 //! | `force_include` | `gainsay force-include`: deposits that the sequencer passed over |
 //! | `status` | `gainsay status`: how far a chain is |
 //! | `l2_genesis` | the accounts of block 0, and block 0 |
-//! | `amount`, `key_args`, `l2_rpc` | amounts and addresses; keys; questions to an L2 node |
+//! | `amount`, `l1_sender`, `l2_rpc` | amounts and addresses; a key that signs; questions to an L2 node |
 
 pub mod deploy;
 pub mod deposit;
@@ -19,7 +19,7 @@ pub mod force_include;
 pub mod status;
 
 mod amount;
-mod key_args;
+mod l1_sender;
 mod l2_genesis;
 mod l2_rpc;
 
@@ -30,6 +30,5 @@ pub use amount::{
 pub use deploy::DeployArgs;
 pub use deposit::DepositArgs;
 pub use force_include::ForceIncludeArgs;
-pub use key_args::KeyArgs;
 pub use l2_genesis::{GenesisSources, build_alloc, genesis_block};
 pub use status::StatusArgs;
