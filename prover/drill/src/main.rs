@@ -14,9 +14,9 @@ struct Arguments {
     command: Command,
 }
 
-// A comment here would take the place of what the arguments' own documents say in `--help`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Plant faults on a devnet and let its live challenger win.
     Drill(drill::DrillArgs),
     /// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
     /// bounds.
