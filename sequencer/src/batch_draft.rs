@@ -207,11 +207,9 @@ pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Option
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{
-        pool::test_chain::CHAIN_ID,
-        test_l1::{TestL1, TestNode, batch_block, l1_time},
-    };
+    use crate::{pool::test_chain::CHAIN_ID, test_node::TestNode};
     use alloy_primitives::Address;
+    use gainsay_chain::test_l1::{TestL1, batch_block, l1_time};
     use gainsay_derivation::decode_blocks;
 
     /// What would be posted now: deposits read, and the data.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use alloy_primitives::Bytes;
 use anyhow::Context;
+use gainsay_chain::l1_index;
 use gainsay_derivation::{MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, to_blobs};
 use gainsay_l1::{Action, Inbox, L1Client, L1Error, L1Fees, TxSender, in_background};
 use tokio::{
@@ -19,7 +20,6 @@ use crate::{
     batch_draft::{Draft, Waiting, collect, draft_batch},
     chain::{Chain, HeadEvent},
     foreign_batches::ForeignBatches,
-    l1_index,
 };
 
 /// Where batches go.

@@ -11,6 +11,7 @@ use std::{
 
 use alloy_consensus::{Header, Transaction};
 use alloy_primitives::{Address, B256, Bytes, U256};
+use gainsay_chain::l1_index;
 use gainsay_derivation::Deposit;
 use gainsay_store::{StateView, Store, StoreError};
 use gainsay_transition::{
@@ -20,7 +21,6 @@ use gainsay_transition::{
 
 use crate::{
     chain::{Chain, HeadEvent},
-    l1_index,
     pool::Pool,
     root_pipeline::{HashCell, RootPipeline},
 };

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use gainsay_chain::SafeChain;
 use gainsay_l1::RollupConfig;
 use gainsay_store::Store;
 use gainsay_transition::SealedBlock;
@@ -40,6 +41,11 @@ impl Chain {
     /// Joins a store and the configuration that it was opened with.
     pub fn new(store: Store, rollup: Arc<RollupConfig>) -> Self {
         Self { store, rollup, new_heads: broadcast::channel(HEAD_EVENTS_MAX).0 }
+    }
+
+    /// The part of it that L1 says.
+    pub fn safe_chain(&self) -> SafeChain {
+        SafeChain { store: self.store.clone(), rollup: self.rollup.clone() }
     }
 
     /// Tells all listeners; it is no error when there are none.

@@ -4,16 +4,18 @@
 //! own, so that nothing in it waits for the network; whatever ends it stops the node.
 
 use std::{
+    error::Error,
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
-use gainsay_l1::{DepositRecord, L1BlockRef};
+use gainsay_chain::{ChainError, ChainStep, ChainWriter, Derived, Deriver, HeadObserver};
+use gainsay_l1::L1BlockRef;
 use gainsay_transition::SealedBlock;
 
 use crate::{
     block_builder::BlockBuilder,
-    deriver::{Derived, Deriver, FetchedBatch},
+    chain::{Chain, HeadEvent},
     displaced_journal,
     pool::Pool,
 };
@@ -24,20 +26,8 @@ pub const MESSAGES_MAX: usize = 64;
 /// What the engine is told.
 #[derive(Debug)]
 pub enum EngineMessage {
-    /// L1 went on to this block, with what the Inbox recorded on the way.
-    Advanced {
-        /// The L1 block up to which this reaches.
-        l1_block: L1BlockRef,
-        /// New deposits, in order.
-        deposits: Vec<DepositRecord>,
-        /// New batches, in order, each after the deposits that it reads.
-        batches: Vec<FetchedBatch>,
-    },
-    /// L1 blocks above this one are no longer canonical.
-    Reorged {
-        /// The last L1 block that still stands.
-        to: L1BlockRef,
-    },
+    /// What L1 recorded, or took back.
+    L1(ChainStep),
     /// L1's head is reached for the first time since the start: a sequencer builds from here on.
     /// Blocks that it built before could stand where batches on L1 already say otherwise.
     CaughtUp {
@@ -47,9 +37,73 @@ pub enum EngineMessage {
     /// Answer when everything before this is done.
     Settle(mpsc::SyncSender<()>),
     /// A block that the sequencer showed.
-    Unsafe(Arc<SealedBlock>),
+    Unsafe(Box<SealedBlock>),
     /// Blocks above the safe head differ from the sequencer's: take them back.
     DropUnsafe,
+}
+
+/// The engine's mailbox, for who follows L1.
+#[derive(Clone, Debug)]
+pub struct EngineMailbox(mpsc::SyncSender<EngineMessage>);
+
+impl EngineMailbox {
+    /// The mailbox behind this sender.
+    pub const fn new(sender: mpsc::SyncSender<EngineMessage>) -> Self {
+        Self(sender)
+    }
+
+    /// Puts a message into the mailbox; waits while it is full.
+    ///
+    /// # Errors
+    /// [`ChainError::WriterGone`].
+    pub fn tell(&self, message: EngineMessage) -> Result<(), ChainError> {
+        self.0.send(message).map_err(|_| ChainError::WriterGone)
+    }
+}
+
+impl ChainWriter for EngineMailbox {
+    fn take(&mut self, step: ChainStep) -> Result<(), ChainError> {
+        self.tell(EngineMessage::L1(step))
+    }
+
+    fn settle(&mut self) -> Result<(), ChainError> {
+        let (done, wait) = mpsc::sync_channel(1);
+        self.tell(EngineMessage::Settle(done))?;
+        wait.recv().map_err(|_| ChainError::WriterGone)
+    }
+}
+
+/// Announces to the node how the deriver moves the head.
+#[derive(Debug)]
+pub struct Announcer {
+    chain: Chain,
+    /// A sequencer puts the transactions of blocks that go into other blocks.
+    keeps_displaced: bool,
+}
+
+impl Announcer {
+    /// Announces to the listeners of `chain`. With `keeps_displaced`, the transactions of blocks
+    /// that go are written to the [journal](displaced_journal) first.
+    pub const fn new(chain: Chain, keeps_displaced: bool) -> Self {
+        Self { chain, keeps_displaced }
+    }
+}
+
+impl HeadObserver for Announcer {
+    fn before_rewind(&self, to: u64) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if self.keeps_displaced {
+            displaced_journal::keep_above(&self.chain.store, to)?;
+        }
+        Ok(())
+    }
+
+    fn rewound(&self, to: u64) {
+        self.chain.announce(HeadEvent::Rewound { to });
+    }
+
+    fn extended(&self, block: SealedBlock) {
+        self.chain.announce(HeadEvent::Block(Arc::new(block)));
+    }
 }
 
 /// Building, for a sequencer.
@@ -126,29 +180,37 @@ impl Engine {
             building.builder.flush()?;
         }
         match message {
-            EngineMessage::Advanced { l1_block, deposits, batches } => {
-                self.deriver.on_deposits(&deposits)?;
-                for batch in &batches {
-                    let derived = self.deriver.on_batch(batch)?;
-                    self.after(derived)?;
+            EngineMessage::L1(step) => {
+                let l1_head = match &step {
+                    ChainStep::Reached { l1_block, .. } => Some(*l1_block),
+                    ChainStep::Reorged { to } => Some(*to),
+                    _ => None,
+                };
+                let batch = match &step {
+                    ChainStep::Batch(batch) => {
+                        Some((batch.posted.header.clone(), batch.data.len()))
+                    }
+                    _ => None,
+                };
+                let derived = self.deriver.on_step(step)?;
+                if let (Some((header, bytes)), Some(blocks)) = (batch, derived.blocks) {
+                    tracing::info!(
+                        batch = header.index,
+                        kind = ?header.kind,
+                        blocks = %format!("{}..={}", blocks.first_block, blocks.last_block),
+                        bytes,
+                        l1_block = header.l1_block,
+                        "derived batch"
+                    );
                 }
-                if let Some(building) = &mut self.building {
-                    building.builder.set_l1_head(l1_block.number, l1_block.timestamp);
-                }
-                Ok(())
-            }
-            EngineMessage::Reorged { to } => {
-                let derived = self.deriver.on_reorg(&to)?;
-                if let Some(building) = &mut self.building {
-                    building.builder.set_l1_head(to.number, to.timestamp);
+                if let Some(l1_head) = l1_head {
+                    self.set_l1_head(&l1_head);
                 }
                 self.after(derived)
             }
             EngineMessage::CaughtUp { l1_block } => {
                 self.caught_up = true;
-                if let Some(building) = &mut self.building {
-                    building.builder.set_l1_head(l1_block.number, l1_block.timestamp);
-                }
+                self.set_l1_head(&l1_block);
                 Ok(())
             }
             EngineMessage::Settle(done) => {
@@ -156,11 +218,17 @@ impl Engine {
                 let _waiting = done.send(());
                 Ok(())
             }
-            EngineMessage::Unsafe(block) => self.deriver.on_unsafe_block(block),
+            EngineMessage::Unsafe(block) => Ok(self.deriver.on_unsafe_block(*block)?),
             EngineMessage::DropUnsafe => {
                 let derived = self.deriver.drop_unsafe()?;
                 self.after(derived)
             }
+        }
+    }
+
+    fn set_l1_head(&mut self, l1_block: &L1BlockRef) {
+        if let Some(building) = &mut self.building {
+            building.builder.set_l1_head(l1_block.number, l1_block.timestamp);
         }
     }
 
@@ -175,3 +243,7 @@ impl Engine {
         Ok(building.pool.reset()?)
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -76,7 +76,8 @@ impl ForeignBatches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_l1::{TestL1, TestNode, batch_block, l1_time};
+    use crate::test_node::TestNode;
+    use gainsay_chain::test_l1::{TestL1, batch_block, l1_time};
 
     #[test]
     fn batches_that_nobody_here_tried_are_foreign_once() {

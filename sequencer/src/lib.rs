@@ -1,23 +1,23 @@
 //! The node of Gainsay: sequencer and follower in one binary, `gainsay`.
 //!
 //! Reading order: [`chain`] (what all parts share), [`pool`] and [`block_builder`] (transactions
-//! into blocks), [`root_pipeline`] (blocks into the store), [`l1_watcher`], [`deriver`] and
-//! [`engine`] (L1 into the safe chain), [`batch_poster`] and [`proposer`] (the chain onto L1),
-//! [`unsafe_sync`] (a follower's look at its sequencer), [`rpc`], [`node`] (puts them together).
+//! into blocks), [`root_pipeline`] (blocks into the store), [`l1_watcher`] and [`engine`] (L1 into
+//! the safe chain, which `gainsay-chain` derives), [`batch_poster`] and [`proposer`] (the chain onto
+//! L1), [`unsafe_sync`] (a follower's look at its sequencer), [`rpc`], [`node`] (puts them together),
+//! [`error`].
 //!
-//! Architecture invariant: it knows nothing of `prover`; the two meet only on L1.
+//! Architecture invariant: it knows nothing of `prover`; the two meet only on L1 and on the library
+//! that derives the chain from L1.
 
-pub mod assertion_log;
 mod batch_draft;
 pub mod batch_poster;
 pub mod block_builder;
 pub mod chain;
 pub mod cli;
-pub mod deriver;
 pub mod displaced_journal;
 pub mod engine;
+pub mod error;
 pub mod foreign_batches;
-pub mod l1_index;
 pub mod l1_watcher;
 pub mod node;
 pub mod pool;
@@ -28,6 +28,4 @@ pub mod status;
 pub mod unsafe_sync;
 
 #[cfg(test)]
-mod deriver_tests;
-#[cfg(test)]
-mod test_l1;
+mod test_node;

@@ -11,23 +11,21 @@ use std::{
     time::Duration,
 };
 
-use alloy_primitives::B256;
 use anyhow::Context;
+use gainsay_chain::{Deriver, Follower, SafeChain, SharedAssertions, UnsafeBlocks};
 use gainsay_l1::{
-    AssertionChain, Inbox, InboxReader, KeySource, L1Client, PasswordSource, PendingNonce,
-    ReaderConfig, ReaderState, RollupConfig, TxSender, TxSenderConfig,
+    Inbox, KeySource, L1Client, PasswordSource, PendingNonce, RollupConfig, TxSender,
+    TxSenderConfig,
 };
-use gainsay_store::{Store, StoreError, StoreOptions};
+use gainsay_store::StoreOptions;
 use tokio::task::JoinSet;
 
 use crate::{
-    assertion_log::{AssertionLog, LoggedAssertion},
     batch_poster::{BatchPoster, DataAvailability, PosterConfig},
     block_builder::{BlockBuilder, BuilderConfig},
     chain::Chain,
-    deriver::Deriver,
-    engine::{Building, Engine, EngineMessage, MESSAGES_MAX},
-    l1_watcher::{L1Watcher, WatcherPosition},
+    engine::{Announcer, Building, Engine, EngineMailbox, EngineMessage, MESSAGES_MAX},
+    l1_watcher::L1Watcher,
     pool::{Pool, PoolLimits},
     proposer::Proposer,
     rpc::{self, RpcContext, RpcLimits, TxSink},
@@ -116,12 +114,12 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn spawn(
+    fn spawn<E: Into<anyhow::Error>>(
         &mut self,
         name: &'static str,
-        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+        task: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
-        self.set.spawn(async move { (name, task.await) });
+        self.set.spawn(async move { (name, task.await.map_err(Into::into)) });
     }
 
     /// Waits for the first task to end, or for a signal to stop.
@@ -148,54 +146,31 @@ struct Foundation {
     chain: Chain,
     client: L1Client,
     status: StatusHandle,
-    assertions: AssertionLog,
-    contract: AssertionChain,
 }
 
 impl Foundation {
-    async fn lay(args: &NodeArgs) -> anyhow::Result<(Self, InboxReader)> {
+    async fn lay(args: &NodeArgs) -> anyhow::Result<Self> {
         let rollup = Arc::new(RollupConfig::load(&args.rollup)?);
         let client = L1Client::connect(&args.l1_rpc, args.l1_beacon.as_deref())?;
-        let start = rollup.check_l1(&client).await?;
-        let store = open_store(&args.data, &rollup, args)?;
-        let contract = AssertionChain::new(&client, rollup.assertion_chain);
-        let config = ReaderConfig::new(rollup.inbox, rollup.assertion_chain);
-        let (state, assertions) = match WatcherPosition::load(&store)? {
-            Some(position) => (position.reader, AssertionLog::restore(position.assertions)),
-            None => {
-                let genesis = genesis_assertion(&contract).await?;
-                (ReaderState::genesis(start), AssertionLog::new(genesis))
-            }
+        rollup.check_l1(&client).await?;
+        let options = StoreOptions {
+            history_blocks: args.history_blocks,
+            cache_bytes: args.cache_mib << 20,
+            genesis_hash: None,
         };
-        let reader = InboxReader::new(client.clone(), config, state)?;
-        let chain = Chain::new(store, rollup);
-        let status = StatusHandle::default();
-        Ok((Self { chain, client, status, assertions, contract }, reader))
+        let SafeChain { store, rollup } = SafeChain::open(rollup, &args.data, &options)
+            .with_context(|| format!("cannot open {}", args.data.display()))?;
+        Ok(Self { chain: Chain::new(store, rollup), client, status: StatusHandle::default() })
     }
 
-    fn watcher(
-        &self,
-        args: &NodeArgs,
-        engine: mpsc::SyncSender<EngineMessage>,
-        reader: InboxReader,
-    ) -> L1Watcher {
-        L1Watcher {
-            client: self.client.clone(),
-            reader,
-            reader_config: ReaderConfig::new(
-                self.chain.rollup.inbox,
-                self.chain.rollup.assertion_chain,
-            ),
-            caught_up: false,
-            engine,
-            store: self.chain.store.clone(),
-            assertions: self.assertions.clone(),
-            contract: self.contract.clone(),
-            status: self.status.clone(),
-            poll_interval: Duration::from_millis(args.l1_poll_ms),
-            challenge_period_secs: self.chain.rollup.assertions.challenge_period_secs,
-            checkpointed: None,
-        }
+    async fn follower(&self, engine: EngineMailbox) -> anyhow::Result<Follower<EngineMailbox>> {
+        let (chain, client) = (self.chain.safe_chain(), self.client.clone());
+        Ok(Follower::open(chain, client, engine, None).await?)
+    }
+
+    fn deriver(&self, unsafe_blocks: UnsafeBlocks, keeps_displaced: bool) -> Deriver {
+        let announcer = Announcer::new(self.chain.clone(), keeps_displaced);
+        Deriver::new(self.chain.safe_chain(), unsafe_blocks).observed_by(Box::new(announcer))
     }
 }
 
@@ -203,7 +178,7 @@ impl Foundation {
 pub async fn sequence(args: SequenceArgs) -> anyhow::Result<()> {
     let poster_key = key("GAINSAY_POSTER", args.poster_keystore.as_deref());
     let signer = poster_key.load()?;
-    let (base, reader) = Foundation::lay(&args.node).await?;
+    let base = Foundation::lay(&args.node).await?;
     let expected = base.chain.rollup.sequencer;
     anyhow::ensure!(
         signer.address() == expected,
@@ -231,8 +206,9 @@ pub async fn sequence(args: SequenceArgs) -> anyhow::Result<()> {
     )?;
     let building = Building { builder, pool: pool.clone(), block_time };
     let (engine, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
-    let deriver = Deriver::new(base.chain.clone(), false).keeping_displaced();
+    let deriver = base.deriver(UnsafeBlocks::Keep, true);
     let engine_thread = Engine::new(deriver, Some(building), mailbox);
+    let follower = base.follower(EngineMailbox::new(engine.clone())).await?;
 
     let mut tasks = Tasks::default();
     let poster_sender = TxSender::new(base.client.clone(), signer, own_key()).await?;
@@ -249,21 +225,25 @@ pub async fn sequence(args: SequenceArgs) -> anyhow::Result<()> {
             full_bytes: 512 << 10,
         },
     );
-    if let Some(proposer) = proposer(&args, &base).await? {
+    if let Some(proposer) = proposer(&args, &base, follower.assertions()).await? {
         tasks.spawn("proposer", proposer.run());
     }
     tasks.spawn("batch_poster", poster.run());
     let sink = TxSink::Pool(pool);
-    let parts = Parts { engine: engine_thread, mailbox: engine, reader, sink };
+    let parts = Parts { engine: engine_thread, mailbox: engine, follower, sink };
     run(base, args.node, parts, tasks).await
 }
 
 /// Runs a follower until it is stopped.
 pub async fn follow(args: FollowArgs) -> anyhow::Result<()> {
-    let (base, reader) = Foundation::lay(&args.node).await?;
+    let base = Foundation::lay(&args.node).await?;
     let (engine, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
-    let deriver = Deriver::new(base.chain.clone(), args.sequencer_rpc.is_none());
-    let engine_thread = Engine::new(deriver, None, mailbox);
+    let unsafe_blocks = match args.sequencer_rpc {
+        Some(_) => UnsafeBlocks::Keep,
+        None => UnsafeBlocks::Drop,
+    };
+    let engine_thread = Engine::new(base.deriver(unsafe_blocks, false), None, mailbox);
+    let follower = base.follower(EngineMailbox::new(engine.clone())).await?;
     let mut tasks = Tasks::default();
     let sink = match args.sequencer_rpc {
         Some(url) => {
@@ -274,7 +254,7 @@ pub async fn follow(args: FollowArgs) -> anyhow::Result<()> {
         }
         None => TxSink::ReadOnly,
     };
-    let parts = Parts { engine: engine_thread, mailbox: engine, reader, sink };
+    let parts = Parts { engine: engine_thread, mailbox: engine, follower, sink };
     run(base, args.node, parts, tasks).await
 }
 
@@ -282,7 +262,7 @@ pub async fn follow(args: FollowArgs) -> anyhow::Result<()> {
 struct Parts {
     engine: Engine,
     mailbox: mpsc::SyncSender<EngineMessage>,
-    reader: InboxReader,
+    follower: Follower<EngineMailbox>,
     sink: TxSink,
 }
 
@@ -293,7 +273,7 @@ async fn run(
     parts: Parts,
     mut tasks: Tasks,
 ) -> anyhow::Result<()> {
-    let Parts { engine, mailbox, reader, sink } = parts;
+    let Parts { engine, mailbox, follower, sink } = parts;
     let store = base.chain.store.clone();
     let (ended, engine_end) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
@@ -309,7 +289,9 @@ async fn run(
     };
     let (address, server) = rpc::serve(context, args.listen).await?;
     tracing::info!(%address, head = store.head().number, "JSON-RPC is listening");
-    let watcher = base.watcher(&args, mailbox, reader);
+    let poll_interval = Duration::from_millis(args.l1_poll_ms);
+    let mailbox = EngineMailbox::new(mailbox);
+    let watcher = L1Watcher::new(base.client, follower, mailbox, base.status, poll_interval);
     tasks.spawn("l1_watcher", watcher.run());
     let result = tasks.run().await;
     // Nobody holds the mailbox any more: the engine finishes its block and ends.
@@ -320,7 +302,11 @@ async fn run(
     result
 }
 
-async fn proposer(args: &SequenceArgs, base: &Foundation) -> anyhow::Result<Option<Proposer>> {
+async fn proposer(
+    args: &SequenceArgs,
+    base: &Foundation,
+    assertions: &SharedAssertions,
+) -> anyhow::Result<Option<Proposer>> {
     let source = key("GAINSAY_PROPOSER", args.proposer_keystore.as_deref());
     if args.proposer_keystore.is_none() && std::env::var_os("GAINSAY_PROPOSER_KEY").is_none() {
         tracing::warn!("no proposer key: this node posts batches but makes no claims on L1");
@@ -328,11 +314,10 @@ async fn proposer(args: &SequenceArgs, base: &Foundation) -> anyhow::Result<Opti
     }
     let sender = TxSender::new(base.client.clone(), source.load()?, own_key()).await?;
     Ok(Some(Proposer::new(
-        base.chain.clone(),
+        base.chain.safe_chain(),
         base.client.clone(),
-        base.contract.clone(),
         sender,
-        base.assertions.clone(),
+        assertions.clone(),
     )))
 }
 
@@ -350,52 +335,4 @@ fn key(name: &str, keystore: Option<&Path>) -> KeySource {
             password: PasswordSource::Env { variable: format!("{name}_PASSWORD") },
         },
     }
-}
-
-async fn genesis_assertion(contract: &AssertionChain) -> anyhow::Result<LoggedAssertion> {
-    let id: B256 = contract.genesis_id().await?;
-    let genesis = contract.assertion(id).await?;
-    Ok(LoggedAssertion {
-        id,
-        parent: genesis.parent,
-        root: genesis.root,
-        output_root: genesis.output_root,
-        cursor: genesis.cursor,
-        batch_limit: genesis.batch_limit,
-        l1_block: 0,
-        confirmed: true,
-        confirmed_in: 0,
-    })
-}
-
-/// Says which folder it was, and in plain words when another node has it: the database calls a lock
-/// that is held "Resource temporarily unavailable".
-fn cannot_open(data: &Path, error: StoreError) -> anyhow::Error {
-    let is_locked = error.to_string().contains("lock file");
-    let what = if is_locked { "another process runs on" } else { "cannot open" };
-    anyhow::Error::from(error).context(format!("{what} {}", data.display()))
-}
-
-fn open_store(data: &Path, rollup: &RollupConfig, args: &NodeArgs) -> anyhow::Result<Store> {
-    let genesis = gainsay_transition::genesis(
-        &rollup.chain,
-        rollup.genesis.timestamp,
-        &rollup.genesis.alloc,
-    )?;
-    anyhow::ensure!(
-        genesis.hash == rollup.genesis_hash,
-        "rollup.json says genesis hash {}, its accounts make {}",
-        rollup.genesis_hash,
-        genesis.hash
-    );
-    let options = StoreOptions {
-        history_blocks: args.history_blocks,
-        cache_bytes: args.cache_mib << 20,
-        genesis_hash: Some(genesis.hash),
-    };
-    let store = Store::open(data, &options).map_err(|error| cannot_open(data, error))?;
-    if store.is_empty() {
-        store.init_genesis(&genesis)?;
-    }
-    Ok(store)
 }

@@ -7,10 +7,10 @@ use gainsay_derivation::Cursor;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
-/// A block, of L1 or L2.
+/// A block of L1 or L2, as a status shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BlockRef {
+pub struct BlockStatus {
     /// Height.
     pub number: u64,
     /// Hash.
@@ -22,7 +22,7 @@ pub struct BlockRef {
 /// An assertion on L1 about an L2 block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AssertionStatus {
+pub struct AssertionSummary {
     /// Its id on L1.
     pub id: B256,
     /// Its claimed output root.
@@ -42,9 +42,9 @@ pub struct RollupStatus {
     /// `sequence` or `follow`.
     pub sequencing: bool,
     /// Head of L1 that this node has processed.
-    pub l1_head: BlockRef,
+    pub l1_head: BlockStatus,
     /// L1's finalized block.
-    pub l1_finalized: BlockRef,
+    pub l1_finalized: BlockStatus,
     /// Batches on L1.
     pub batches_posted: u64,
     /// Batches that this node has derived.
@@ -54,9 +54,9 @@ pub struct RollupStatus {
     /// Deposits that batches on L1 have read.
     pub deposits_read: u64,
     /// The newest assertion that is pending.
-    pub proposed: Option<AssertionStatus>,
+    pub proposed: Option<AssertionSummary>,
     /// The newest assertion that is confirmed.
-    pub confirmed: Option<AssertionStatus>,
+    pub confirmed: Option<AssertionSummary>,
 }
 
 /// Shared, always current.

@@ -4,7 +4,7 @@
 //! sequencer is trusted for their order and their deposits, not for their result: each block is
 //! executed, and its hash must agree. L1 has the last word when the batch comes.
 
-use std::{sync::Arc, sync::mpsc, time::Duration};
+use std::{sync::mpsc, time::Duration};
 
 use alloy_consensus::Block;
 use alloy_eips::eip2718::Encodable2718;
@@ -89,7 +89,7 @@ impl UnsafeSync {
         }
         let chain = self.chain.clone();
         let sealed = tokio::task::spawn_blocking(move || execute(&chain, block)).await??;
-        self.tell(EngineMessage::Unsafe(Arc::new(sealed)))?;
+        self.tell(EngineMessage::Unsafe(Box::new(sealed)))?;
         Ok(true)
     }
 

@@ -4,10 +4,8 @@
 //! once and in order, with each deposit in its place.
 
 use alloy::primitives::{B256, keccak256};
-use gainsay_derivation::{Cursor, Deposit, Derivation, blob_data, decode_batch};
-use gainsay_l1::{
-    BatchData, InboxReader, L1Client, L1Update, PostedBatch, ReaderConfig, ReaderState,
-};
+use gainsay_derivation::{Cursor, Deposit, Derivation, decode_batch};
+use gainsay_l1::{L1News, LogReader, PostedBatch, ReaderConfig, ReaderState};
 use serde_json::json;
 
 use crate::{Devnet, Node, number};
@@ -26,8 +24,8 @@ impl InboxRecord {
     pub async fn read(devnet: &Devnet) -> Self {
         let client = devnet.l1.client();
         let start = devnet.rollup.check_l1(&client).await.unwrap();
-        let config = ReaderConfig::new(devnet.rollup.inbox, devnet.rollup.assertion_chain);
-        let mut reader = InboxReader::new(client, config, ReaderState::genesis(start)).unwrap();
+        let config = ReaderConfig::new(devnet.rollup.contracts(&client).await.unwrap());
+        let mut reader = LogReader::new(client, config, ReaderState::genesis(start)).unwrap();
         let mut record = Self::default();
         loop {
             let updates = reader.poll().await.unwrap();
@@ -35,7 +33,7 @@ impl InboxRecord {
                 return record;
             }
             for update in updates {
-                let L1Update::Advanced(advance) = update else { panic!("L1 changed: {update:?}") };
+                let L1News::Advanced(advance) = update else { panic!("L1 changed: {update:?}") };
                 record.deposits.extend(advance.deposits.into_iter().map(|it| it.deposit));
                 record.batches.extend(advance.batches);
             }
@@ -68,7 +66,7 @@ pub async fn assert_posted_once(devnet: &Devnet, node: &mut Node) -> u64 {
     for batch in &record.batches {
         let header = &batch.header;
         assert_eq!((header.index, cursor.block), (cursor.batch, 0), "batches in order");
-        let data = data_of(&client, batch).await;
+        let data = client.fetch_batch_data(batch).await.unwrap().to_bytes();
         let decoded = decode_batch(header, &data, &devnet.rollup.chain);
         let [from, to] = [cursor.deposits_read, header.deposits_read]
             .map(|count| usize::try_from(count).unwrap());
@@ -91,14 +89,4 @@ pub async fn assert_posted_once(devnet: &Devnet, node: &mut Node) -> u64 {
     let safe = node.rpc.height("safe").await;
     assert!(height <= safe, "the batches have {height} blocks, {safe} are safe");
     height
-}
-
-async fn data_of(client: &L1Client, batch: &PostedBatch) -> Vec<u8> {
-    match client.fetch_batch_data(batch).await.unwrap() {
-        BatchData::Calldata(data) => data.to_vec(),
-        BatchData::Forced => Vec::new(),
-        BatchData::Blobs(blobs) => {
-            blob_data(&blobs.iter().map(|blob| blob.as_slice()).collect::<Vec<_>>())
-        }
-    }
 }

@@ -37,9 +37,9 @@ pub struct Proposal {
     pub stake: U256,
 }
 
-/// An assertion as L1 holds it.
+/// An assertion as the contract answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Assertion {
+pub struct AssertionView {
     /// Id of the assertion that it extends.
     pub parent: B256,
     /// Root of the Merkle tree over the claims after each block.
@@ -142,12 +142,12 @@ impl AssertionChain {
     ///
     /// # Errors
     /// [`L1Error::Missing`] when L1 has no such assertion (yet: a node may lag, or L1 reorged).
-    pub async fn assertion(&self, id: B256) -> Result<Assertion, L1Error> {
+    pub async fn assertion(&self, id: B256) -> Result<AssertionView, L1Error> {
         let found = self.contract.assertion(id).call().await.map_err(L1Error::view("assertion"))?;
         if matches!(found.status, Status::None) {
             return Err(L1Error::Missing { what: format!("assertion {id}") });
         }
-        Ok(Assertion {
+        Ok(AssertionView {
             parent: found.parent,
             root: found.root,
             output_root: found.outputRoot,

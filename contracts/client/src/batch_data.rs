@@ -17,7 +17,7 @@ use alloy::{
 };
 use alloy_primitives::{B256, Bytes};
 use futures::{StreamExt, TryStreamExt, stream};
-use gainsay_derivation::{MAX_BLOBS, data_hash_of_calldata};
+use gainsay_derivation::{MAX_BLOBS, blob_data, data_hash_of_calldata};
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -40,6 +40,20 @@ pub enum BatchData {
     Blobs(Vec<Blob>),
     /// A forced batch has no data.
     Forced,
+}
+
+impl BatchData {
+    /// The bytes that [`decode_batch`](gainsay_derivation::decode_batch) takes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Calldata(data) => data.to_vec(),
+            Self::Blobs(blobs) => {
+                blob_data(&blobs.iter().map(|blob| blob.as_slice()).collect::<Vec<_>>())
+            }
+            Self::Forced => Vec::new(),
+        }
+    }
 }
 
 /// How the beacon endpoint names the block of given blobs.

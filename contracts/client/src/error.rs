@@ -92,15 +92,8 @@ pub enum L1Error {
         /// The node's message.
         reason: String,
     },
-
-    // Reset.
-    /// The common ancestor lies below everything the reader remembers.
-    #[error("L1 reorg deeper than the reader's window: oldest remembered block {oldest} is gone")]
-    ReorgTooDeep {
-        /// Number of the oldest block in the window.
-        oldest: u64,
-    },
-    /// Events are missing between two that were read; L1 logs are incomplete or were cut.
+    /// Events are missing between two that were read. A node that lags behind its own head serves
+    /// incomplete logs; the reader stays where it was.
     #[error("{what} {found} in L1 block {l1_block}, expected index {expected}")]
     IndexGap {
         /// `deposit` or `batch`.
@@ -111,6 +104,14 @@ pub enum L1Error {
         found: u64,
         /// The L1 block of the event.
         l1_block: u64,
+    },
+
+    // Reset.
+    /// The common ancestor lies below everything the reader remembers.
+    #[error("L1 reorg deeper than the reader's window: oldest remembered block {oldest} is gone")]
+    ReorgTooDeep {
+        /// Number of the oldest block in the window.
+        oldest: u64,
     },
 
     // Reconsider.
@@ -261,8 +262,9 @@ impl L1Error {
             | Self::BlobsUnavailable { .. }
             | Self::NotIncluded { .. }
             | Self::NonceGap { .. }
-            | Self::Refused { .. } => Action::Retry,
-            Self::ReorgTooDeep { .. } | Self::IndexGap { .. } => Action::Reset,
+            | Self::Refused { .. }
+            | Self::IndexGap { .. } => Action::Retry,
+            Self::ReorgTooDeep { .. } => Action::Reset,
             Self::Reverted { .. }
             | Self::Replaced { .. }
             | Self::InsufficientFunds { .. }

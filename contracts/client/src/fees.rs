@@ -81,9 +81,9 @@ impl L1Client {
             let fee = provider.get_max_priority_fee_per_gas().await;
             fee.map_err(L1Error::transport("eth_maxPriorityFeePerGas"))
         };
-        let (latest, blob_base_fee, priority_fee) =
-            futures::try_join!(self.latest(), blob_base_fee, priority_fee)?;
-        Ok(L1Fees { base_fee: u128::from(latest.base_fee), blob_base_fee, priority_fee })
+        let (base_fee, blob_base_fee, priority_fee) =
+            futures::try_join!(self.latest_base_fee(), blob_base_fee, priority_fee)?;
+        Ok(L1Fees { base_fee, blob_base_fee, priority_fee })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The contracts' logs as typed, checked values.
 //!
 //! In: logs of one stretch of one L1 chain, in order, and where the two hash chains stood before.
-//! Out: deposits, batches and assertion events, every accumulator recomputed and compared. Pure:
-//! it asks nothing of L1 and changes nothing unless every event checks out.
+//! Out: deposits and batches, every accumulator recomputed and compared, and the events of the other
+//! contracts. Pure: it asks nothing of L1 and changes nothing unless every event checks out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use alloy::{rpc::types::Log, sol_types::SolEventInterface};
 use alloy_primitives::{B256, BlockNumber};
@@ -15,11 +15,9 @@ use gainsay_derivation::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    L1BlockRef, L1Error,
-    bindings::{
-        IAssertionChain::IAssertionChainEvents,
-        IInbox::{BatchPosted, DepositEnqueued, IInboxEvents},
-    },
+    ContractEvent, Contracts, L1Error,
+    bindings::IInbox::{BatchPosted, DepositEnqueued, IInboxEvents},
+    reader_state::{Checkpoint, DepositAccs},
 };
 
 /// Where on L1 an event was emitted.
@@ -39,7 +37,7 @@ pub struct L1Origin {
 /// A deposit with the accumulator after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DepositRecord {
+pub struct EnqueuedDeposit {
     /// The deposit.
     pub deposit: Deposit,
     /// `depositAcc[deposit.index + 1]`, recomputed.
@@ -77,92 +75,34 @@ pub struct PostedBatch {
     pub origin: L1Origin,
 }
 
-/// An event of the AssertionChain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AssertionEvent {
-    /// The event.
-    pub event: IAssertionChainEvents,
-    /// Where it was emitted.
-    pub origin: L1Origin,
-}
-
-/// Where the hash chains stand after an L1 block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Checkpoint {
-    /// The L1 block; all its events are counted.
-    pub block: L1BlockRef,
-    /// Deposits enqueued so far.
-    pub deposit_count: u64,
-    /// Deposits read by the batches so far.
-    pub deposits_read: u64,
-    /// Batches posted so far.
-    pub batch_count: u64,
-    /// `batchAcc[batch_count]`.
-    pub batch_acc: B256,
-}
-
-/// `depositAcc[first ..= first + accs.len() - 1]`: as many as a batch may still refer to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DepositAccs {
-    /// Index of the first accumulator kept.
-    pub first: u64,
-    /// The accumulators, without gaps.
-    pub accs: VecDeque<B256>,
-}
-
-impl DepositAccs {
-    /// `depositAcc[0] = 0` alone.
-    pub fn genesis() -> Self {
-        Self { first: 0, accs: VecDeque::from([B256::ZERO]) }
-    }
-
-    /// `depositAcc[index]`, if kept.
-    pub fn get(&self, index: u64) -> Option<B256> {
-        let offset = usize::try_from(index.checked_sub(self.first)?).ok()?;
-        self.accs.get(offset).copied()
-    }
-
-    /// Keeps `depositAcc[..= index]`.
-    pub(crate) fn truncate(&mut self, index: u64) {
-        let len = index.saturating_sub(self.first).saturating_add(1);
-        self.accs.truncate(usize::try_from(len).unwrap_or(usize::MAX));
-    }
-
-    /// Drops `depositAcc[.. index]`.
-    pub(crate) fn forget_below(&mut self, index: u64) {
-        while self.first < index && self.accs.len() > 1 {
-            self.accs.pop_front();
-            self.first += 1;
-        }
-    }
-}
-
 /// The checked events of one stretch of L1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CheckedEvents {
-    pub(crate) deposits: Vec<DepositRecord>,
+    pub(crate) deposits: Vec<EnqueuedDeposit>,
     pub(crate) batches: Vec<PostedBatch>,
-    pub(crate) assertions: Vec<AssertionEvent>,
+    pub(crate) others: Vec<ContractEvent>,
 }
 
-/// Decodes and checks the logs that follow `before`. `before` has no more deposits than `accs`.
+/// Decodes and checks the logs that follow `before`. `before` has no more deposits than `accs`, and
+/// each log has the time of its block.
 ///
 /// # Errors
 /// [`L1Error::IndexGap`] when an event is missing, [`L1Error::AccumulatorMismatch`] when contents
 /// and accumulator disagree, [`L1Error::BadEvent`] when an event breaks another rule.
 pub(crate) fn check_events(
+    contracts: &Contracts,
     before: &Checkpoint,
     accs: &DepositAccs,
     logs: &[Log],
 ) -> Result<(CheckedEvents, Checkpoint), L1Error> {
-    let blobs = collect_blobs(logs)?;
+    let blobs = collect_blobs(contracts, logs)?;
     let mut chains = Chains { after: before.clone(), accs, fresh: Vec::new() };
     let mut events = CheckedEvents::default();
     for log in logs {
         let origin = origin_of(log)?;
-        if let Ok(event) = IInboxEvents::decode_log(&log.inner) {
+        if log.address() == contracts.inbox {
+            let event = IInboxEvents::decode_log(&log.inner)
+                .map_err(|error| bad_event(&origin, format!("an unknown event: {error}")))?;
             match event.data {
                 IInboxEvents::DepositEnqueued(event) => {
                     events.deposits.push(chains.enqueue(event, origin)?);
@@ -173,10 +113,12 @@ pub(crate) fn check_events(
                 }
                 IInboxEvents::BlobsPosted(_) => {}
             }
-        } else if let Ok(event) = IAssertionChainEvents::decode_log(&log.inner) {
-            events.assertions.push(AssertionEvent { event: event.data, origin });
         } else {
-            return Err(bad_event(&origin, format!("unknown event {:?}", log.topic0())));
+            let l1_time = log.block_timestamp.ok_or_else(no_block)?;
+            let place = (origin.block_number, l1_time, origin.log_index);
+            let event = ContractEvent::decode(contracts, place, log.inner.clone())
+                .map_err(|reason| bad_event(&origin, reason))?;
+            events.others.push(event);
         }
     }
     Ok((events, chains.after))
@@ -203,7 +145,7 @@ impl Chains<'_> {
         &mut self,
         event: DepositEnqueued,
         origin: L1Origin,
-    ) -> Result<DepositRecord, L1Error> {
+    ) -> Result<EnqueuedDeposit, L1Error> {
         let expected = self.after.deposit_count;
         check_index("deposit", expected, event.index, &origin)?;
         check_l1_block(event.l1Block, &origin)?;
@@ -226,7 +168,7 @@ impl Chains<'_> {
         check_acc("deposit", expected, acc, event.acc, &origin)?;
         self.fresh.push(acc);
         self.after.deposit_count += 1;
-        Ok(DepositRecord { deposit, acc, origin })
+        Ok(EnqueuedDeposit { deposit, acc, origin })
     }
 
     fn append(
@@ -270,9 +212,12 @@ impl Chains<'_> {
 }
 
 /// `BlobsPosted` by transaction and batch index; it may stand before or after its `BatchPosted`.
-fn collect_blobs(logs: &[Log]) -> Result<HashMap<(B256, u64), Vec<B256>>, L1Error> {
+fn collect_blobs(
+    contracts: &Contracts,
+    logs: &[Log],
+) -> Result<HashMap<(B256, u64), Vec<B256>>, L1Error> {
     let mut blobs = HashMap::new();
-    for log in logs {
+    for log in logs.iter().filter(|log| log.address() == contracts.inbox) {
         if let Ok(event) = IInboxEvents::decode_log(&log.inner)
             && let IInboxEvents::BlobsPosted(event) = event.data
         {
@@ -313,8 +258,12 @@ fn origin_of(log: &Log) -> Result<L1Origin, L1Error> {
         (Some(block_number), Some(block_hash), Some(transaction), Some(log_index)) => {
             Ok(L1Origin { block_number, block_hash, transaction, log_index })
         }
-        _ => Err(L1Error::Missing { what: "the block of a log that it served".to_owned() }),
+        _ => Err(no_block()),
     }
+}
+
+fn no_block() -> L1Error {
+    L1Error::Missing { what: "the block of a log that it served".to_owned() }
 }
 
 const fn check_index(

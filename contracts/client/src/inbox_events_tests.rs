@@ -4,7 +4,17 @@ use alloy::sol_types::SolEvent;
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 
 use super::*;
-use crate::bindings::IInbox::BlobsPosted;
+use crate::{
+    L1BlockRef,
+    bindings::{IAssertionChain::AssertionConfirmed, IEdgeGame::EdgeProven, IInbox::BlobsPosted},
+    contract_events::ContractEventKind,
+};
+
+const CONTRACTS: Contracts = Contracts {
+    inbox: Address::ZERO,
+    assertion_chain: Address::repeat_byte(0xac),
+    edge_game: Address::repeat_byte(0xed),
+};
 
 /// Writes the logs that the Inbox emits.
 #[derive(Default)]
@@ -17,11 +27,16 @@ struct Scribe {
 
 impl Scribe {
     fn emit(&mut self, event: &impl SolEvent) {
+        self.emit_from(CONTRACTS.inbox, event);
+    }
+
+    fn emit_from(&mut self, address: Address, event: &impl SolEvent) {
         let data = event.encode_log_data();
         self.logs.push(Log {
-            inner: alloy_primitives::Log { address: Address::ZERO, data },
+            inner: alloy_primitives::Log { address, data },
             block_hash: Some(B256::repeat_byte(7)),
             block_number: Some(7),
+            block_timestamp: Some(70),
             transaction_hash: Some(B256::repeat_byte(8)),
             log_index: Some(self.logs.len() as u64),
             ..Log::default()
@@ -84,13 +99,7 @@ impl Scribe {
 
 fn genesis() -> Checkpoint {
     Checkpoint {
-        block: L1BlockRef {
-            number: 6,
-            hash: B256::ZERO,
-            parent_hash: B256::ZERO,
-            timestamp: 60,
-            base_fee: 1,
-        },
+        block: L1BlockRef { number: 6, hash: B256::ZERO, parent_hash: B256::ZERO, timestamp: 60 },
         deposit_count: 0,
         deposits_read: 0,
         batch_count: 0,
@@ -99,7 +108,7 @@ fn genesis() -> Checkpoint {
 }
 
 fn check(logs: &[Log]) -> Result<(CheckedEvents, Checkpoint), L1Error> {
-    check_events(&genesis(), &DepositAccs::genesis(), logs)
+    check_events(&CONTRACTS, &genesis(), &DepositAccs::genesis(), logs)
 }
 
 fn story() -> Scribe {
@@ -128,6 +137,31 @@ fn the_chains_are_followed() {
     assert_eq!(after.batch_acc, scribe.batch_acc);
 }
 
+/// What is kept of an event is enough to have it again.
+#[test]
+fn events_of_the_other_contracts_are_passed_on_with_their_logs() {
+    let mut scribe = story();
+    let proven = EdgeProven { mutualId: B256::repeat_byte(4), root: B256::repeat_byte(5) };
+    scribe.emit_from(CONTRACTS.edge_game, &proven);
+    let cursor = crate::bindings::IAssertionChain::Cursor { batch: 1, block: 2, depositsRead: 3 };
+    let (id, output_root) = (B256::repeat_byte(6), B256::repeat_byte(7));
+    let confirmed = AssertionConfirmed { id, outputRoot: output_root, cursor };
+    scribe.emit_from(CONTRACTS.assertion_chain, &confirmed);
+    let (events, _) = check(&scribe.logs).unwrap();
+    let [first, second] = &events.others[..] else { panic!("{:?}", events.others) };
+    assert!(matches!(first.event, ContractEventKind::Edge(_)));
+    assert!(matches!(second.event, ContractEventKind::Assertion(_)));
+    assert_eq!((first.l1_block, first.l1_time, first.log_index), (7, 70, 7));
+    for event in [first, second] {
+        let place = (event.l1_block, event.l1_time, event.log_index);
+        assert_eq!(&ContractEvent::decode(&CONTRACTS, place, event.log.clone()).unwrap(), event);
+    }
+    // From another address it is no event of ours.
+    scribe.emit_from(Address::repeat_byte(9), &proven);
+    let error = check(&scribe.logs).unwrap_err();
+    assert!(matches!(error, L1Error::BadEvent { .. }), "{error}");
+}
+
 #[test]
 fn a_stretch_may_be_cut_anywhere() {
     let scribe = story();
@@ -139,7 +173,7 @@ fn a_stretch_may_be_cut_anywhere() {
         let mut accs = DepositAccs::genesis();
         accs.accs.extend(events.deposits.iter().map(|deposit| deposit.acc));
         accs.forget_below(middle.deposits_read);
-        assert_eq!(check_events(&middle, &accs, second).unwrap().1, whole);
+        assert_eq!(check_events(&CONTRACTS, &middle, &accs, second).unwrap().1, whole);
     }
 }
 
@@ -157,7 +191,16 @@ fn every_changed_byte_of_an_event_is_noticed() {
             // Padding that the ABI ignores may change; what is read from it may not.
             match check(&logs) {
                 Ok((events, _)) => assert_eq!(events, whole, "log {index} byte {byte}"),
-                Err(error) => assert_ne!(error.action(), crate::Action::Retry, "{error}"),
+                Err(error) => assert!(
+                    matches!(
+                        error,
+                        L1Error::IndexGap { .. }
+                            | L1Error::AccumulatorMismatch { .. }
+                            | L1Error::BadEvent { .. }
+                            | L1Error::DataMismatch { .. }
+                    ),
+                    "{error}"
+                ),
             }
         }
     }

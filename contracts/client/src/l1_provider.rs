@@ -18,7 +18,6 @@ use alloy::{
 };
 use alloy_primitives::{B256, BlockNumber};
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use crate::{L1Error, batch_data::SlotClock, error::error_payload, kzg::KnownBlobs};
@@ -33,8 +32,7 @@ const RETRY_BACKOFF_MS: u64 = 250;
 const COMPUTE_UNITS_PER_SECOND: u64 = 100_000;
 
 /// One L1 block, as much of it as the rollup needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct L1BlockRef {
     /// Block number.
     pub number: BlockNumber,
@@ -44,8 +42,6 @@ pub struct L1BlockRef {
     pub parent_hash: B256,
     /// Seconds since the Unix epoch.
     pub timestamp: u64,
-    /// Base fee in wei per gas.
-    pub base_fee: u64,
 }
 
 impl From<&Header> for L1BlockRef {
@@ -55,7 +51,6 @@ impl From<&Header> for L1BlockRef {
             hash: header.hash(),
             parent_hash: header.inner.parent_hash,
             timestamp: header.inner.timestamp,
-            base_fee: header.inner.base_fee_per_gas.unwrap_or_default(),
         }
     }
 }
@@ -150,6 +145,15 @@ impl L1Client {
         self.block(BlockNumberOrTag::Latest.into())
             .await?
             .ok_or_else(|| L1Error::Missing { what: "its latest block".to_owned() })
+    }
+
+    /// Wei per gas that the tip of L1 burns.
+    pub(crate) async fn latest_base_fee(&self) -> Result<u128, L1Error> {
+        let header = self.provider.get_header(BlockNumberOrTag::Latest.into()).await;
+        let header = header
+            .map_err(L1Error::transport("eth_getBlock"))?
+            .ok_or_else(|| L1Error::Missing { what: "its latest block".to_owned() })?;
+        Ok(u128::from(header.inner.base_fee_per_gas.unwrap_or_default()))
     }
 
     /// The block with this number on the chain that the node follows, `None` above its head.

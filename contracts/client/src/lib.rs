@@ -1,7 +1,6 @@
 //! The only L1 client of Gainsay in Rust: sequencer, follower, proposer and challenger use it.
 //!
-//! Reading: [`L1Client`] connects, [`InboxReader`] follows deposits, batches and assertions across
-//! L1 reorgs, [`L1Client::fetch_batch_data`] fetches and verifies what a batch committed to.
+//! Reading: [`L1Client`] connects, [`LogReader`] follows the events of all contracts across L1 reorgs, [`L1Client::fetch_batch_data`] fetches and verifies what a batch committed to.
 //! Writing: [`TxSender`] gets one key's transactions into L1, [`Inbox`] makes the calls.
 //! Every failure is an [`L1Error`], and [`L1Error::action`] says what to do about it.
 //!
@@ -26,12 +25,14 @@ pub use key_args::{
 };
 mod l1_provider;
 pub use l1_provider::{L1BlockRef, L1Client, L1Heads};
+mod contract_events;
+pub use contract_events::{ContractEvent, ContractEventKind, Contracts};
+mod reader_state;
+pub use reader_state::{Checkpoint, DepositAccs, ReaderState};
 mod inbox_events;
-pub use inbox_events::{
-    AssertionEvent, Checkpoint, DataLocation, DepositAccs, DepositRecord, L1Origin, PostedBatch,
-};
-mod inbox_reader;
-pub use inbox_reader::{InboxReader, L1Advance, L1Update, ReaderConfig, ReaderState};
+pub use inbox_events::{DataLocation, EnqueuedDeposit, L1Origin, PostedBatch};
+mod log_reader;
+pub use log_reader::{L1Advance, L1News, LogReader, ReaderConfig};
 mod batch_data;
 mod kzg;
 pub use batch_data::BatchData;
@@ -44,7 +45,7 @@ pub use tx_sender::{PendingNonce, TxSender, TxSenderConfig};
 mod inbox;
 pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
 mod assertion_chain;
-pub use assertion_chain::{Assertion, AssertionChain, Proposal};
+pub use assertion_chain::{AssertionChain, AssertionView, Proposal};
 mod edge_game;
 pub use edge_game::{EdgeGame, SpansOpening, StepsOpening};
 mod step_verifier;

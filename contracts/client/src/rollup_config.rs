@@ -15,7 +15,9 @@ use alloy_primitives::{Address, B256, BlockNumber, U256};
 use gainsay_derivation::{ChainConfig, GenesisAccount};
 use serde::{Deserialize, Serialize};
 
-use crate::{L1BlockRef, L1Client, L1Error, assertion_chain::AssertionChain, inbox::Inbox};
+use crate::{
+    Contracts, L1BlockRef, L1Client, L1Error, assertion_chain::AssertionChain, inbox::Inbox,
+};
 
 /// Largest `rollup.json` read.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -169,6 +171,16 @@ impl RollupConfig {
         same("assertions.programHash", ours.program_hash, theirs.program_hash)?;
         same("assertions.vmVersion", ours.vm_version, theirs.vm_version)?;
         client.start_block(self.l1_start.number, self.l1_start.hash).await
+    }
+
+    /// The contracts whose events make this chain.
+    ///
+    /// # Errors
+    /// When L1 does not answer, or the assertion chain's address holds no such contract.
+    pub async fn contracts(&self, client: &L1Client) -> Result<Contracts, L1Error> {
+        let (inbox, assertion_chain) = (self.inbox, self.assertion_chain);
+        let edge_game = AssertionChain::new(client, assertion_chain).game().await?;
+        Ok(Contracts { inbox, assertion_chain, edge_game })
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `commitment` | trees of claims and states |
 //! | `game` | all disputes, rebuilt from logs |
+//! | `followed_game` | the game at the L1 block that a follower has reached |
 //! | `trace` | what a player believes |
 //! | `machine_trace` | what the honest challenger believes: computed, and kept on disk |
 //! | `strategy` | what to do next |
@@ -13,7 +14,9 @@
 
 mod commitment;
 pub use commitment::Commitment;
+mod followed_game;
 pub mod game;
+pub use followed_game::FollowedGame;
 mod trace;
 pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
 mod machine_trace;

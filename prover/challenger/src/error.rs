@@ -3,13 +3,14 @@
 
 use std::{io, path::PathBuf};
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
+use gainsay_chain::ChainError;
 use gainsay_derivation::{ClaimTreeError, Cursor, DerivationError};
-use gainsay_l1::L1Error;
+use gainsay_l1::{Action, L1Error};
 use gainsay_oracle::OracleError;
 use gainsay_program::ProgramError;
 use gainsay_store::StoreError;
-use gainsay_transition::{GenesisError, TransitionError, trie::TrieError};
+use gainsay_transition::{TransitionError, trie::TrieError};
 use gainsay_vm::VmError;
 
 use crate::machine::StepRefusal;
@@ -27,6 +28,9 @@ pub enum ChallengerError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The chain that is derived from L1.
+    #[error(transparent)]
+    Chain(ChainError),
     /// A file of the data folder, or one that was named.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     File {
@@ -36,14 +40,6 @@ pub enum ChallengerError {
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
-    },
-    /// A block that no batch on L1 has brought yet.
-    #[error("block {number} is not derived from L1: the safe head is {safe}")]
-    NotDerived {
-        /// The block asked for.
-        number: u64,
-        /// The newest block derived.
-        safe: u64,
     },
     /// No block has this effect: its state came with the chain.
     #[error("block 0 is the genesis: no run of the program made it")]
@@ -71,6 +67,13 @@ pub enum ChallengerError {
         what: String,
     },
 
+    /// A player that could pay nothing.
+    #[error("{account} has no ether on L1 for stakes and gas")]
+    NoEther {
+        /// The account.
+        account: Address,
+    },
+
     /// The thread that computes machine states is gone.
     #[error("the thread that computes machine states has ended, its panic is in the log")]
     TraceWorkerGone,
@@ -82,16 +85,6 @@ pub enum ChallengerError {
         /// What `rollup.json` says.
         expected: B256,
         /// The program's hash.
-        found: B256,
-    },
-    /// Bytes of a batch that are not those which the Inbox committed to.
-    #[error("data of batch {index} has hash {found}, expected {expected}")]
-    WrongBatchData {
-        /// Index of the batch.
-        index: u64,
-        /// The hash on L1.
-        expected: B256,
-        /// The hash of the bytes.
         found: B256,
     },
     /// Not a bundle.
@@ -110,17 +103,6 @@ pub enum ChallengerError {
         versioned_hash: B256,
         /// What c-kzg said.
         reason: String,
-    },
-    /// The accounts of `rollup.json` make no genesis.
-    #[error(transparent)]
-    Genesis(#[from] GenesisError),
-    /// They make another one.
-    #[error("rollup.json says genesis hash {expected}, its accounts make {found}")]
-    WrongGenesis {
-        /// What it says.
-        expected: B256,
-        /// What follows from the accounts.
-        found: B256,
     },
 
     // What L1 says contradicts the rules, or the store is not what this crate wrote: fatal.
@@ -230,4 +212,27 @@ pub enum ChallengerError {
         /// Hash of the state after, by the contract.
         contract: B256,
     },
+}
+
+impl ChallengerError {
+    /// What the caller does next.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        match self {
+            Self::L1(error) => error.action(),
+            Self::Chain(error) => error.action(),
+            _ => Action::Fatal,
+        }
+    }
+}
+
+/// Errors of L1 and of the store are the same wherever they come from.
+impl From<ChainError> for ChallengerError {
+    fn from(error: ChainError) -> Self {
+        match error {
+            ChainError::L1(error) => Self::L1(error),
+            ChainError::Store(error) => Self::Store(error),
+            other => Self::Chain(other),
+        }
+    }
 }

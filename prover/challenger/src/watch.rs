@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 pub use alarm_book::{AlarmBook, AlarmKind};
 use alloy_primitives::{Address, U256};
+use gainsay_chain::Progress;
 use gainsay_l1::{L1BlockRef, L1Client};
 pub use metrics::{Metrics, Numbers, listen};
 pub use narration::describe;
@@ -30,9 +31,9 @@ pub use player::{Budget, Player};
 pub use status_line::StatusLine;
 
 use crate::{
-    ChallengerError, DisputeReader, Progress, Replay,
+    ChainFollower, ChallengerError,
     dispute::{
-        MachineTrace,
+        FollowedGame, MachineTrace,
         game::AssertionStatus,
         strategy::{Decision, StrategyConfig, decide, locked},
     },
@@ -69,8 +70,8 @@ pub enum Looked {
 #[derive(Debug)]
 pub struct Watch {
     client: L1Client,
-    replay: Replay,
-    disputes: DisputeReader,
+    follower: ChainFollower,
+    disputes: FollowedGame,
     trace: MachineTrace,
     /// None: it only watches.
     player: Option<Player>,
@@ -85,13 +86,13 @@ impl Watch {
     #[must_use]
     pub fn new(
         client: L1Client,
-        replay: Replay,
-        disputes: DisputeReader,
+        follower: ChainFollower,
+        disputes: FollowedGame,
         trace: MachineTrace,
         player: Option<Player>,
         options: WatchOptions,
     ) -> Self {
-        let params = &replay.chain().rollup.assertions;
+        let params = &follower.chain().rollup.assertions;
         let nobody = || StrategyConfig {
             account: Address::ZERO,
             challenge_period_secs: params.challenge_period_secs,
@@ -102,13 +103,13 @@ impl Watch {
         };
         let rules = player.as_ref().map_or_else(nobody, |it| it.rules().clone());
         let (alarms, status) = (AlarmBook::default(), StatusLine::default());
-        Self { client, replay, disputes, trace, player, rules, options, alarms, status }
+        Self { client, follower, disputes, trace, player, rules, options, alarms, status }
     }
 
-    /// What is derived.
+    /// What is derived, and from where on L1.
     #[must_use]
-    pub const fn replay(&self) -> &Replay {
-        &self.replay
+    pub const fn follower(&self) -> &ChainFollower {
+        &self.follower
     }
 
     /// What is wrong.
@@ -166,7 +167,7 @@ impl Watch {
     /// Those of L1, after which looking again may help, and others, after which it will not.
     pub async fn look(&mut self) -> Result<Looked, ChallengerError> {
         let tip = self.follow_l1().await?;
-        self.disputes.read_to(&tip).await?;
+        self.disputes.catch_up(&self.follower)?;
         let Some(decision) = self.decide(tip.timestamp)? else {
             self.alarms.end_look(&AlarmKind::ALL);
             return Ok(Looked::Quiet);
@@ -187,15 +188,15 @@ impl Watch {
     async fn follow_l1(&mut self) -> Result<L1BlockRef, ChallengerError> {
         loop {
             let heads = self.client.heads().await?;
-            let progress = self.replay.step(&heads.latest).await?;
-            let tip = self.replay.l1_block();
+            let progress = self.follower.step(&heads.latest).await?;
+            let tip = self.follower.l1_block();
             if let Some(finalized) = heads.finalized {
-                self.replay.finalize(finalized.number.min(tip.number))?;
+                self.follower.finalize(finalized.number)?;
             }
             if progress == Progress::CaughtUp {
                 return Ok(tip);
             }
-            self.status.catching_up(&self.replay, &heads.latest);
+            self.status.catching_up(&self.follower, &heads.latest);
         }
     }
 
@@ -223,8 +224,8 @@ impl Watch {
 
     /// Tells the numbers and the status.
     fn publish(&mut self, has_seen_l1: bool) {
-        let (game, chain) = (self.disputes.game(), self.replay.chain());
-        let tip = self.disputes.tip();
+        let (game, chain) = (self.disputes.game(), self.follower.chain());
+        let tip = self.follower.l1_block();
         let mut numbers = self.options.metrics.numbers();
         (numbers.l1_block, numbers.l1_time) = (tip.number, tip.timestamp);
         numbers.l2_block = chain.safe_block();
@@ -265,7 +266,7 @@ impl Watch {
 
 /// Assertions whose children contradict each other, with none confirmed yet.
 fn count_disputes(game: &crate::dispute::game::Game) -> u64 {
-    let is_disputed = |parent: &crate::dispute::game::Assertion| {
+    let is_disputed = |parent: &crate::dispute::game::GameAssertion| {
         let mut children = parent.children.iter().filter_map(|id| game.assertion(id));
         parent.children.len() > 1 && children.all(|it| it.status != AssertionStatus::Confirmed)
     };

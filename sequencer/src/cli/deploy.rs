@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
     AssertionParams, DeployParams, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
-    RollupConfig, deploy,
+    L1Fees, RollupConfig, deploy,
 };
 
 use super::{
@@ -147,7 +147,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let sequencer = args.sequencer_address.unwrap_or(sender.address());
     let inbox = inbox_params(&args, sequencer)?;
     let l1_block = client.latest().await?;
-    let blob_base_fee = client.fees().await?.blob_base_fee;
+    let l1_fees = client.fees().await?;
     let chain = chain_config(&args);
     let genesis = Genesis {
         timestamp: l1_block.timestamp,
@@ -155,7 +155,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
             manifest: &args.genesis_manifest,
             artifacts: &args.artifacts,
             chain_id: args.chain_id,
-            parameters: parameters(&args, &l1_block, blob_base_fee, sequencer),
+            parameters: parameters(&args, &l1_block, &l1_fees, sequencer),
             funds: &args.fund,
         })?,
     };
@@ -263,15 +263,15 @@ const fn assertion_params(args: &DeployArgs) -> AssertionParams {
 fn parameters(
     args: &DeployArgs,
     l1_block: &L1BlockRef,
-    blob_base_fee: u128,
+    l1_fees: &L1Fees,
     sequencer: Address,
 ) -> BTreeMap<String, U256> {
     let fee_recipient = args.fee_recipient.unwrap_or(sequencer);
     [
         ("l1BlockNumber", U256::from(l1_block.number)),
         ("l1Timestamp", U256::from(l1_block.timestamp)),
-        ("l1BaseFee", U256::from(l1_block.base_fee)),
-        ("l1BlobBaseFee", U256::from(blob_base_fee)),
+        ("l1BaseFee", U256::from(l1_fees.base_fee)),
+        ("l1BlobBaseFee", U256::from(l1_fees.blob_base_fee)),
         ("feeRecipient", fee_recipient.into_word().into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

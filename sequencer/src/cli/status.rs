@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{amount::format_secs, l2_rpc::L2Rpc};
-use crate::status::{AssertionStatus, BlockRef};
+use crate::status::{AssertionSummary, BlockStatus};
 
 /// Shows how far a chain is.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,13 +29,13 @@ pub struct StatusArgs {
 #[serde(rename_all = "camelCase")]
 struct Status {
     sequencing: bool,
-    latest: BlockRef,
-    safe: BlockRef,
-    finalized: BlockRef,
-    proposed: Option<AssertionStatus>,
-    confirmed: Option<AssertionStatus>,
-    l1_head: BlockRef,
-    l1_finalized: BlockRef,
+    latest: BlockStatus,
+    safe: BlockStatus,
+    finalized: BlockStatus,
+    proposed: Option<AssertionSummary>,
+    confirmed: Option<AssertionSummary>,
+    l1_head: BlockStatus,
+    l1_finalized: BlockStatus,
     batches: Batches,
     deposits: Deposits,
 }
@@ -72,7 +72,7 @@ fn table(status: &Status, now: u64) -> String {
     };
     row("node", if status.sequencing { "sequencer" } else { "follower" }.to_owned());
     row("latest", block_row(&status.latest, now));
-    let behind = |head: &BlockRef| {
+    let behind = |head: &BlockStatus| {
         let blocks = status.latest.number.saturating_sub(head.number);
         let note = if blocks == 0 { String::new() } else { format!(", {blocks} behind latest") };
         format!("{}{note}", block_row(head, now))
@@ -89,7 +89,7 @@ fn table(status: &Status, now: u64) -> String {
 }
 
 /// `block 12  0x1234..abcd  3 s ago`
-fn block_row(block: &BlockRef, now: u64) -> String {
+fn block_row(block: &BlockStatus, now: u64) -> String {
     if block.timestamp == 0 {
         return "none yet".to_owned();
     }
@@ -101,7 +101,7 @@ fn block_row(block: &BlockRef, now: u64) -> String {
     format!("block {:<10} {}  {age}", block.number, short(&block.hash.to_string()))
 }
 
-fn assertion_row(assertion: Option<&AssertionStatus>, none: &str) -> String {
+fn assertion_row(assertion: Option<&AssertionSummary>, none: &str) -> String {
     let Some(assertion) = assertion else { return none.to_owned() };
     let block = match assertion.block_number {
         Some(number) => format!("block {number:<10}"),
@@ -138,8 +138,9 @@ mod tests {
 
     #[test]
     fn the_table_shows_ages_and_the_time_left() {
-        let block = |number, timestamp| BlockRef { number, hash: B256::repeat_byte(7), timestamp };
-        let assertion = |seconds_left| AssertionStatus {
+        let block =
+            |number, timestamp| BlockStatus { number, hash: B256::repeat_byte(7), timestamp };
+        let assertion = |seconds_left| AssertionSummary {
             id: B256::repeat_byte(9),
             output_root: B256::ZERO,
             cursor: Cursor { batch: 4, block: 0, deposits_read: 5 },

@@ -10,7 +10,7 @@ use super::{
     error::RpcError,
     node::{Methods, RpcNode, Sink},
 };
-use crate::status::{AssertionStatus, BlockRef};
+use crate::status::{AssertionSummary, BlockStatus};
 
 /// As geth's, so that tools can take it apart: name/version/system/compiler.
 fn client_version() -> String {
@@ -55,17 +55,17 @@ struct Status {
     /// Whether this node is the sequencer.
     sequencing: bool,
     /// Newest block, preconfirmed by the sequencer.
-    latest: BlockRef,
+    latest: BlockStatus,
     /// Newest block whose batch is on L1.
-    safe: BlockRef,
+    safe: BlockStatus,
     /// Newest block whose batch is in a finalized block of L1.
-    finalized: BlockRef,
+    finalized: BlockStatus,
     /// Newest assertion that may still be challenged.
-    proposed: Option<AssertionStatus>,
+    proposed: Option<AssertionSummary>,
     /// Newest assertion that is confirmed: withdrawals of its block and before can be made.
-    confirmed: Option<AssertionStatus>,
-    l1_head: BlockRef,
-    l1_finalized: BlockRef,
+    confirmed: Option<AssertionSummary>,
+    l1_head: BlockStatus,
+    l1_finalized: BlockStatus,
     batches: Batches,
     deposits: Deposits,
 }
@@ -88,10 +88,10 @@ struct Deposits {
 
 fn status(node: &RpcNode) -> Result<Status, RpcError> {
     let (status, heads) = (node.status.get(), node.store().heads());
-    let block = |head: gainsay_store::Head| -> Result<BlockRef, RpcError> {
+    let block = |head: gainsay_store::Head| -> Result<BlockStatus, RpcError> {
         let header = node.store().header(head.number)?;
         let timestamp = header.map_or(0, |header| header.header.timestamp);
-        Ok(BlockRef { number: head.number, hash: head.hash, timestamp })
+        Ok(BlockStatus { number: head.number, hash: head.hash, timestamp })
     };
     Ok(Status {
         sequencing: status.sequencing,

@@ -85,7 +85,7 @@ impl Store {
         options: &StoreOptions,
     ) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        Self::open_database(path, path, options, true)
+        Self::open_database(path, path, options, None)
     }
 
     fn checkpoints_folder(&self) -> PathBuf {

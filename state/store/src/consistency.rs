@@ -269,6 +269,9 @@ impl Store {
             }
         }
         self.check_count(Table::Cursors, heads.safe.number.saturating_add(1))?;
+        for log in self.l1_logs(0) {
+            log?;
+        }
         (report.deposits, report.batches) = (self.deposit_count(), self.batch_count());
         self.check_count(Table::Deposits, report.deposits)?;
         self.check_count(Table::Batches, report.batches)?;

@@ -142,6 +142,12 @@ pub enum StoreError {
         /// Version of this program.
         expected: u64,
     },
+    /// Another process, or another part of this one, has the store open.
+    #[error("another process has the store at {path} open")]
+    Locked {
+        /// Folder of the store.
+        path: PathBuf,
+    },
     /// The store of another chain.
     #[error("the store at {path} holds the chain of genesis {found}, expected genesis {expected}")]
     GenesisMismatch {
@@ -180,7 +186,7 @@ pub enum StoreError {
         /// What is wrong with the value.
         reason: String,
     },
-    /// RocksDB failed: disk full, I/O error, lock held by another process.
+    /// RocksDB failed: disk full, I/O error.
     #[error("{action}: {source}")]
     Database {
         /// What was tried.

@@ -1,16 +1,18 @@
-//! What the node knows of L1: deposits, batches, blocks of L1, and how far L2 blocks got in them.
+//! What the node knows of L1: deposits, batches, blocks and logs of L1, and how far L2 blocks got in
+//! them.
 //!
-//! In: records read from the inbox. Out: values of `deposits`, `batches`, `l1_blocks` and `cursors`,
-//! and back. It never checks hash chains: who reads L1 does.
+//! In: records read from L1. Out: values of `deposits`, `batches`, `l1_blocks`, `l1_logs` and
+//! `cursors`, and back. It never checks hash chains: who reads L1 does.
 //!
 //! | table | value |
 //! |---|---|
 //! | `deposits` | RLP `[acc, kind, from, l1_block, l1_time, index, l1_base_fee, l1_blob_base_fee, payload]` |
 //! | `batches` | RLP `[acc, kind, index, deposits_read, l1_block, l1_time, data_hash, l1_block_hash, derived]`, derived = empty or `first_block ‖ last_block ‖ cursor` (40 bytes) |
 //! | `l1_blocks` | hash(32) ‖ parent_hash(32) ‖ timestamp:u64 |
+//! | `l1_logs` | RLP `[l1_time, address, topics, data]` |
 //! | `cursors` | cursor(24) ‖ output_root(32) |
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
 use gainsay_derivation::{BatchHeader, BatchKind, Cursor, Deposit, DepositKind};
 use serde::{Deserialize, Serialize};
@@ -54,7 +56,7 @@ pub struct DerivedBlocks {
 /// A block of L1, kept to notice reorgs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct L1BlockRef {
+pub struct L1BlockRecord {
     /// Height.
     pub number: u64,
     /// Hash.
@@ -63,6 +65,19 @@ pub struct L1BlockRef {
     pub parent_hash: B256,
     /// Seconds since the epoch.
     pub timestamp: u64,
+}
+
+/// A log of a contract on L1, kept as L1 holds it. The store never looks into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct L1LogRecord {
+    /// Height of the L1 block that holds it.
+    pub l1_block: u64,
+    /// Its index among the logs of that block.
+    pub log_index: u64,
+    /// Time of that block, seconds since the epoch.
+    pub l1_time: u64,
+    /// Contract, topics and data.
+    pub log: Log,
 }
 
 /// How far a safe block got in the inbox, and what it claims.
@@ -212,7 +227,7 @@ impl DerivedBlocks {
     }
 }
 
-impl L1BlockRef {
+impl L1BlockRecord {
     pub(crate) fn encode(&self) -> [u8; 72] {
         let mut value = [0; 72];
         value[..32].copy_from_slice(self.hash.as_slice());
@@ -231,6 +246,46 @@ impl L1BlockRef {
             parent_hash: B256::from_slice(&hashes[32..]),
             timestamp: u64::from_be_bytes(*timestamp),
         })
+    }
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct L1LogRlp {
+    l1_time: u64,
+    address: Address,
+    topics: Vec<B256>,
+    data: Bytes,
+}
+
+impl L1LogRecord {
+    /// `l1_block ‖ log_index`, so that the table is in the order of L1.
+    pub(crate) fn key(&self) -> [u8; 16] {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&self.l1_block.to_be_bytes());
+        key[8..].copy_from_slice(&self.log_index.to_be_bytes());
+        key
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        to_vec(&L1LogRlp {
+            l1_time: self.l1_time,
+            address: self.log.address,
+            topics: self.log.topics().to_vec(),
+            data: self.log.data.data.clone(),
+        })
+    }
+
+    pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Self, String> {
+        let wrong_key = || format!("the key has {} bytes, expected 16", key.len());
+        let key: &[u8; 16] = key.try_into().map_err(|_| wrong_key())?;
+        let it: L1LogRlp = alloy_rlp::decode_exact(value).map_err(|error| error.to_string())?;
+        let topics = it.topics.len();
+        let log = Log::new(it.address, it.topics, it.data)
+            .ok_or_else(|| format!("{topics} topics, expected 4 at most"))?;
+        let [l1_block, log_index] = [0, 8].map(|start| {
+            key[start..].first_chunk().map_or(0, |bytes: &[u8; 8]| u64::from_be_bytes(*bytes))
+        });
+        Ok(Self { l1_block, log_index, l1_time: it.l1_time, log })
     }
 }
 
@@ -282,13 +337,17 @@ mod tests {
             acc: B256::repeat_byte(5),
         };
         assert_eq!(DepositRecord::decode(&deposit.encode()), Ok(deposit));
-        let block = L1BlockRef {
+        let block = L1BlockRecord {
             number: 5,
             hash: B256::repeat_byte(6),
             parent_hash: B256::repeat_byte(7),
             timestamp: 8,
         };
-        assert_eq!(L1BlockRef::decode(5, &block.encode()), Ok(block));
+        assert_eq!(L1BlockRecord::decode(5, &block.encode()), Ok(block));
+        let topics = vec![B256::repeat_byte(9), B256::repeat_byte(10)];
+        let log = Log::new_unchecked(Address::repeat_byte(11), topics, Bytes::from_static(b"data"));
+        let log = L1LogRecord { l1_block: u64::MAX, log_index: 12, l1_time: 13, log };
+        assert_eq!(L1LogRecord::decode(&log.key(), &log.encode()), Ok(log));
         let record = CursorRecord { cursor, output_root: B256::repeat_byte(8) };
         assert_eq!(CursorRecord::decode(&record.encode()), Ok(record));
     }
@@ -305,13 +364,19 @@ mod tests {
         for len in 0..value.len() {
             assert!(BatchRecord::decode(&value[..len]).is_err());
             assert!(DepositRecord::decode(&value[..len]).is_err());
+            assert!(L1LogRecord::decode(&[0; 16], &value[..len]).is_err());
         }
         for len in [0, 23, 24, 55, 57] {
             assert!(CursorRecord::decode(&vec![0; len]).is_err());
         }
         for len in [0, 40, 71, 73] {
-            assert!(L1BlockRef::decode(0, &vec![0; len]).is_err());
+            assert!(L1BlockRecord::decode(0, &vec![0; len]).is_err());
         }
+        let log = Log::new_unchecked(Address::ZERO, vec![B256::ZERO; 5], Bytes::new());
+        let log = L1LogRecord { l1_block: 1, log_index: 2, l1_time: 3, log };
+        let error = L1LogRecord::decode(&log.key(), &log.encode()).unwrap_err();
+        assert!(error.contains("5 topics"), "{error}");
+        assert!(L1LogRecord::decode(&[0; 15], &log.encode()).unwrap_err().contains("15 bytes"));
         assert!(DerivedBlocks::decode(&[0; 39]).is_err());
         assert!(DerivedBlocks::decode(&[0; 41]).is_err());
     }

@@ -1,12 +1,12 @@
 //! L1 records: one atomic update of all of them, and their reads.
 //!
 //! In: what was read from the inbox, how far blocks were derived from it, or where a reorg of L1
-//! cut it. Out: the tables `deposits`, `batches`, `l1_blocks`, `cursors` and the heads `safe` and
-//! `finalized`, changed together.
+//! cut it. Out: the tables `deposits`, `batches`, `l1_blocks`, `l1_logs`, `cursors` and the heads
+//! `safe` and `finalized`, changed together.
 //!
 //! Invariants, kept by every update and by every rewind: indices have no holes; every block up to
 //! `safe` has a cursor and no later one has; the cursor of `safe` lies within the batches and
-//! deposits on record; a batch has `derived` only if all its blocks are safe.
+//! deposits on record; a batch has `derived` only if all its blocks are safe; logs go with the L1 block that holds them.
 
 use gainsay_derivation::Cursor;
 use rocksdb::WriteBatch;
@@ -14,7 +14,9 @@ use rocksdb::WriteBatch;
 use crate::{
     block_records::decode_header,
     error::StoreError,
-    l1_records::{BatchRecord, CursorRecord, DepositRecord, DerivedBlocks, L1BlockRef},
+    l1_records::{
+        BatchRecord, CursorRecord, DepositRecord, DerivedBlocks, L1BlockRecord, L1LogRecord,
+    },
     store::{Head, META_HEADS, Store, Tip},
     tables::{Table, number_from_key},
 };
@@ -22,16 +24,18 @@ use crate::{
 /// Changes of L1 records, applied in the order of the fields, all or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct L1Update {
-    /// Removes the L1 blocks from this number on.
+    /// Removes the L1 blocks from this number on, and the logs that they hold.
     pub truncate_l1_blocks: Option<u64>,
-    /// Removes the L1 blocks below this number: too old for a reorg.
+    /// Removes the L1 blocks below this number: too old for a reorg. Their logs stay.
     pub prune_l1_blocks: Option<u64>,
     /// Removes the deposits from this index on.
     pub truncate_deposits: Option<u64>,
     /// Removes the batches from this index on.
     pub truncate_batches: Option<u64>,
     /// L1 blocks to add, in any order.
-    pub l1_blocks: Vec<L1BlockRef>,
+    pub l1_blocks: Vec<L1BlockRecord>,
+    /// Logs to add, in any order.
+    pub l1_logs: Vec<L1LogRecord>,
     /// Deposits to add; indices go on where the table ends.
     pub deposits: Vec<DepositRecord>,
     /// Batches to add; indices go on where the table ends.
@@ -114,23 +118,32 @@ impl Store {
     }
 
     /// An L1 block on record.
-    pub fn l1_block(&self, number: u64) -> Result<Option<L1BlockRef>, StoreError> {
-        let decode = |value: &[u8]| L1BlockRef::decode(number, value);
+    pub fn l1_block(&self, number: u64) -> Result<Option<L1BlockRecord>, StoreError> {
+        let decode = |value: &[u8]| L1BlockRecord::decode(number, value);
         self.read(Table::L1Blocks, number.to_be_bytes(), decode)
     }
 
     /// The L1 blocks with numbers `from..to`, as far as they are on record.
-    pub fn l1_blocks(&self, from: u64, to: u64) -> Result<Vec<L1BlockRef>, StoreError> {
-        self.range(Table::L1Blocks, from, to, L1BlockRef::decode)
+    pub fn l1_blocks(&self, from: u64, to: u64) -> Result<Vec<L1BlockRecord>, StoreError> {
+        self.range(Table::L1Blocks, from, to, L1BlockRecord::decode)
     }
 
     /// The newest L1 block on record.
-    pub fn l1_head(&self) -> Result<Option<L1BlockRef>, StoreError> {
+    pub fn l1_head(&self) -> Result<Option<L1BlockRecord>, StoreError> {
         let Some((key, value)) = self.inner.tables.last(Table::L1Blocks)? else { return Ok(None) };
         let number = number_from_key(Table::L1Blocks, &key)?;
-        L1BlockRef::decode(number, &value)
+        L1BlockRecord::decode(number, &value)
             .map(Some)
             .map_err(|reason| StoreError::corrupt(Table::L1Blocks.name(), key, reason))
+    }
+
+    /// The logs of L1 blocks from number `from` on, in the order of L1.
+    pub fn l1_logs(&self, from: u64) -> impl Iterator<Item = Result<L1LogRecord, StoreError>> {
+        self.inner.tables.scan(Table::L1Logs, &from.to_be_bytes()).map(|item| {
+            let (key, value) = item?;
+            L1LogRecord::decode(&key, &value)
+                .map_err(|reason| StoreError::corrupt(Table::L1Logs.name(), key, reason))
+        })
     }
 
     fn range<T>(
@@ -180,6 +193,7 @@ impl Store {
         let (start, end) = (0_u64.to_be_bytes(), u64::MAX.to_be_bytes());
         if let Some(from) = update.truncate_l1_blocks {
             batch.delete_range_cf(tables.cf(Table::L1Blocks), from.to_be_bytes(), end);
+            batch.delete_range_cf(tables.cf(Table::L1Logs), from.to_be_bytes(), end);
         }
         if let Some(below) = update.prune_l1_blocks {
             batch.delete_range_cf(tables.cf(Table::L1Blocks), start, below.to_be_bytes());
@@ -203,6 +217,9 @@ impl Store {
         let tables = &self.inner.tables;
         for block in &update.l1_blocks {
             batch.put_cf(tables.cf(Table::L1Blocks), block.number.to_be_bytes(), block.encode());
+        }
+        for log in &update.l1_logs {
+            batch.put_cf(tables.cf(Table::L1Logs), log.key(), log.encode());
         }
         for record in &update.deposits {
             let index = record.deposit.index;

@@ -43,7 +43,9 @@ mod undo_cache;
 pub use block_records::{IndexedReceipt, RawTransaction, StoredHeader, TransactionLocation};
 pub use consistency::ConsistencyReport;
 pub use error::StoreError;
-pub use l1_records::{BatchRecord, CursorRecord, DepositRecord, DerivedBlocks, L1BlockRef};
+pub use l1_records::{
+    BatchRecord, CursorRecord, DepositRecord, DerivedBlocks, L1BlockRecord, L1LogRecord,
+};
 pub use l1_update::L1Update;
 pub use rewind::RewoundBlock;
 pub use state_view::StateView;

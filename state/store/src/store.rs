@@ -4,6 +4,7 @@
 //! version; blocks come in through `commit.rs`.
 
 use std::{
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -30,7 +31,10 @@ use crate::{
 };
 
 /// Version of all layouts; a store of another version is refused.
-pub(crate) const SCHEMA_VERSION: u64 = 1;
+/// Version 2 keeps the L1 blocks and logs that were read; version 1 kept them as one note.
+pub(crate) const SCHEMA_VERSION: u64 = 2;
+/// The file in the folder of a store that its one writer holds locked.
+const LOCK_FILE: &str = "lock";
 
 /// How to open a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +127,8 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) path: PathBuf,
     pub(crate) history_blocks: u64,
-    read_only: bool,
+    /// Locked for as long as the store is open; none: it is open for reading alone.
+    lock: Option<File>,
     pub(crate) tables: Tables,
     pub(crate) undo: UndoCache,
     pub(crate) hot: HotCache,
@@ -143,8 +148,8 @@ pub(crate) struct Inner {
 impl Store {
     /// Opens the store in the folder `path`, or makes an empty one there.
     ///
-    /// Errors: [`StoreError::SchemaMismatch`], [`StoreError::GenesisMismatch`], or RocksDB's, for
-    /// example when another process has the store open.
+    /// Errors: [`StoreError::Locked`], [`StoreError::SchemaMismatch`],
+    /// [`StoreError::GenesisMismatch`], or RocksDB's.
     pub fn open(path: impl AsRef<Path>, options: &StoreOptions) -> Result<Self, StoreError> {
         let path = path.as_ref();
         std::fs::create_dir_all(path).map_err(|source| StoreError::Io {
@@ -152,15 +157,18 @@ impl Store {
             path: path.to_owned(),
             source,
         })?;
-        Self::open_database(path, &path.join("db"), options, false)
+        let lock = lock(path)?;
+        Self::open_database(path, &path.join("db"), options, Some(lock))
     }
 
+    /// Opens a database: for writing with the folder's lock, for reading without.
     pub(crate) fn open_database(
         path: &Path,
         database: &Path,
         options: &StoreOptions,
-        read_only: bool,
+        lock: Option<File>,
     ) -> Result<Self, StoreError> {
+        let read_only = lock.is_none();
         let tables = Tables::open(database, options.cache_bytes / 2, read_only)?;
         check_schema(&tables, path, read_only)?;
         check_genesis(&tables, path, options.genesis_hash)?;
@@ -169,7 +177,7 @@ impl Store {
         let inner = Inner {
             path: path.to_owned(),
             history_blocks: options.history_blocks.max(1),
-            read_only,
+            lock,
             tables,
             undo: UndoCache::new(options.cache_bytes / 8),
             hot: HotCache::new(options.cache_bytes / 8 * 3),
@@ -329,7 +337,7 @@ impl Store {
     }
 
     pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
-        if self.inner.read_only {
+        if self.inner.lock.is_none() {
             return Err(StoreError::ReadOnly { path: self.inner.path.clone() });
         }
         Ok(())
@@ -341,6 +349,23 @@ impl Store {
 
     pub(crate) fn epoch(&self) -> u64 {
         self.inner.epoch.load(Ordering::SeqCst)
+    }
+}
+
+/// Takes the lock of a folder. The system releases it when the process ends, however it ends.
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(LOCK_FILE);
+    let io = |action| {
+        let path = path.clone();
+        move |source| StoreError::Io { action, path, source }
+    };
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    let file = options.open(&path).map_err(io("open"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(io("lock")(source)),
     }
 }
 

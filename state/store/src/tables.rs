@@ -22,6 +22,7 @@
 //! | `deposits` | deposit index:u64 | RLP, see `l1_records.rs` |
 //! | `batches` | batch index:u64 | RLP, see `l1_records.rs` |
 //! | `l1_blocks` | L1 block number:u64 | hash(32) ‖ parent_hash(32) ‖ timestamp:u64 |
+//! | `l1_logs` | L1 block number:u64 ‖ log index:u64 | RLP, see `l1_records.rs` |
 //! | `meta` | name | `schema`: u64; `genesis`: hash(32); `heads`: 3 x (number ‖ hash(32)); `note/NAME`: any bytes |
 //!
 //! `path` is `length:u8 ‖ nibbles, two a byte, an odd last one in the upper half`. The length byte
@@ -69,6 +70,7 @@ pub(crate) enum Table {
     Deposits,
     Batches,
     L1Blocks,
+    L1Logs,
     Meta,
 }
 
@@ -84,7 +86,7 @@ enum Access {
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Headers,
         Self::Numbers,
         Self::Bodies,
@@ -100,6 +102,7 @@ impl Table {
         Self::Deposits,
         Self::Batches,
         Self::L1Blocks,
+        Self::L1Logs,
         Self::Meta,
     ];
 
@@ -120,6 +123,7 @@ impl Table {
             Self::Deposits => "deposits",
             Self::Batches => "batches",
             Self::L1Blocks => "l1_blocks",
+            Self::L1Logs => "l1_logs",
             Self::Meta => "meta",
         }
     }
@@ -223,11 +227,11 @@ impl Tables {
     }
 
     /// The entries from `start` (inclusive) on, in ascending order of keys.
-    pub(crate) fn scan(
-        &self,
+    pub(crate) fn scan<'a>(
+        &'a self,
         table: Table,
         start: &[u8],
-    ) -> impl Iterator<Item = Result<KeyValue, StoreError>> {
+    ) -> impl Iterator<Item = Result<KeyValue, StoreError>> + use<'a> {
         let mode = rocksdb::IteratorMode::From(start, rocksdb::Direction::Forward);
         self.db
             .iterator_cf(self.cf(table), mode)

@@ -6,10 +6,10 @@ mod chain;
 
 use std::path::Path;
 
-use alloy_primitives::{U256, hex};
+use alloy_primitives::{Address, B256, Bytes, Log, U256, hex};
 use chain::{ACCOUNTS, SLOTS, address, genesis, next_batch, next_deposit, random_block, rng, seed};
 use gainsay_derivation::Cursor;
-use gainsay_store::{L1Update, Store, StoreError, StoreOptions};
+use gainsay_store::{L1LogRecord, L1Update, Store, StoreError, StoreOptions};
 use gainsay_transition::StateReader;
 use rand::{Rng, rngs::StdRng};
 use rocksdb::{DB, IteratorMode, Options};
@@ -43,11 +43,14 @@ fn fill(folder: &Path) {
         model.apply(&block);
         parent = block;
     }
-    for _ in 0..2 {
+    for log_index in 0..2 {
         let deposit = next_deposit(&store);
         let batch = next_batch(&store, deposit.deposit.index + 1, deposit.acc);
         let update =
             L1Update { deposits: vec![deposit], batches: vec![batch], ..Default::default() };
+        let log = Log::new_unchecked(Address::ZERO, vec![B256::ZERO], Bytes::from_static(b"log"));
+        let log = L1LogRecord { l1_block: 7, log_index, l1_time: 8, log };
+        let update = L1Update { l1_logs: vec![log], ..update };
         store.apply(&update, false).unwrap();
     }
     let cursor = Cursor { batch: 0, block: 1, deposits_read: 1 };
@@ -100,6 +103,7 @@ fn read_everything(store: &Store) -> Vec<StoreError> {
             }
         }
     }
+    check(store.l1_logs(0).try_for_each(|log| log.map(|_| ())));
     check(store.deposits(0, 9).map(|_| ()));
     check(store.batches(0, 9).map(|_| ()));
     check(store.rewind(BLOCKS - 3).map(|_| ()));

@@ -16,7 +16,7 @@ use std::{
 
 use chain::{genesis, next_batch, next_deposit, random_block, rng, seed};
 use gainsay_derivation::Cursor;
-use gainsay_store::{DerivedBlocks, L1BlockRef, L1Update, Store, StoreOptions};
+use gainsay_store::{DerivedBlocks, L1BlockRecord, L1Update, Store, StoreOptions};
 use rand::{Rng, rngs::StdRng};
 
 const CHILD_FOLDER: &str = "GAINSAY_KILL_TEST_FOLDER";
@@ -102,7 +102,7 @@ fn derive(store: &Store, head: u64) -> L1Update {
         .collect::<Vec<_>>();
     let cursor_after = cursors.last().unwrap().1;
     let derived = DerivedBlocks { first_block: safe + 1, last_block: head, cursor_after };
-    let l1_block = L1BlockRef { number, ..Default::default() };
+    let l1_block = L1BlockRecord { number, ..Default::default() };
     L1Update {
         deposits: vec![deposit],
         batches: vec![batch],

@@ -3,9 +3,12 @@
 
 mod chain;
 
+use alloy_primitives::{Address, B256, Bytes, Log};
 use chain::{genesis, next_batch, next_deposit, random_block, rng};
 use gainsay_derivation::Cursor;
-use gainsay_store::{DerivedBlocks, L1BlockRef, L1Update, Store, StoreError, StoreOptions};
+use gainsay_store::{
+    DerivedBlocks, L1BlockRecord, L1LogRecord, L1Update, Store, StoreError, StoreOptions,
+};
 
 /// A store with `blocks` blocks in batches of two, each with one deposit, all derived.
 fn store_with(folder: &std::path::Path, blocks: u64) -> Store {
@@ -19,7 +22,7 @@ fn store_with(folder: &std::path::Path, blocks: u64) -> Store {
         if number % 2 == 1 {
             let deposit = next_deposit(&store);
             let batch = next_batch(&store, deposit.deposit.index + 1, deposit.acc);
-            let l1_block = L1BlockRef { number: 100 + number, ..Default::default() };
+            let l1_block = L1BlockRecord { number: 100 + number, ..Default::default() };
             let update = L1Update {
                 l1_blocks: vec![l1_block],
                 deposits: vec![deposit],
@@ -117,6 +120,44 @@ fn a_reorg_cuts_them_with_the_safe_head() {
         L1Update { deposits: vec![deposit], batches: vec![batch.clone()], ..Default::default() };
     store.apply(&update, false).unwrap();
     assert_eq!(store.batch(2).unwrap(), Some(batch));
+    store.verify_consistency().unwrap();
+}
+
+#[test]
+fn logs_of_l1_go_with_their_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_with(folder.path(), 2);
+    let log = |l1_block, log_index| {
+        let log = Log::new_unchecked(Address::ZERO, vec![B256::ZERO], Bytes::from_static(b"log"));
+        L1LogRecord { l1_block, log_index, l1_time: 2 * l1_block, log }
+    };
+    let logs = [log(300, 0), log(300, 256), log(301, 1), log(65_536, 0)];
+    let l1_blocks = [299, 300, 301, 65_536];
+    let l1_blocks = l1_blocks.map(|number| L1BlockRecord { number, ..Default::default() });
+    // In any order; each row has a place of its own.
+    let update = L1Update {
+        l1_blocks: l1_blocks.to_vec(),
+        l1_logs: logs.iter().rev().cloned().collect(),
+        ..Default::default()
+    };
+    store.apply(&update, false).unwrap();
+    let read = |store: &Store, from| store.l1_logs(from).collect::<Result<Vec<_>, _>>().unwrap();
+    assert_eq!(read(&store, 0), logs);
+    assert_eq!(read(&store, 301), logs[2..]);
+    drop(store);
+    let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
+    let prune = L1Update { prune_l1_blocks: Some(400), ..Default::default() };
+    store.apply(&prune, false).unwrap();
+    assert_eq!(read(&store, 0), logs, "old blocks go, their logs stay");
+    let other = log(302, 9);
+    let reorg = L1Update {
+        truncate_l1_blocks: Some(301),
+        l1_logs: vec![other.clone()],
+        ..Default::default()
+    };
+    store.apply(&reorg, false).unwrap();
+    assert_eq!(read(&store, 0), [logs[0].clone(), logs[1].clone(), other]);
+    assert_eq!(store.l1_head().unwrap(), None);
     store.verify_consistency().unwrap();
 }
 

@@ -11,7 +11,7 @@ use gainsay_challenger::{
     ChallengerError,
     dispute::{
         BelievedChild, Commitment, Evidence, SpansEvidence, Trace,
-        game::{Assertion, Heights},
+        game::{GameAssertion, Heights},
         strategy::TracePoint,
     },
 };
@@ -127,7 +127,7 @@ impl Trace for TinyTrace {
     fn child(
         &mut self,
         id: B256,
-        _: &Assertion,
+        _: &GameAssertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
         Ok((id == self.genesis).then(|| Arc::new(self.right())))
     }

@@ -6,9 +6,9 @@ use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::ChainConfig;
 use gainsay_l1::{
-    AssertionChain, AssertionParams, BatchPosition, DeployParams, Deployment, DepositRequest,
-    Inbox, InboxParams, InboxReader, L1Advance, L1Error, L1Update, ReaderConfig, ReaderState,
-    TxSender, deploy,
+    AssertionChain, AssertionParams, BatchPosition, Contracts, DeployParams, Deployment,
+    DepositRequest, Inbox, InboxParams, L1Advance, L1Error, L1News, LogReader, ReaderConfig,
+    ReaderState, TxSender, deploy,
 };
 use tokio::time::Duration;
 
@@ -83,16 +83,18 @@ impl Chain {
         Self { anvil, params, deployment, inbox, assertion_chain, sequencer, user }
     }
 
-    pub(crate) fn reader_config(&self) -> ReaderConfig {
-        ReaderConfig::new(self.deployment.inbox, self.deployment.assertion_chain)
+    pub(crate) async fn reader_config(&self) -> ReaderConfig {
+        let (inbox, assertion_chain) = (self.deployment.inbox, self.deployment.assertion_chain);
+        let edge_game = self.assertion_chain.game().await.unwrap();
+        ReaderConfig::new(Contracts { inbox, assertion_chain, edge_game })
     }
 
     /// A reader at the start of the chain.
-    pub(crate) async fn reader(&self) -> InboxReader {
+    pub(crate) async fn reader(&self) -> LogReader {
         let start = self.deployment.l1_start;
         let start = self.anvil.client.start_block(start.number, start.hash).await.unwrap();
         let state = ReaderState::genesis(start);
-        InboxReader::new(self.anvil.client.clone(), self.reader_config(), state).unwrap()
+        LogReader::new(self.anvil.client.clone(), self.reader_config().await, state).unwrap()
     }
 
     pub(crate) async fn deposit(&self, data: &'static [u8]) -> TransactionReceipt {
@@ -124,7 +126,7 @@ impl Chain {
 }
 
 /// Polls until there is nothing new; advances only, merged into one.
-pub(crate) async fn catch_up(reader: &mut InboxReader) -> Option<L1Advance> {
+pub(crate) async fn catch_up(reader: &mut LogReader) -> Option<L1Advance> {
     let mut merged: Option<L1Advance> = None;
     loop {
         let updates = reader.poll().await.unwrap();
@@ -132,14 +134,14 @@ pub(crate) async fn catch_up(reader: &mut InboxReader) -> Option<L1Advance> {
             return merged;
         }
         for update in updates {
-            let L1Update::Advanced(next) = update else { panic!("unexpected {update:?}") };
+            let L1News::Advanced(next) = update else { panic!("unexpected {update:?}") };
             match &mut merged {
                 None => merged = Some(next),
                 Some(merged) => {
                     merged.l1_block = next.l1_block;
                     merged.deposits.extend(next.deposits);
                     merged.batches.extend(next.batches);
-                    merged.assertions.extend(next.assertions);
+                    merged.events.extend(next.events);
                 }
             }
         }

@@ -8,7 +8,8 @@ use alloy::eips::eip4844::Blob;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use gainsay_derivation::{Cursor, claim};
 use gainsay_l1::{
-    Action, BatchPosition, ContractRevert, Genesis, L1Error, L1Fees, Proposal, RollupConfig,
+    Action, BatchPosition, ContractEventKind, ContractRevert, Genesis, L1Error, L1Fees, Proposal,
+    RollupConfig,
     bindings::{
         IAssertionChain::{IAssertionChainErrors, IAssertionChainEvents},
         IInbox::IInboxErrors,
@@ -116,14 +117,16 @@ async fn an_assertion_is_proposed_read_and_confirmed() {
     let mut reader = chain.reader().await;
     let seen = catch_up(&mut reader).await.unwrap();
     let ids: Vec<B256> = seen
-        .assertions
+        .events
         .iter()
-        .filter_map(|assertion| match &assertion.event {
-            IAssertionChainEvents::AssertionProposed(event) => Some(event.id),
+        .filter_map(|event| match &event.event {
+            ContractEventKind::Assertion(IAssertionChainEvents::AssertionProposed(it)) => {
+                Some(it.id)
+            }
             _ => None,
         })
         .collect();
-    let [id] = ids[..] else { panic!("{:?}", seen.assertions) };
+    let [id] = ids[..] else { panic!("{:?}", seen.events) };
     let error = chain.assertion_chain.confirm(&chain.user, id).await.unwrap_err();
     assert_eq!(error.action(), Action::Reconsider, "not due: {error}");
 

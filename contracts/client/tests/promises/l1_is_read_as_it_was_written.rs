@@ -8,8 +8,8 @@ use alloy::{eips::eip4844::Blob, providers::Provider};
 use alloy_primitives::{B256, Bytes};
 use gainsay_derivation::{BatchKind, DepositKind};
 use gainsay_l1::{
-    Action, BatchData, DataLocation, InboxReader, L1Call, L1Client, L1Error, L1Update, PostedBatch,
-    ReaderConfig, ReaderState, TxSender,
+    Action, BatchData, DataLocation, L1Call, L1Client, L1Error, L1News, LogReader, PostedBatch,
+    ReaderConfig, TxSender,
 };
 use serde_json::json;
 
@@ -36,8 +36,8 @@ async fn deposits_and_batches_of_all_kinds_are_read_back() {
     let mut far = chain.reader().await;
     let again = catch_up(&mut far).await.unwrap();
     assert_eq!(
-        (&seen.deposits, &seen.batches, &seen.assertions),
-        (&again.deposits, &again.batches, &again.assertions)
+        (&seen.deposits, &seen.batches, &seen.events),
+        (&again.deposits, &again.batches, &again.events)
     );
     catch_up(&mut near).await.unwrap();
     assert_eq!(near.tip(), far.tip());
@@ -85,7 +85,7 @@ async fn a_reorg_is_seen_rewound_and_followed() {
 
     chain.anvil.reorg(2).await;
     let updates = reader.poll().await.unwrap();
-    assert_eq!(updates, [L1Update::Reorged { to: before.block }]);
+    assert_eq!(updates, [L1News::Reorged { to: before.block }]);
     assert_eq!(reader.tip(), &before, "the accumulators are rewound too");
 
     // The removed transactions are gone for good: the user deposits again, and it is read.
@@ -114,7 +114,7 @@ async fn a_lower_head_is_waited_for_and_another_chain_is_not() {
     chain.anvil.control("evm_increaseTime", json!([1_000])).await;
     chain.anvil.mine(1).await;
     let updates = reader.poll().await.unwrap();
-    let [L1Update::Reorged { to }] = updates[..] else { panic!("{updates:?}") };
+    let [L1News::Reorged { to }] = updates[..] else { panic!("{updates:?}") };
     assert_eq!(to.number, tip.block.number - 3);
     catch_up(&mut reader).await.unwrap();
 }
@@ -124,9 +124,9 @@ async fn a_reorg_below_the_window_is_an_error_to_reset() {
     let chain = Chain::deploy().await;
     let start = chain.reader().await.state().clone();
     let window = NonZeroUsize::new(4).unwrap();
-    let config = ReaderConfig { window, ..chain.reader_config() };
+    let config = ReaderConfig { window, ..chain.reader_config().await };
     let client = chain.anvil.client.clone();
-    let mut reader = InboxReader::new(client, config, start).unwrap();
+    let mut reader = LogReader::new(client, config, start).unwrap();
     chain.anvil.mine(10).await;
     catch_up(&mut reader).await.unwrap();
     let stored = reader.state().clone();
@@ -145,12 +145,13 @@ async fn a_stored_state_goes_on_and_a_false_one_is_refused() {
     chain.deposit(b"two").await;
     let mut reader = chain.reader().await;
     catch_up(&mut reader).await.unwrap();
-    let stored = serde_json::to_vec(reader.state()).unwrap();
-    let restore = || serde_json::from_slice::<ReaderState>(&stored).unwrap();
+    let stored = reader.state().clone();
+    let restore = || stored.clone();
     chain.deposit(b"three").await;
     chain.post(b"another").await.unwrap();
 
-    let open = |state| InboxReader::new(chain.anvil.client.clone(), chain.reader_config(), state);
+    let config = chain.reader_config().await;
+    let open = |state| LogReader::new(chain.anvil.client.clone(), config.clone(), state);
     let mut restored = open(restore()).unwrap();
     let seen = catch_up(&mut restored).await.unwrap();
     assert_eq!((seen.deposits.len(), seen.batches.len()), (2, 1));
@@ -190,7 +191,7 @@ async fn heads_are_in_order() {
 /// Callers spawn these; a future that is not `Send` would only fail there.
 #[test]
 fn futures_may_move_between_threads() {
-    fn reads(reader: &mut InboxReader) -> impl Send + '_ {
+    fn reads(reader: &mut LogReader) -> impl Send + '_ {
         reader.poll()
     }
     fn fetches<'a>(client: &'a L1Client, batch: &'a PostedBatch) -> impl Send + 'a {

@@ -8,11 +8,12 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use gainsay_l1::{L1BlockRef, L1Client, RollupConfig};
+use gainsay_chain::Progress;
+use gainsay_l1::{Action, L1Client, RollupConfig};
 use gainsay_store::{StoreError, StoreOptions};
 use gainsay_vm::Program;
 
-use crate::{Progress, Replay, ReplayedChain, machine::OfflineBundle, may_pass};
+use crate::{ArchivedChain, ChainFollower, ChallengerError, machine::OfflineBundle};
 
 /// Pause when L1 is out of reach.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -43,24 +44,15 @@ pub struct ChainArgs {
 
 impl ChainArgs {
     /// Opens the data folder.
-    pub(crate) fn open(&self) -> anyhow::Result<ReplayedChain> {
+    pub(crate) fn open(&self) -> anyhow::Result<ArchivedChain> {
         let rollup = RollupConfig::load(&self.rollup)?;
         let options = StoreOptions {
             history_blocks: self.history_blocks,
             cache_bytes: self.cache_mib << 20,
             genesis_hash: None,
         };
-        ReplayedChain::open(rollup, &self.data, &options).map_err(|error| {
-            let is_locked = error.to_string().contains("lock file");
-            let what = if is_locked { "another process has" } else { "cannot open" };
-            anyhow::Error::from(error).context(format!("{what} {}", self.data.display()))
-        })
-    }
-
-    /// Opens the data folder and goes on with L1.
-    pub(crate) async fn replay(&self, l1_rpc: &str) -> anyhow::Result<Replay> {
-        let client = L1Client::connect(l1_rpc, self.l1_beacon.as_deref())?;
-        Ok(Replay::open(self.open()?, client).await?)
+        ArchivedChain::open(rollup, &self.data, &options)
+            .with_context(|| format!("cannot open {}", self.data.display()))
     }
 }
 
@@ -94,33 +86,37 @@ impl std::str::FromStr for Until {
 
 /// Derives until then, through failures of L1 that pass, and says how far it is.
 pub(crate) async fn derive_until(
-    replay: &mut Replay,
+    follower: &mut ChainFollower,
     client: &L1Client,
     until: Until,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let first = replay.chain().safe_block();
+    let first = follower.chain().safe_block();
     let mut said = Instant::now();
     loop {
-        let step = step(replay, client, until).await;
-        let is_done = match step {
-            Ok(is_done) => is_done,
-            Err(error) => {
-                let passes = error.downcast_ref().is_some_and(may_pass);
-                if !passes {
-                    return Err(error.context("following L1"));
-                }
-                tracing::warn!(error = %format!("{error:#}"), "L1 is out of reach, trying again");
+        let step = match step(follower, client, until).await {
+            Ok(step) => step,
+            Err(error) if error.action() == Action::Retry => {
+                tracing::warn!(%error, "L1 is out of reach, trying again");
                 tokio::time::sleep(RETRY_PAUSE).await;
                 continue;
+            }
+            Err(error) => return Err(anyhow::Error::from(error).context("following L1")),
+        };
+        let is_done = match step {
+            Step::More => false,
+            Step::Done => true,
+            Step::NoHead(what) => bail!("L1 has no {what} block yet"),
+            Step::NotOnL1(number) => {
+                bail!("block {number} is not on L1 yet: it has {}", follower.chain().safe_block())
             }
         };
         if is_done || said.elapsed() > PROGRESS_PAUSE {
             said = Instant::now();
-            let block = replay.chain().safe_block();
+            let block = follower.chain().safe_block();
             let seconds = started.elapsed().as_secs_f64();
             let rate = block.saturating_sub(first) as f64 / seconds.max(1e-9);
-            let l1_block = replay.l1_block().number;
+            let l1_block = follower.l1_block().number;
             eprintln!("derived    block {block} at L1 block {l1_block}, {rate:.0} blocks/s");
         }
         if is_done {
@@ -129,25 +125,41 @@ pub(crate) async fn derive_until(
     }
 }
 
-async fn step(replay: &mut Replay, client: &L1Client, until: Until) -> anyhow::Result<bool> {
-    let heads = client.heads().await.map_err(crate::ChallengerError::from)?;
-    let head: L1BlockRef = match until {
-        Until::Block(number) if replay.chain().safe_block() >= number => return Ok(true),
-        Until::Block(_) | Until::Latest => heads.latest,
-        Until::Safe => heads.safe.context("L1 has no safe block yet")?,
-        Until::Finalized => heads.finalized.context("L1 has no finalized block yet")?,
+/// What a step came to.
+enum Step {
+    More,
+    Done,
+    /// L1 has no such head.
+    NoHead(&'static str),
+    /// L1 is read to its head, and no batch brings this block.
+    NotOnL1(u64),
+}
+
+async fn step(
+    follower: &mut ChainFollower,
+    client: &L1Client,
+    until: Until,
+) -> Result<Step, ChallengerError> {
+    let heads = client.heads().await?;
+    let head = match until {
+        Until::Block(number) if follower.chain().safe_block() >= number => return Ok(Step::Done),
+        Until::Block(_) | Until::Latest => Ok(heads.latest),
+        Until::Safe => heads.safe.ok_or("safe"),
+        Until::Finalized => heads.finalized.ok_or("finalized"),
     };
-    let progress = replay.step(&head).await?;
+    let head = match head {
+        Ok(head) => head,
+        Err(what) => return Ok(Step::NoHead(what)),
+    };
+    let progress = follower.step(&head).await?;
     if let Some(finalized) = heads.finalized {
-        replay.finalize(finalized.number.min(replay.l1_block().number))?;
+        follower.finalize(finalized.number)?;
     }
-    match (progress, until) {
-        (Progress::Advanced, _) => Ok(false),
-        (Progress::CaughtUp, Until::Block(number)) => {
-            bail!("block {number} is not on L1 yet: it has {}", replay.chain().safe_block())
-        }
-        (Progress::CaughtUp, _) => Ok(true),
-    }
+    Ok(match (progress, until) {
+        (Progress::Advanced, _) => Step::More,
+        (Progress::CaughtUp, Until::Block(number)) => Step::NotOnL1(number),
+        (Progress::CaughtUp, _) => Step::Done,
+    })
 }
 
 /// The program that the machine runs.
@@ -193,7 +205,7 @@ pub struct BlockArgs {
 /// A block, ready to run, and the chain that it is from if it came from there.
 pub(crate) struct LoadedBlock {
     pub(crate) bundle: OfflineBundle,
-    pub(crate) chain: Option<ReplayedChain>,
+    pub(crate) chain: Option<ArchivedChain>,
     /// Transactions and gas, of a block from a chain.
     pub(crate) size: Option<(usize, u64)>,
 }
@@ -214,15 +226,12 @@ impl BlockArgs {
             return Ok(LoadedBlock { bundle, chain: None, size: None });
         }
         let block = self.block.context("--block or --bundle is needed")?;
-        let chain = match &self.l1_rpc {
-            Some(url) => {
-                let mut replay = self.chain.replay(url).await?;
-                let client = L1Client::connect(url, self.chain.l1_beacon.as_deref())?;
-                derive_until(&mut replay, &client, Until::Latest).await?;
-                replay.chain().clone()
-            }
-            None => self.chain.open()?,
-        };
+        let chain = self.chain.open()?;
+        if let Some(url) = &self.l1_rpc {
+            let client = L1Client::connect(url, self.chain.l1_beacon.as_deref())?;
+            let mut follower = chain.follow(client.clone()).await?;
+            derive_until(&mut follower, &client, Until::Latest).await?;
+        }
         let expected = chain.rollup.assertions.program_hash;
         if !expected.is_zero() && expected != hash {
             tracing::warn!(%expected, found = %hash, "disputes of this chain run another program");

@@ -4,13 +4,13 @@
 use std::process::ExitCode;
 
 use alloy_primitives::B256;
+use gainsay_chain::{AssertionVerdict, judge_assertions, recorded_assertions};
 use serde_json::{Value, json};
 
 use super::chain_args::{BlockArgs, LoadedBlock, ProgramArgs};
 use crate::{
-    AssertionVerdict, ReplayedChain, judge_assertions,
+    ArchivedChain,
     machine::{BlockRun, peak_memory_bytes, run_block},
-    recorded_assertions,
 };
 
 /// Runs one block in the machine.
@@ -62,9 +62,9 @@ pub async fn run(args: &ProveArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The assertion that claims something about a block.
-fn proposed(chain: &ReplayedChain, number: u64) -> anyhow::Result<Option<Proposed>> {
-    let Some((genesis, records)) = recorded_assertions(chain)? else { return Ok(None) };
-    let judged = judge_assertions(chain, &genesis, &records)?;
+fn proposed(chain: &ArchivedChain, number: u64) -> anyhow::Result<Option<Proposed>> {
+    let Some(tree) = recorded_assertions(chain)? else { return Ok(None) };
+    let judged = judge_assertions(chain, &tree)?;
     let mut about = judged.iter().filter_map(|(assertion, verdict)| match *verdict {
         AssertionVerdict::Right { first_block, last_block } => {
             let is_about = (first_block..=last_block).contains(&number);

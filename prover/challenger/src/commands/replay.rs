@@ -4,12 +4,13 @@
 use std::process::ExitCode;
 
 use alloy_primitives::{Address, B256, hex};
+use gainsay_chain::{AssertionVerdict, Difference, ProposedAssertion, judge_assertions};
 use gainsay_derivation::Cursor;
 use gainsay_l1::L1Client;
 use serde_json::{Value, json};
 
 use super::chain_args::{ChainArgs, Until, derive_until};
-use crate::{AssertionVerdict, Difference, ProposedAssertion, Replay, judge_assertions};
+use crate::ChainFollower;
 
 /// Derives the chain from L1 and compares the claims on L1 with it.
 ///
@@ -37,15 +38,15 @@ pub struct ReplayArgs {
 /// # Errors
 /// L1 or a store that cannot be used.
 pub async fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let mut replay = args.chain.replay(&args.l1_rpc).await?;
     let client = L1Client::connect(&args.l1_rpc, args.chain.l1_beacon.as_deref())?;
-    derive_until(&mut replay, &client, args.until).await?;
-    let judged = judge_assertions(replay.chain(), replay.genesis(), replay.assertions())?;
-    replay.chain().store.flush()?;
+    let mut follower = args.chain.open()?.follow(client.clone()).await?;
+    derive_until(&mut follower, &client, args.until).await?;
+    let judged = judge_assertions(follower.chain(), &follower.assertions().read())?;
+    follower.chain().store.flush()?;
     if args.json {
-        println!("{:#}", to_json(&replay, &judged)?);
+        println!("{:#}", to_json(&follower, &judged)?);
     } else {
-        print(&replay, &judged)?;
+        print(&follower, &judged)?;
     }
     let is_wrong = |(_, it): &(ProposedAssertion, _)| matches!(it, AssertionVerdict::Wrong { .. });
     Ok(ExitCode::from(u8::from(judged.iter().any(is_wrong))))
@@ -53,9 +54,9 @@ pub async fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 
 type Judged = [(ProposedAssertion, AssertionVerdict)];
 
-fn print(replay: &Replay, judged: &Judged) -> anyhow::Result<()> {
-    let chain = replay.chain();
-    let (block, l1) = (chain.safe_block(), replay.l1_block());
+fn print(follower: &ChainFollower, judged: &Judged) -> anyhow::Result<()> {
+    let chain = follower.chain();
+    let (block, l1) = (chain.safe_block(), follower.l1_block());
     println!("L1 block   {} {}", l1.number, l1.hash);
     println!("L2 block   {block}, claim {}", chain.claimed(block)?.claim());
     println!("batches    {}", chain.store.batch_count());
@@ -112,9 +113,9 @@ fn short(id: B256) -> String {
     format!("0x{}..", hex::encode(&id[..8]))
 }
 
-fn to_json(replay: &Replay, judged: &Judged) -> anyhow::Result<Value> {
-    let chain = replay.chain();
-    let (block, l1) = (chain.safe_block(), replay.l1_block());
+fn to_json(follower: &ChainFollower, judged: &Judged) -> anyhow::Result<Value> {
+    let chain = follower.chain();
+    let (block, l1) = (chain.safe_block(), follower.l1_block());
     let assertions = judged.iter().map(|(assertion, verdict)| {
         let (blocks, said) = describe(assertion, verdict);
         let is_right = match verdict {

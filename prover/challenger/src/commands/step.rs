@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::chain_args::{BlockArgs, ProgramArgs};
 use crate::{
-    ReplayedChain,
+    ArchivedChain,
     machine::{OnchainVerifier, StepPosition, StepProof, VerifierCode, prove_step},
 };
 
@@ -66,7 +66,7 @@ pub async fn run(args: &StepArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!agrees)))
 }
 
-async fn ask_l1(url: &str, chain: &ReplayedChain, proof: &StepProof) -> anyhow::Result<Verdict> {
+async fn ask_l1(url: &str, chain: &ArchivedChain, proof: &StepProof) -> anyhow::Result<Verdict> {
     let client = L1Client::connect(url, None)?;
     let contract = AssertionChain::new(&client, chain.rollup.assertion_chain);
     let address = contract.step_verifier().await?;

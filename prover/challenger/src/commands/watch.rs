@@ -2,9 +2,10 @@
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
+use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{U256, utils::parse_ether};
-use anyhow::{Context, bail};
-use gainsay_l1::{FeeLimits, L1Client, PendingNonce, TxSender, TxSenderConfig};
+use anyhow::Context;
+use gainsay_l1::{Action, FeeLimits, L1Client, PendingNonce, TxSender, TxSenderConfig};
 use gainsay_vm::Program;
 
 use super::{
@@ -12,8 +13,8 @@ use super::{
     key_args::KeyArgs,
 };
 use crate::{
-    ChallengerError, DisputeReader, Replay, ReplayedChain,
-    dispute::MachineTrace,
+    ArchivedChain, ChallengerError,
+    dispute::{FollowedGame, MachineTrace},
     watch::{Budget, Metrics, Player, Watch, WatchOptions, listen},
 };
 
@@ -123,18 +124,19 @@ pub async fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
 async fn watch(
     args: &WatchArgs,
     client: &L1Client,
-    chain: &ReplayedChain,
+    chain: &ArchivedChain,
     program: Option<Arc<Program>>,
     options: WatchOptions,
 ) -> anyhow::Result<ExitCode> {
+    let signer = if args.watch_only { None } else { Some(load_key(args)?) };
     let mut watch = loop {
-        match open(args, client, chain, program.clone(), options.clone()).await {
+        match open(args, client, chain, program.clone(), signer.clone(), options.clone()).await {
             Ok(watch) => break watch,
-            Err(error) if is_passing(&error) => {
-                tracing::warn!("L1 is out of reach, trying again: {error:#}");
+            Err(error) if error.action() == Action::Retry => {
+                tracing::warn!("L1 is out of reach, trying again: {error}");
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     };
     watch.run().await?;
@@ -145,33 +147,37 @@ async fn watch(
 async fn open(
     args: &WatchArgs,
     client: &L1Client,
-    chain: &ReplayedChain,
+    chain: &ArchivedChain,
     program: Option<Arc<Program>>,
+    signer: Option<PrivateKeySigner>,
     options: WatchOptions,
-) -> anyhow::Result<Watch> {
-    let replay = Replay::open(chain.clone(), client.clone()).await?;
-    let disputes = DisputeReader::open(client.clone(), &chain.rollup).await?;
-    let genesis = *replay.genesis();
+) -> Result<Watch, ChallengerError> {
+    let follower = chain.follow(client.clone()).await?;
+    let disputes = FollowedGame::new(&follower)?;
+    let genesis = *follower.assertions().read().genesis();
     let trace = MachineTrace::new(chain.clone(), genesis, program, &args.chain.data)?;
-    let player = match args.watch_only {
-        true => None,
-        false => Some(open_player(args, client, chain).await?),
+    let player = match signer {
+        None => None,
+        Some(signer) => Some(open_player(args, client, chain, signer).await?),
     };
-    Ok(Watch::new(client.clone(), replay, disputes, trace, player, options))
+    Ok(Watch::new(client.clone(), follower, disputes, trace, player, options))
+}
+
+fn load_key(args: &WatchArgs) -> anyhow::Result<PrivateKeySigner> {
+    args.key.source(KEY_VARIABLE).load().with_context(|| {
+        format!(
+            "no key to sign with: set {KEY_VARIABLE} (32 bytes of hex), give --keystore FILE, or \
+             --watch-only"
+        )
+    })
 }
 
 async fn open_player(
     args: &WatchArgs,
     client: &L1Client,
-    chain: &ReplayedChain,
-) -> anyhow::Result<Player> {
-    let source = args.key.source(KEY_VARIABLE);
-    let signer = source.load().with_context(|| {
-        format!(
-            "no key to sign with: set {KEY_VARIABLE} (32 bytes of hex), give --keystore FILE, or \
-             --watch-only"
-        )
-    })?;
+    chain: &ArchivedChain,
+    signer: PrivateKeySigner,
+) -> Result<Player, ChallengerError> {
     let fee_max = u128::from(args.max_fee_gwei).saturating_mul(GWEI);
     let default = TxSenderConfig::default();
     let poll_interval = default.poll_interval.min(Duration::from_millis(args.l1_poll_ms));
@@ -181,22 +187,17 @@ async fn open_player(
         fee_limits: FeeLimits { fee_max, ..FeeLimits::default() },
         ..default
     };
-    let sender =
-        TxSender::new(client.clone(), signer, config).await.map_err(ChallengerError::from)?;
+    let sender = TxSender::new(client.clone(), signer, config).await?;
     let budget = Budget {
         stake: args.budget.unwrap_or(U256::MAX),
         gas: args.gas_budget.unwrap_or(U256::MAX),
     };
     let player = Player::open(sender, chain, budget).await?;
     if player.balance().is_zero() {
-        bail!("{} ({source}) has no ether on L1 for stakes and gas", player.rules().account);
+        return Err(ChallengerError::NoEther { account: player.rules().account });
     }
     tracing::info!(account = %player.rules().account, "playing");
     Ok(player)
-}
-
-fn is_passing(error: &anyhow::Error) -> bool {
-    error.downcast_ref().is_some_and(crate::may_pass)
 }
 
 /// Ctrl-C, or the signal that service managers send.

@@ -19,7 +19,7 @@ mod timers;
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, U256, map::HashMap};
-pub use edge::{Assertion, AssertionStatus, Edge, EdgeId, Level, Opening, Place};
+pub use edge::{AssertionStatus, Edge, EdgeId, GameAssertion, Level, Opening, Place};
 pub use event::{AssertionChange, EdgeChange, GameEvent};
 pub use timers::{INFINITE, Inherited};
 
@@ -50,7 +50,7 @@ impl Heights {
 #[derive(Clone, Debug)]
 pub struct Game {
     heights: Heights,
-    assertions: BTreeMap<B256, Assertion>,
+    assertions: BTreeMap<B256, GameAssertion>,
     latest_confirmed: B256,
     edges: HashMap<EdgeId, Edge>,
     places: HashMap<B256, Place>,
@@ -102,7 +102,7 @@ impl Game {
                 let confirmed = self
                     .assertions
                     .entry(*id)
-                    .or_insert_with(|| Assertion::genesis(*output_root, *cursor, time));
+                    .or_insert_with(|| GameAssertion::genesis(*output_root, *cursor, time));
                 confirmed.status = AssertionStatus::Confirmed;
                 self.latest_confirmed = *id;
             }
@@ -195,12 +195,12 @@ impl Game {
 
     /// The assertion with this id.
     #[must_use]
-    pub fn assertion(&self, id: &B256) -> Option<&Assertion> {
+    pub fn assertion(&self, id: &B256) -> Option<&GameAssertion> {
         self.assertions.get(id)
     }
 
     /// All assertions, by id.
-    pub fn assertions(&self) -> impl Iterator<Item = (&B256, &Assertion)> {
+    pub fn assertions(&self) -> impl Iterator<Item = (&B256, &GameAssertion)> {
         self.assertions.iter()
     }
 

@@ -19,6 +19,7 @@ mod trace_worker;
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use alloy_primitives::{B256, Bytes};
+use gainsay_chain::{ProposedAssertion, right_child};
 use gainsay_derivation::Cursor;
 use gainsay_l1::bindings::IEdgeGame;
 use gainsay_program::program_input;
@@ -31,10 +32,10 @@ use self::{
     trace_worker::{Made, Product, TraceWorker},
 };
 use crate::{
-    ChallengerError, ProposedAssertion, ReplayedChain,
+    ArchivedChain, ChallengerError,
     dispute::{
         BelievedChild, Commitment, Evidence, SpansEvidence, Trace,
-        game::{Assertion, Heights},
+        game::{GameAssertion, Heights},
         strategy::TracePoint,
     },
 };
@@ -47,7 +48,7 @@ pub const TRACES_FOLDER: &str = "traces";
 
 /// A right child, and what it was computed from.
 #[derive(Clone, Debug)]
-struct RightChild {
+struct KnownChild {
     /// The parent's end.
     agreed: B256,
     batch_limit: u64,
@@ -60,13 +61,13 @@ struct RightChild {
 /// The honest challenger's knowledge.
 #[derive(Debug)]
 pub struct MachineTrace {
-    chain: ReplayedChain,
+    chain: ArchivedChain,
     genesis: ProposedAssertion,
     heights: Heights,
     /// None: nobody asks for machine states.
     worker: Option<TraceWorker>,
     /// By parent.
-    children: HashMap<B256, RightChild>,
+    children: HashMap<B256, KnownChild>,
 }
 
 /// What is being computed.
@@ -88,7 +89,7 @@ impl MachineTrace {
     /// [`ChallengerError::WrongProgram`] when disputes of this chain run another program, and a
     /// folder that cannot be made.
     pub fn new(
-        chain: ReplayedChain,
+        chain: ArchivedChain,
         genesis: ProposedAssertion,
         program: Option<Arc<Program>>,
         data: &Path,
@@ -121,7 +122,7 @@ impl MachineTrace {
 
     /// The chain that it believes in.
     #[must_use]
-    pub const fn chain(&self) -> &ReplayedChain {
+    pub const fn chain(&self) -> &ArchivedChain {
         &self.chain
     }
 
@@ -145,12 +146,12 @@ impl MachineTrace {
     }
 
     /// The right child of `parent`; none while its blocks are not all derived.
-    fn right_child(
+    fn known_child(
         &self,
         id: B256,
-        parent: &Assertion,
+        parent: &GameAssertion,
         batch_limit: u64,
-    ) -> Result<Option<RightChild>, ChallengerError> {
+    ) -> Result<Option<KnownChild>, ChallengerError> {
         let agreed = gainsay_derivation::claim(parent.output_root, &parent.cursor);
         let chain = &self.chain;
         if chain.safe_cursor()?.batch < batch_limit {
@@ -171,9 +172,9 @@ impl MachineTrace {
         if expected != agreed {
             return Err(wrong(Some(expected)));
         }
-        let Some(found) = chain.claims_after(&parent.cursor, batch_limit)? else { return Ok(None) };
+        let Some(found) = right_child(chain, &parent.cursor, batch_limit)? else { return Ok(None) };
         let claims = Commitment::new(self.heights.blocks, &found.claims)?;
-        Ok(Some(RightChild {
+        Ok(Some(KnownChild {
             agreed,
             batch_limit,
             first_block: found.first_block,
@@ -243,11 +244,11 @@ impl Trace for MachineTrace {
     fn child(
         &mut self,
         id: B256,
-        parent: &Assertion,
+        parent: &GameAssertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
         let genesis = (id == self.genesis.id).then_some(self.genesis.batch_limit);
         let Some(batch_limit) = parent.batch_limit.or(genesis) else { return Ok(None) };
-        let Some(child) = self.right_child(id, parent, batch_limit)? else { return Ok(None) };
+        let Some(child) = self.known_child(id, parent, batch_limit)? else { return Ok(None) };
         let believed = child.believed.clone();
         if self.children.len() >= CHILDREN_MAX {
             self.children.clear();

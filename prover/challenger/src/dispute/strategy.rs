@@ -27,7 +27,7 @@ pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint};
 use crate::{
     ChallengerError,
     dispute::Trace,
-    dispute::game::{Assertion, AssertionStatus, Game, Inherited},
+    dispute::game::{AssertionStatus, Game, GameAssertion, Inherited},
 };
 
 /// Assertions in a row that are looked at after the newest confirmed one.
@@ -176,7 +176,7 @@ fn answer_rivals(
     Ok(Some(right_id))
 }
 
-fn alarm_about(id: B256, child: &Assertion, computed: B256, decision: &mut Decision) {
+fn alarm_about(id: B256, child: &GameAssertion, computed: B256, decision: &mut Decision) {
     if child.status == AssertionStatus::Confirmed {
         decision.alarms.push(Alarm::TooLate { id });
     } else if child.status == AssertionStatus::Pending {
@@ -186,7 +186,12 @@ fn alarm_about(id: B256, child: &Assertion, computed: B256, decision: &mut Decis
 }
 
 /// Whether L1 would take another child, as `AssertionChain.checkTime` does.
-fn may_still_rival(game: &Game, parent: &Assertion, config: &StrategyConfig, time: u64) -> bool {
+fn may_still_rival(
+    game: &Game,
+    parent: &GameAssertion,
+    config: &StrategyConfig,
+    time: u64,
+) -> bool {
     parent.children.first().and_then(|first| game.assertion(first)).is_none_or(|first| {
         let due = first.created_at.saturating_add(config.challenge_period_secs);
         first.status == AssertionStatus::Pending && (first.rivaled_at.is_some() || time < due)

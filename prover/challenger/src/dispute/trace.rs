@@ -11,7 +11,7 @@ use gainsay_l1::bindings::IEdgeGame::{Claim, Program};
 
 use crate::{
     ChallengerError,
-    dispute::{Commitment, game::Assertion, strategy::TracePoint},
+    dispute::{Commitment, game::GameAssertion, strategy::TracePoint},
 };
 
 /// The child of an assertion that a player believes in.
@@ -36,7 +36,7 @@ pub trait Trace {
     fn child(
         &mut self,
         id: B256,
-        parent: &Assertion,
+        parent: &GameAssertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError>;
 
     /// The machine's states after each span of the block at `block` below the assertion `parent`.

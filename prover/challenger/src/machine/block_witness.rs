@@ -13,6 +13,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Encodable;
+use gainsay_chain::ArchivedBatch;
 use gainsay_derivation::{CLAIM_LEN, Cursor, Deposit, Derivation, decode_batch};
 use gainsay_oracle::{Request, Witness, WitnessOracle};
 use gainsay_program::program_input;
@@ -22,7 +23,7 @@ use gainsay_transition::{
     trie::{Account, Nibbles, NodeReader, TrieError, TrieState},
 };
 
-use crate::{ArchivedBatch, ChallengerError, ReplayedChain};
+use crate::{ArchivedChain, ChallengerError};
 
 /// One block as the program runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +50,11 @@ pub struct BlockWitness {
     pub gas_used: u64,
 }
 
-impl ReplayedChain {
+impl ArchivedChain {
     /// Records what the run of block `number` needs.
     ///
     /// # Errors
-    /// [`ChallengerError::NotDerived`]; [`StoreError::HistoryPruned`] when the state before the
+    /// [`ChainError::NotDerived`](gainsay_chain::ChainError::NotDerived); [`StoreError::HistoryPruned`] when the state before the
     /// block is too old to be read; [`ChallengerError::ClaimsDiffer`] when program and native
     /// transition disagree, which must never be.
     pub fn block_witness(&self, number: u64) -> Result<BlockWitness, ChallengerError> {

@@ -16,7 +16,7 @@ use super::{
     narration::{describe, ether},
 };
 use crate::{
-    ChallengerError, ReplayedChain,
+    ArchivedChain, ChallengerError,
     dispute::{
         MachineTrace, Responder, Response,
         game::{EdgeId, Game},
@@ -63,7 +63,7 @@ impl Player {
     /// When L1 does not answer, and those of the store.
     pub async fn open(
         sender: TxSender,
-        chain: &ReplayedChain,
+        chain: &ArchivedChain,
         budget: Budget,
     ) -> Result<Self, ChallengerError> {
         let responder = Responder::connect(sender.clone(), chain.rollup.assertion_chain).await?;

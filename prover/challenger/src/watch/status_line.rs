@@ -9,7 +9,7 @@ use super::{
     Numbers,
     narration::{ether, short},
 };
-use crate::{Replay, dispute::TraceWork};
+use crate::{ChainFollower, dispute::TraceWork};
 
 /// Pause between two lines.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -24,8 +24,8 @@ pub struct StatusLine {
 
 impl StatusLine {
     /// Tells how far a long derivation is.
-    pub(super) fn catching_up(&mut self, replay: &Replay, head: &L1BlockRef) {
-        let (block, l1) = (replay.chain().safe_block(), replay.l1_block().number);
+    pub(super) fn catching_up(&mut self, follower: &ChainFollower, head: &L1BlockRef) {
+        let (block, l1) = (follower.chain().safe_block(), follower.l1_block().number);
         if head.number.saturating_sub(l1) > 0 && self.is_due() {
             println!("deriving | L1 {l1} of {} | L2 {block}", head.number);
             self.told_at = Some(Instant::now());

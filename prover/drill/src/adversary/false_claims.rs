@@ -12,26 +12,27 @@ use gainsay_derivation::{
 use gainsay_transition::transition;
 
 use super::Fault;
-use gainsay_challenger::{ChallengerError, ExpectedClaims, ReplayedChain};
+use gainsay_chain::RightChild;
+use gainsay_challenger::{ArchivedChain, ChallengerError};
 
 /// Output root and cursor: what a claim is the hash of.
 pub(super) type ClaimParts = (B256, Cursor);
 
 /// The right claims.
 pub(super) fn right_claims(
-    chain: &ReplayedChain,
-    expected: &ExpectedClaims,
+    chain: &ArchivedChain,
+    expected: &RightChild,
 ) -> Result<Vec<ClaimParts>, ChallengerError> {
     (expected.first_block..=expected.last_block())
-        .map(|number| chain.claimed(number).map(|it| (it.output_root, it.cursor)))
+        .map(|number| Ok(chain.claimed(number).map(|it| (it.output_root, it.cursor))?))
         .collect()
 }
 
 /// The claims with a fault at `block`, counted from the first one of the assertion; none if that
 /// fault changes nothing there. `salt` makes liars of one kind differ.
 pub(super) fn false_claims(
-    chain: &ReplayedChain,
-    expected: &ExpectedClaims,
+    chain: &ArchivedChain,
+    expected: &RightChild,
     fault: Fault,
     block: usize,
     salt: u64,
@@ -93,7 +94,7 @@ fn missing(number: u64) -> ChallengerError {
 /// What the block would be made of, were the Inbox another one; none if the fault is not about
 /// that.
 fn altered_input(
-    chain: &ReplayedChain,
+    chain: &ArchivedChain,
     number: u64,
     fault: Fault,
     salt: u64,
@@ -120,7 +121,7 @@ fn altered_input(
 
 /// A gift of 1,000 ether to the liar's friend.
 fn invented(
-    chain: &ReplayedChain,
+    chain: &ArchivedChain,
     like: Option<&Deposit>,
     index: u64,
     salt: u64,
@@ -145,7 +146,7 @@ fn invented(
 }
 
 /// What the block is made of.
-fn block_input(chain: &ReplayedChain, number: u64) -> Result<BlockInput, ChallengerError> {
+fn block_input(chain: &ArchivedChain, number: u64) -> Result<BlockInput, ChallengerError> {
     let parent = number.checked_sub(1).ok_or(ChallengerError::GenesisBlock)?;
     let cursor = chain.claimed(parent)?.cursor;
     let batch = chain.batch(cursor.batch)?;
@@ -161,7 +162,7 @@ fn block_input(chain: &ReplayedChain, number: u64) -> Result<BlockInput, Challen
 
 /// The header of the block that has these contents.
 fn execute(
-    chain: &ReplayedChain,
+    chain: &ArchivedChain,
     number: u64,
     input: BlockInput,
 ) -> Result<alloy::consensus::Header, ChallengerError> {

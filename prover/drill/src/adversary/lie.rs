@@ -12,8 +12,9 @@ use super::{
     Fault,
     false_claims::{ClaimParts, false_claims},
 };
+use gainsay_chain::RightChild;
 use gainsay_challenger::{
-    ChallengerError, ExpectedClaims, ReplayedChain,
+    ArchivedChain, ChallengerError,
     dispute::{BelievedChild, Commitment, game::Heights},
     machine::{StepPosition, prove_step, run_block},
 };
@@ -57,7 +58,7 @@ pub struct Lie {
 #[derive(Debug)]
 pub struct LieBuilder<'a> {
     /// The right chain.
-    pub chain: &'a ReplayedChain,
+    pub chain: &'a ArchivedChain,
     /// What disputes run.
     pub program: &'a Arc<Program>,
     /// Heights of the levels.
@@ -65,7 +66,7 @@ pub struct LieBuilder<'a> {
     /// The assertion.
     pub parent: B256,
     /// Its right child.
-    pub expected: &'a ExpectedClaims,
+    pub expected: &'a RightChild,
 }
 
 impl LieBuilder<'_> {

@@ -12,7 +12,7 @@ use super::{About, Lie};
 use gainsay_challenger::{
     ChallengerError,
     dispute::{
-        BelievedChild, Commitment, Evidence, SpansEvidence, Trace, game::Assertion,
+        BelievedChild, Commitment, Evidence, SpansEvidence, Trace, game::GameAssertion,
         strategy::TracePoint,
     },
 };
@@ -111,7 +111,7 @@ impl<T: Trace + Evidence> Trace for LyingTrace<T> {
     fn child(
         &mut self,
         id: B256,
-        parent: &Assertion,
+        parent: &GameAssertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
         if id != self.lie.parent {
             // Along what nobody contradicts it comes to its own.
@@ -234,7 +234,7 @@ mod tests {
         fn child(
             &mut self,
             _: B256,
-            _: &Assertion,
+            _: &GameAssertion,
         ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
             Ok(None)
         }

@@ -23,14 +23,14 @@ use super::{
     scenario::{Part, Scenario},
 };
 use crate::adversary::{About, Disputes, Liar, Lie, LieBuilder, LyingTrace, read_disputes};
+use gainsay_chain::{Progress, RightChild, right_child};
 use gainsay_challenger::{
-    ChallengerError, ExpectedClaims, Progress, Replay, ReplayedChain,
+    ArchivedChain, ChainFollower, ChallengerError,
     dispute::{
         MachineTrace, Responder, Response, Trace,
         game::{AssertionStatus, EdgeId, Heights, mutual_id},
         strategy::Move,
     },
-    may_pass,
 };
 
 /// Pause between two looks at L1.
@@ -81,7 +81,8 @@ pub(super) struct Report {
 #[derive(Debug)]
 pub(super) struct Exercise {
     devnet: DrillDevnet,
-    replay: Replay,
+    chain: ArchivedChain,
+    follower: ChainFollower,
     program: Arc<Program>,
     trace: Arc<Mutex<MachineTrace>>,
     heights: Heights,
@@ -112,9 +113,10 @@ impl Exercise {
     ) -> anyhow::Result<Self> {
         let options =
             StoreOptions { history_blocks: 1_000_000, cache_bytes: 32 << 20, genesis_hash: None };
-        let chain = ReplayedChain::open(devnet.rollup.clone(), data, &options)?;
-        let replay = Replay::open(chain.clone(), devnet.client.clone()).await?;
-        let trace = MachineTrace::new(chain, *replay.genesis(), Some(program.clone()), data)?;
+        let chain = ArchivedChain::open(devnet.rollup.clone(), data, &options)?;
+        let follower = chain.follow(devnet.client.clone()).await?;
+        let genesis = *follower.assertions().read().genesis();
+        let trace = MachineTrace::new(chain.clone(), genesis, Some(program.clone()), data)?;
         let heights = trace.heights();
         let sender = devnet.adversary(0, 0).await?;
         let passer = Responder::connect(sender, devnet.rollup.assertion_chain).await?;
@@ -123,7 +125,8 @@ impl Exercise {
         let head = devnet.client.latest().await?;
         Ok(Self {
             devnet,
-            replay,
+            chain,
+            follower,
             program,
             trace: Arc::new(Mutex::new(trace)),
             heights,
@@ -195,15 +198,15 @@ impl Exercise {
     }
 
     /// Finds a place for all lies; passes over what has none.
-    async fn plant(&mut self, parts: &[Part]) -> anyhow::Result<(B256, ExpectedClaims, Vec<Lie>)> {
+    async fn plant(&mut self, parts: &[Part]) -> anyhow::Result<(B256, RightChild, Vec<Lie>)> {
         for _ in 0..TRIES_MAX {
             let block = self.devnet.use_chain().await?;
             self.derive(block).await?;
             let disputes = self.disputes().await?;
             let (parent, limit) = self.tip(&disputes)?;
             let Some(assertion) = disputes.game.assertion(&parent) else { continue };
-            let chain = self.replay.chain();
-            let Some(expected) = chain.claims_after(&assertion.cursor, limit)? else { continue };
+            let chain = &self.chain;
+            let Some(expected) = right_child(chain, &assertion.cursor, limit)? else { continue };
             let (program, heights) = (&self.program, self.heights);
             let builder = LieBuilder { chain, program, heights, parent, expected: &expected };
             let lies: Result<Vec<Lie>, ChallengerError> = tokio::task::block_in_place(|| {
@@ -224,7 +227,7 @@ impl Exercise {
     /// Follows L1 until it has brought an L2 block.
     async fn derive(&mut self, block: u64) -> anyhow::Result<()> {
         let started = Instant::now();
-        while self.replay.chain().safe_block() < block {
+        while self.chain.safe_block() < block {
             ensure!(started.elapsed() < self.patience, "block {block} was never posted on L1");
             self.follow().await?;
             tokio::time::sleep(PAUSE).await;
@@ -235,10 +238,10 @@ impl Exercise {
     async fn follow(&mut self) -> anyhow::Result<()> {
         loop {
             let head = self.devnet.client.latest().await?;
-            match self.replay.step(&head).await {
+            match self.follower.step(&head).await {
                 Ok(Progress::Advanced) => {}
                 Ok(Progress::CaughtUp) => return Ok(()),
-                Err(error) if may_pass(&error) => return Ok(()),
+                Err(error) if error.action() == gainsay_l1::Action::Retry => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -259,7 +262,7 @@ impl Exercise {
             match found.children.iter().find(is_right) {
                 Some(child) => id = *child,
                 None => {
-                    let genesis = self.replay.genesis().batch_limit;
+                    let genesis = self.follower.assertions().read().genesis().batch_limit;
                     return Ok((id, found.batch_limit.unwrap_or(genesis)));
                 }
             }
@@ -281,7 +284,7 @@ impl Exercise {
     }
 
     /// Makes the right proposal below an assertion.
-    async fn pass_over(&self, parent: B256, expected: &ExpectedClaims) -> anyhow::Result<()> {
+    async fn pass_over(&self, parent: B256, expected: &RightChild) -> anyhow::Result<()> {
         let disputes = self.disputes().await?;
         let assertion = disputes.game.assertion(&parent).context("L1 lost the parent")?;
         let child = {

@@ -13,7 +13,7 @@ use gainsay_challenger::{
     ChallengerError,
     dispute::{
         BelievedChild, Commitment, Trace,
-        game::{Assertion, Heights},
+        game::{GameAssertion, Heights},
     },
 };
 
@@ -108,7 +108,7 @@ impl Trace for Believer {
     fn child(
         &mut self,
         _: B256,
-        _: &Assertion,
+        _: &GameAssertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
         if let Some(child) = &self.child {
             return Ok(Some(child.clone()));

@@ -11,8 +11,8 @@ use gainsay_vm::{node, root_from_siblings};
 
 use gainsay_challenger::dispute::{
     game::{
-        Assertion, AssertionChange, AssertionStatus, EdgeChange, EdgeId, Game, GameEvent, Heights,
-        INFINITE, Level, Opening, mutual_id,
+        AssertionChange, AssertionStatus, EdgeChange, EdgeId, Game, GameAssertion, GameEvent,
+        Heights, INFINITE, Level, Opening, mutual_id,
     },
     strategy::{Move, OpenMove, Position, Settlement, TimerUpdate},
 };
@@ -136,7 +136,7 @@ impl Contracts {
             }
         }
         self.paid_in += stake;
-        let assertion = Assertion {
+        let assertion = GameAssertion {
             parent,
             root,
             output_root: root,

@@ -130,7 +130,7 @@ pub enum AssertionStatus {
 
 /// One assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Assertion {
+pub struct GameAssertion {
     /// The assertion that it extends.
     pub parent: B256,
     /// Root of the tree over its claims.
@@ -154,7 +154,7 @@ pub struct Assertion {
     pub children: Vec<B256>,
 }
 
-impl Assertion {
+impl GameAssertion {
     pub(super) const fn genesis(output_root: B256, cursor: Cursor, time: u64) -> Self {
         Self {
             parent: B256::ZERO,

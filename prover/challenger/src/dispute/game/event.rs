@@ -2,12 +2,15 @@
 
 use alloy_primitives::{Address, B256, U256};
 use gainsay_derivation::Cursor;
-use gainsay_l1::bindings::{
-    IAssertionChain::{self, IAssertionChainEvents},
-    IEdgeGame::{self, IEdgeGameEvents},
+use gainsay_l1::{
+    ContractEventKind,
+    bindings::{
+        IAssertionChain::{self, IAssertionChainEvents},
+        IEdgeGame::{self, IEdgeGameEvents},
+    },
 };
 
-use super::{Assertion, AssertionStatus, EdgeId, Level, Opening};
+use super::{AssertionStatus, EdgeId, GameAssertion, Level, Opening};
 
 /// One event of one of the two contracts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub enum GameEvent {
 #[expect(missing_docs, reason = "the contract's events say what their fields are")]
 pub enum AssertionChange {
     /// `AssertionProposed`; its time is that of the L1 block.
-    Proposed { id: B256, assertion: Assertion },
+    Proposed { id: B256, assertion: GameAssertion },
     /// `AssertionRivaled`.
     Rivaled { first: B256, rival: B256 },
     /// `AssertionConfirmed`.
@@ -56,6 +59,15 @@ pub enum EdgeChange {
     StakeClosed { edge: EdgeId },
 }
 
+impl From<&ContractEventKind> for GameEvent {
+    fn from(event: &ContractEventKind) -> Self {
+        match event {
+            ContractEventKind::Assertion(event) => Self::from(event),
+            ContractEventKind::Edge(event) => Self::from(event),
+        }
+    }
+}
+
 impl From<AssertionChange> for GameEvent {
     fn from(change: AssertionChange) -> Self {
         Self::Assertion(change)
@@ -85,7 +97,7 @@ impl From<&IAssertionChainEvents> for AssertionChange {
         match event {
             IAssertionChainEvents::AssertionProposed(it) => Self::Proposed {
                 id: it.id,
-                assertion: Assertion {
+                assertion: GameAssertion {
                     parent: it.parent,
                     root: it.root,
                     output_root: it.outputRoot,

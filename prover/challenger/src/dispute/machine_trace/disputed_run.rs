@@ -8,7 +8,7 @@ use std::fmt;
 use alloy_primitives::{B256, Bytes, keccak256};
 use gainsay_oracle::{Request, Witness};
 
-use crate::{ChallengerError, ReplayedChain, machine::OfflineBundle};
+use crate::{ArchivedChain, ChallengerError, machine::OfflineBundle};
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl DisputedRun {
     /// Records what the run needs. None when L1 was reorganised and the block is another one now.
     pub(super) fn record(
         &self,
-        chain: &ReplayedChain,
+        chain: &ArchivedChain,
         program_hash: B256,
     ) -> Result<Option<OfflineBundle>, ChallengerError> {
         let Some(block) = self.block else {
@@ -52,7 +52,7 @@ impl DisputedRun {
     /// Without a batch the program reads what its input is the hash of, and nothing else.
     fn record_idle(
         &self,
-        chain: &ReplayedChain,
+        chain: &ArchivedChain,
         program_hash: B256,
     ) -> Result<OfflineBundle, ChallengerError> {
         let words = [self.agreed, self.batch_acc, chain.rollup.chain.hash()].map(|word| word.0);

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use super::{TraceWork, disputed_run::DisputedRun, trace_files::TraceFiles};
 use crate::{
-    ChallengerError, ReplayedChain,
+    ArchivedChain, ChallengerError,
     dispute::{Commitment, game::Heights},
     machine::MachineHost,
 };
@@ -164,7 +164,7 @@ impl Drop for TraceWorker {
 impl TraceWorker {
     /// Starts the thread.
     pub(super) fn start(
-        chain: ReplayedChain,
+        chain: ArchivedChain,
         program: Arc<Program>,
         heights: Heights,
         files: TraceFiles,
@@ -277,7 +277,7 @@ fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
 
 /// What the thread owns.
 struct Engine {
-    chain: ReplayedChain,
+    chain: ArchivedChain,
     program: Arc<Program>,
     program_hash: B256,
     heights: Heights,

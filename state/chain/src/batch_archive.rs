@@ -24,7 +24,7 @@ use gainsay_derivation::{
 };
 use gainsay_l1::{BatchData, DataLocation, PostedBatch};
 
-use crate::ChallengerError;
+use crate::ChainError;
 
 /// Bytes of a blob with its name.
 const ENTRY_LEN: usize = 32 + BLOB_LEN;
@@ -63,8 +63,8 @@ impl BatchArchive {
     /// The archive in a folder, which is made if it is not there.
     ///
     /// # Errors
-    /// [`ChallengerError::File`].
-    pub fn open(folder: PathBuf) -> Result<Self, ChallengerError> {
+    /// [`ChainError::File`].
+    pub fn open(folder: PathBuf) -> Result<Self, ChainError> {
         fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
         Ok(Self { folder })
     }
@@ -72,8 +72,8 @@ impl BatchArchive {
     /// Keeps the data of a batch. When it returns, the data is on the disk.
     ///
     /// # Errors
-    /// [`ChallengerError::File`].
-    pub fn put(&self, batch: &PostedBatch, data: &BatchData) -> Result<(), ChallengerError> {
+    /// [`ChainError::File`].
+    pub fn put(&self, batch: &PostedBatch, data: &BatchData) -> Result<(), ChainError> {
         let bytes: Bytes = match (data, &batch.location) {
             (BatchData::Calldata(data), _) => data.clone(),
             (BatchData::Blobs(blobs), DataLocation::Blobs { versioned_hashes }) => {
@@ -102,9 +102,9 @@ impl BatchArchive {
     /// The data of a batch, given its header and the accumulator after it.
     ///
     /// # Errors
-    /// [`ChallengerError::File`] if it was never put, [`ChallengerError::WrongBatchData`] if the
+    /// [`ChainError::File`] if it was never put, [`ChainError::WrongBatchData`] if the
     /// file is not what the Inbox committed to.
-    pub fn get(&self, header: &BatchHeader, acc: B256) -> Result<ArchivedBatch, ChallengerError> {
+    pub fn get(&self, header: &BatchHeader, acc: B256) -> Result<ArchivedBatch, ChainError> {
         let mut blobs = BTreeMap::new();
         if header.kind == BatchKind::Forced {
             return Ok(ArchivedBatch { committed: Bytes::new(), blobs });
@@ -126,7 +126,7 @@ impl BatchArchive {
         };
         if found != header.data_hash || blobs.values().any(|blob| blob.len() != BLOB_LEN) {
             let (index, expected) = (header.index, header.data_hash);
-            return Err(ChallengerError::WrongBatchData { index, expected, found });
+            return Err(ChainError::WrongBatchData { index, expected, found });
         }
         Ok(ArchivedBatch { committed, blobs })
     }
@@ -137,9 +137,9 @@ impl BatchArchive {
     }
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ChallengerError {
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ChainError {
     let path = path.to_owned();
-    move |source| ChallengerError::File { action, path, source }
+    move |source| ChainError::File { action, path, source }
 }
 
 #[cfg(test)]
@@ -194,9 +194,9 @@ mod tests {
         let forced = posted(BatchKind::Forced, B256::ZERO, DataLocation::Forced);
         assert!(archive.get(&forced.header, forced.acc).unwrap().data().is_empty());
         let error = archive.get(&calldata.header, B256::repeat_byte(9)).unwrap_err();
-        assert!(matches!(error, ChallengerError::File { action: "read", .. }), "{error}");
+        assert!(matches!(error, ChainError::File { action: "read", .. }), "{error}");
         let error = archive.get(&calldata.header, in_blobs.acc).unwrap_err();
-        assert!(matches!(error, ChallengerError::WrongBatchData { index: 3, .. }), "{error}");
+        assert!(matches!(error, ChainError::WrongBatchData { index: 3, .. }), "{error}");
         fs::write(archive.path(in_blobs.acc), &names.concat()[..64]).unwrap();
         assert!(archive.get(&in_blobs.header, in_blobs.acc).is_err());
     }

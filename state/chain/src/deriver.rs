@@ -1,31 +1,19 @@
 //! Follows the Inbox: from deposits and batches on L1 to the safe chain in the store.
 //!
 //! In: what L1 recorded, in order, and L1 reorgs. Out: blocks in the store that are marked safe,
-//! with their cursors; transactions of blocks that had to go, for the pool. A block that the node
-//! already has is kept when the batch says the same, and replaced when it does not: L1 is right.
+//! with their cursors; transactions of blocks that had to go. A block that the store already has is
+//! kept when the batch says the same, and replaced when it does not: L1 is right. It waits for
+//! nothing and asks L1 for nothing.
 
-use std::sync::Arc;
+use std::{error::Error, fmt::Debug};
 
 use alloy_primitives::B256;
-use anyhow::Context;
 use gainsay_derivation::{BlockInput, Cursor, Deposit, Derivation, decode_batch};
-use gainsay_l1::{L1BlockRef, PostedBatch};
+use gainsay_l1::{EnqueuedDeposit, L1BlockRef};
 use gainsay_store::{BatchRecord, DepositRecord, DerivedBlocks, L1Update, Store};
 use gainsay_transition::{RecoveredTx, SealedBlock, transition};
 
-use crate::{
-    chain::{Chain, HeadEvent},
-    displaced_journal, l1_index,
-};
-
-/// A batch with its data as fetched from L1.
-#[derive(Clone, Debug)]
-pub struct FetchedBatch {
-    /// What the Inbox recorded.
-    pub posted: PostedBatch,
-    /// The batch's bytes: calldata, or the blobs' content.
-    pub data: Vec<u8>,
-}
+use crate::{ChainError, ChainStep, ChainWriter, FetchedBatch, SafeChain, l1_index, l1_position};
 
 /// What following L1 did to the chain.
 #[derive(Debug, Default)]
@@ -34,37 +22,85 @@ pub struct Derived {
     pub head_moved: bool,
     /// Signed transactions of blocks that were taken back.
     pub displaced: Vec<RecoveredTx>,
+    /// The blocks of the batch that was derived.
+    pub blocks: Option<DerivedBlocks>,
+}
+
+/// What becomes of blocks that no batch holds yet when L1 is reorganised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnsafeBlocks {
+    /// Those stay that hold no deposit which L1 has dropped: their batches may come again.
+    Keep,
+    /// All go: nothing is shown that L1 does not say.
+    Drop,
+}
+
+/// Is told how a deriver moves the head, by who shows the head to others.
+pub trait HeadObserver: Debug + Send {
+    /// Blocks above `to` are about to be taken back.
+    ///
+    /// # Errors
+    /// Whatever forbids it; nothing is taken back then.
+    fn before_rewind(&self, to: u64) -> Result<(), Box<dyn Error + Send + Sync>>;
+
+    /// Blocks above `to` were taken back.
+    fn rewound(&self, to: u64);
+
+    /// A block became the head.
+    fn extended(&self, block: SealedBlock);
 }
 
 /// Writes the safe chain.
 #[derive(Debug)]
 pub struct Deriver {
-    chain: Chain,
-    /// A follower shows nothing that L1 does not say (unless it has a sequencer to ask).
-    drop_unsafe_on_reorg: bool,
-    /// A sequencer puts the transactions of blocks that go into other blocks.
-    keeps_displaced: bool,
+    chain: SafeChain,
+    unsafe_blocks: UnsafeBlocks,
+    observer: Option<Box<dyn HeadObserver>>,
 }
 
 impl Deriver {
     /// A deriver that goes on where the store stands.
-    pub const fn new(chain: Chain, drop_unsafe_on_reorg: bool) -> Self {
-        Self { chain, drop_unsafe_on_reorg, keeps_displaced: false }
+    #[must_use]
+    pub const fn new(chain: SafeChain, unsafe_blocks: UnsafeBlocks) -> Self {
+        Self { chain, unsafe_blocks, observer: None }
     }
 
-    /// Writes the transactions of blocks that go to the [journal](displaced_journal) first.
-    pub const fn keeping_displaced(mut self) -> Self {
-        self.keeps_displaced = true;
+    /// Tells `observer` how the head moves.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Box<dyn HeadObserver>) -> Self {
+        self.observer = Some(observer);
         self
     }
 
     /// The store that it writes.
+    #[must_use]
     pub const fn store(&self) -> &Store {
         &self.chain.store
     }
 
+    /// Takes a step of L1 in.
+    ///
+    /// # Errors
+    /// [`ChainError::WrongBatch`] when batches come out of order, and those of the store.
+    pub fn on_step(&self, step: ChainStep) -> Result<Derived, ChainError> {
+        let store = &self.chain.store;
+        match step {
+            ChainStep::Deposits(deposits) => self.on_deposits(&deposits)?,
+            ChainStep::Batch(batch) => return self.on_batch(&batch),
+            ChainStep::Reached { l1_block, events, oldest } => {
+                store.apply(&l1_position::reached(&l1_block, events, oldest), false)?;
+            }
+            ChainStep::Reorged { to } => return self.on_reorg(&to),
+            ChainStep::Finalized { l1_block } => l1_index::finalize(store, l1_block)?,
+        }
+        Ok(Derived::default())
+    }
+
     /// Notes deposits that L1 holds. Those already on record are passed over.
-    pub fn on_deposits(&self, deposits: &[gainsay_l1::DepositRecord]) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn on_deposits(&self, deposits: &[EnqueuedDeposit]) -> Result<(), ChainError> {
         let known = self.chain.store.deposit_count();
         let deposits: Vec<DepositRecord> = deposits
             .iter()
@@ -78,7 +114,10 @@ impl Deriver {
     }
 
     /// Derives the blocks of the next batch. One that is derived already is passed over.
-    pub fn on_batch(&self, batch: &FetchedBatch) -> anyhow::Result<Derived> {
+    ///
+    /// # Errors
+    /// [`ChainError::WrongBatch`] when it is not the next one, and those of the store.
+    pub fn on_batch(&self, batch: &FetchedBatch) -> Result<Derived, ChainError> {
         let store = &self.chain.store;
         let config = &self.chain.rollup.chain;
         let header = &batch.posted.header;
@@ -87,12 +126,10 @@ impl Deriver {
         if header.index < start.batch {
             return Ok(derived);
         }
-        anyhow::ensure!(
-            header.index == start.batch && start.block == 0,
-            "L1 gave batch {}, expected batch {} (cursor {start:?})",
-            header.index,
-            start.batch
-        );
+        let wrong = ChainError::WrongBatch { index: header.index, cursor: start };
+        if header.index != start.batch || start.block != 0 {
+            return Err(wrong);
+        }
         let deposits = self.deposits(start.deposits_read, header.deposits_read)?;
         let decoded = decode_batch(header, &batch.data, config);
         let mut derivation = Derivation::new(header, decoded, deposits, start)?;
@@ -111,7 +148,10 @@ impl Deriver {
                 derivation.drop_rest();
             }
         }
-        self.record(batch, first_block, cursors)?;
+        let Some((last_block, cursor_after)) = cursors.last().copied() else { return Err(wrong) };
+        let blocks = DerivedBlocks { first_block, last_block, cursor_after };
+        self.record(batch, cursors, blocks)?;
+        derived.blocks = Some(blocks);
         Ok(derived)
     }
 
@@ -119,20 +159,12 @@ impl Deriver {
     fn record(
         &self,
         batch: &FetchedBatch,
-        first_block: u64,
         cursors: Vec<(u64, Cursor)>,
-    ) -> anyhow::Result<()> {
-        let (last_block, cursor_after) = *cursors.last().context("a batch without blocks")?;
+        derived: DerivedBlocks,
+    ) -> Result<(), ChainError> {
+        let DerivedBlocks { first_block, last_block, .. } = derived;
         let header = batch.posted.header.clone();
-        tracing::info!(
-            batch = header.index,
-            kind = ?header.kind,
-            blocks = %format!("{first_block}..={last_block}"),
-            bytes = batch.data.len(),
-            l1_block = header.l1_block,
-            "derived batch"
-        );
-        let derived = DerivedBlocks { first_block, last_block, cursor_after };
+        tracing::debug!(batch = header.index, first_block, last_block, "derived a batch");
         let record = BatchRecord {
             header,
             acc: batch.posted.acc,
@@ -148,20 +180,23 @@ impl Deriver {
         Ok(self.chain.store.apply(&update, false)?)
     }
 
-    fn deposits(&self, from: u64, to: u64) -> anyhow::Result<Vec<Deposit>> {
+    fn deposits(&self, from: u64, to: u64) -> Result<Vec<Deposit>, ChainError> {
         let records = self.chain.store.deposits(from, to)?;
         Ok(records.into_iter().map(|record| record.deposit).collect())
     }
 
     /// Whether the store already has the block that `input` yields.
-    fn matches(&self, number: u64, input: &BlockInput) -> anyhow::Result<bool> {
+    fn matches(&self, number: u64, input: &BlockInput) -> Result<bool, ChainError> {
         let store = &self.chain.store;
         if number > store.head().number {
             return Ok(false);
         }
-        let header = store.header(number)?.context("a header below the head is missing")?.header;
-        let parent = store.header(number - 1)?.context("a parent header is missing")?.header;
-        let transactions = store.raw_transactions(number)?.context("a body is missing")?;
+        let header = |number| {
+            let missing = || ChainError::incomplete(format!("header of block {number}"));
+            Ok::<_, ChainError>(store.header(number)?.ok_or_else(missing)?.header)
+        };
+        let (header, parent) = (header(number)?, header(number - 1)?);
+        let transactions = store.raw_transactions(number)?.ok_or_else(|| no_body(number))?;
         let (deposits, signed) = (&input.deposits, &input.transactions);
         if header.timestamp != input.timestamp.max(parent.timestamp)
             || transactions.len() != deposits.len() + signed.len()
@@ -179,45 +214,55 @@ impl Deriver {
         number: u64,
         input: BlockInput,
         derived: &mut Derived,
-    ) -> anyhow::Result<(Cursor, bool)> {
+    ) -> Result<(Cursor, bool), ChainError> {
         let store = &self.chain.store;
         self.rewind(number - 1, derived)?;
         let parent = store.head_header()?;
         let state = store.state();
         let config = &self.chain.rollup.chain;
-        let step = transition(config, parent.hash, &parent.header, input, &state, &state)?;
+        let step = transition(config, parent.hash, &parent.header, input, &state, &state)
+            .map_err(Box::new)?;
         store.commit_block(&step.block, false)?;
         derived.head_moved = true;
-        self.chain.announce(HeadEvent::Block(Arc::new(step.block)));
+        self.extended(step.block);
         Ok((step.cursor, step.dropped_rest))
     }
 
     /// Takes back what stood on L1 blocks above `to`, which are no longer canonical.
-    pub fn on_reorg(&self, to: &L1BlockRef) -> anyhow::Result<Derived> {
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn on_reorg(&self, to: &L1BlockRef) -> Result<Derived, ChainError> {
         let store = &self.chain.store;
         l1_index::truncate_above(store, to.number)?;
         let mut derived = Derived::default();
         let safe = store.heads().safe.number;
-        let keep = if self.drop_unsafe_on_reorg { safe } else { self.last_valid()? };
+        let keep = match self.unsafe_blocks {
+            UnsafeBlocks::Drop => safe,
+            UnsafeBlocks::Keep => self.last_valid()?,
+        };
         self.rewind(keep, &mut derived)?;
         tracing::warn!(l1_block = to.number, safe, kept = keep, "L1 reorg");
         Ok(derived)
     }
 
     /// Takes back every block that no batch holds yet.
-    pub fn drop_unsafe(&self) -> anyhow::Result<Derived> {
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn drop_unsafe(&self) -> Result<Derived, ChainError> {
         let mut derived = Derived::default();
         self.rewind(self.chain.store.heads().safe.number, &mut derived)?;
         Ok(derived)
     }
 
     /// The last unsafe block that holds no deposit which L1 has dropped.
-    fn last_valid(&self) -> anyhow::Result<u64> {
+    fn last_valid(&self) -> Result<u64, ChainError> {
         let store = &self.chain.store;
         let heads = store.heads();
         let mut read = l1_index::safe_cursor(store)?.deposits_read;
         for number in heads.safe.number + 1..=heads.latest.number {
-            for tx in store.transactions(number)?.context("a body is missing")? {
+            for tx in store.transactions(number)?.ok_or_else(|| no_body(number))? {
                 if !tx.is_deposit() {
                     break;
                 }
@@ -231,35 +276,65 @@ impl Deriver {
         Ok(heads.latest.number)
     }
 
-    fn rewind(&self, to: u64, derived: &mut Derived) -> anyhow::Result<()> {
+    fn rewind(&self, to: u64, derived: &mut Derived) -> Result<(), ChainError> {
         if to >= self.chain.store.head().number {
             return Ok(());
         }
-        if self.keeps_displaced {
-            displaced_journal::keep_above(&self.chain.store, to)?;
+        if let Some(observer) = &self.observer {
+            let refused = |source| ChainError::Observer { to, source };
+            observer.before_rewind(to).map_err(refused)?;
         }
         for block in self.chain.store.rewind(to)? {
             derived.displaced.extend(block.transactions.into_iter().filter(|tx| !tx.is_deposit()));
         }
         derived.head_moved = true;
-        self.chain.announce(HeadEvent::Rewound { to });
+        if let Some(observer) = &self.observer {
+            observer.rewound(to);
+        }
         Ok(())
     }
 
-    /// Appends a block that the sequencer showed but L1 does not hold yet (follower only).
-    pub fn on_unsafe_block(&self, block: Arc<SealedBlock>) -> anyhow::Result<()> {
+    fn extended(&self, block: SealedBlock) {
+        if let Some(observer) = &self.observer {
+            observer.extended(block);
+        }
+    }
+
+    /// Appends a block that a sequencer showed but L1 does not hold yet.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn on_unsafe_block(&self, block: SealedBlock) -> Result<(), ChainError> {
         let head = self.chain.store.head();
         if block.header.number != head.number + 1 || block.header.parent_hash != head.hash {
-            // L1 moved the head in the meantime; the follower asks again.
+            // L1 moved the head in the meantime; who showed the block asks again.
             return Ok(());
         }
         self.chain.store.commit_block(&block, false)?;
-        self.chain.announce(HeadEvent::Block(block));
+        self.extended(block);
         Ok(())
     }
+}
+
+impl ChainWriter for Deriver {
+    fn take(&mut self, step: ChainStep) -> Result<(), ChainError> {
+        self.on_step(step).map(drop)
+    }
+
+    fn settle(&mut self) -> Result<(), ChainError> {
+        Ok(())
+    }
+}
+
+fn no_body(number: u64) -> ChainError {
+    ChainError::incomplete(format!("body of block {number}"))
 }
 
 /// The L2 transaction hash of a deposit.
 fn hash_of(deposit: &Deposit) -> B256 {
     RecoveredTx::from_deposit(deposit.to_transaction()).hash
 }
+
+#[cfg(test)]
+#[path = "deriver_tests.rs"]
+mod tests;

@@ -1,8 +1,9 @@
 //! Reads the contracts' events from L1, in order, across reorgs.
 //!
-//! In: a position (a bounded window of L1 blocks already read) and the L1 node. Out: updates that
-//! all speak of one L1 chain: either the next stretch of it, or the block to rewind to. It never
-//! skips an event, never reports an event twice without a rewind between, and never takes a node
+//! In: a position (a bounded window of L1 blocks already read) and the L1 node. Out: news that all
+//! speak of one L1 chain: either the next stretch of it, or the block to rewind to. The events of
+//! all contracts are read together, so that what is known of them is of one and the same L1 block.
+//! It never skips an event, never reports an event twice without a rewind between, and never takes a node
 //! that lags for a reorg.
 //!
 //! Near the head every block is read by hash and linked to its parent, so that a stretch cannot mix
@@ -10,36 +11,32 @@
 //! every block with an event are compared with the canonical chain afterwards. In both cases the
 //! hash chains of deposits and batches are recomputed, which shows any missing or altered event.
 
-use std::{collections::VecDeque, num::NonZeroUsize};
+use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use alloy::{
     eips::BlockNumberOrTag,
     providers::Provider,
     rpc::types::{Filter, Log},
 };
-use alloy_primitives::{Address, B256, BlockNumber};
+use alloy_primitives::{B256, BlockNumber};
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
 
 use crate::{
-    L1BlockRef, L1Client, L1Error,
+    ContractEvent, Contracts, L1BlockRef, L1Client, L1Error,
     error::error_payload,
-    inbox_events::{
-        AssertionEvent, Checkpoint, DepositAccs, DepositRecord, PostedBatch, check_events,
-    },
+    inbox_events::{EnqueuedDeposit, PostedBatch, check_events},
+    reader_state::{Checkpoint, ReaderState},
 };
 
 /// Requests in flight at once.
 const CONCURRENT_REQUESTS: usize = 8;
 
-/// Settings of an [`InboxReader`].
+/// Settings of an [`LogReader`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReaderConfig {
-    /// The Inbox.
-    pub inbox: Address,
-    /// The AssertionChain.
-    pub assertion_chain: Address,
+    /// Whose events to read.
+    pub contracts: Contracts,
     /// Checkpoints remembered; bounds the depth of reorgs that can be followed.
     pub window: NonZeroUsize,
     /// Most blocks read one by one in one poll.
@@ -50,57 +47,9 @@ pub struct ReaderConfig {
 
 impl ReaderConfig {
     /// The default bounds: a window of 256 blocks, 32 blocks a poll, pages of 1,000.
-    pub const fn new(inbox: Address, assertion_chain: Address) -> Self {
+    pub const fn new(contracts: Contracts) -> Self {
         let window = NonZeroUsize::new(256).expect("256 is not zero");
-        Self { inbox, assertion_chain, window, blocks_per_poll: 32, blocks_per_page: 1_000 }
-    }
-}
-
-/// Everything that a reader must remember to go on after a restart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReaderState {
-    /// L1 blocks read, oldest first; never empty. Those far below the head may be sparse.
-    pub checkpoints: VecDeque<Checkpoint>,
-    /// Deposit accumulators from the oldest checkpoint's `deposits_read` on.
-    pub deposit_accs: DepositAccs,
-}
-
-impl ReaderState {
-    /// The state before any event: reading starts with the block after `start`.
-    pub fn genesis(start: L1BlockRef) -> Self {
-        let checkpoint = Checkpoint {
-            block: start,
-            deposit_count: 0,
-            deposits_read: 0,
-            batch_count: 0,
-            batch_acc: B256::ZERO,
-        };
-        let checkpoints = VecDeque::from([checkpoint]);
-        Self { checkpoints, deposit_accs: DepositAccs::genesis() }
-    }
-
-    /// The newest checkpoint.
-    pub fn tip(&self) -> &Checkpoint {
-        self.checkpoints.back().expect("a reader state has at least one checkpoint")
-    }
-
-    /// Whether the checkpoints ascend and the accumulators cover what they refer to.
-    fn is_consistent(&self) -> bool {
-        let (Some(oldest), Some(tip)) = (self.checkpoints.front(), self.checkpoints.back()) else {
-            return false;
-        };
-        let ascending =
-            self.checkpoints.iter().zip(self.checkpoints.iter().skip(1)).all(|(a, b)| {
-                a.block.number < b.block.number
-                    && a.deposit_count <= b.deposit_count
-                    && a.deposits_read <= b.deposits_read
-                    && a.batch_count <= b.batch_count
-            });
-        let end = self.deposit_accs.first.checked_add(self.deposit_accs.accs.len() as u64);
-        ascending
-            && self.deposit_accs.first <= oldest.deposits_read
-            && end == tip.deposit_count.checked_add(1)
+        Self { contracts, window, blocks_per_poll: 32, blocks_per_page: 1_000 }
     }
 }
 
@@ -110,16 +59,16 @@ pub struct L1Advance {
     /// The last block of the stretch.
     pub l1_block: L1BlockRef,
     /// Deposits enqueued in it, in order.
-    pub deposits: Vec<DepositRecord>,
+    pub deposits: Vec<EnqueuedDeposit>,
     /// Batches posted in it, in order.
     pub batches: Vec<PostedBatch>,
-    /// Events of the AssertionChain in it, in order.
-    pub assertions: Vec<AssertionEvent>,
+    /// Events of AssertionChain and EdgeGame in it, in order.
+    pub events: Vec<ContractEvent>,
 }
 
 /// What happened on L1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum L1Update {
+pub enum L1News {
     /// L1 went on.
     Advanced(L1Advance),
     /// Everything reported after block `to` is void; the next updates go on from there.
@@ -131,14 +80,14 @@ pub enum L1Update {
 
 /// The reader. Poll it; its state follows what it returned.
 #[derive(Debug)]
-pub struct InboxReader {
+pub struct LogReader {
     client: L1Client,
     config: ReaderConfig,
     state: ReaderState,
     page: u64,
 }
 
-impl InboxReader {
+impl LogReader {
     /// A reader that goes on from `state`.
     ///
     /// # Errors
@@ -174,7 +123,7 @@ impl InboxReader {
     /// # Errors
     /// On any error the state is unchanged. [`L1Error::action`] says what to do:
     /// [`L1Error::ReorgTooDeep`] and [`L1Error::IndexGap`] ask for an older state.
-    pub async fn poll(&mut self) -> Result<Vec<L1Update>, L1Error> {
+    pub async fn poll(&mut self) -> Result<Vec<L1News>, L1Error> {
         let head = self.client.latest().await?;
         self.poll_to(&head).await
     }
@@ -183,7 +132,7 @@ impl InboxReader {
     ///
     /// # Errors
     /// As [`Self::poll`].
-    pub async fn poll_to(&mut self, head: &L1BlockRef) -> Result<Vec<L1Update>, L1Error> {
+    pub async fn poll_to(&mut self, head: &L1BlockRef) -> Result<Vec<L1News>, L1Error> {
         let tip = self.tip().block;
         if head.number <= tip.number {
             let at = self.state.checkpoints.iter().rev().find(|c| c.block.number == head.number);
@@ -202,7 +151,7 @@ impl InboxReader {
     }
 
     /// Reads the blocks after the tip one by one.
-    async fn read_blocks(&mut self, head: BlockNumber) -> Result<Vec<L1Update>, L1Error> {
+    async fn read_blocks(&mut self, head: BlockNumber) -> Result<Vec<L1News>, L1Error> {
         let tip = self.tip().block;
         let last = head.min(tip.number.saturating_add(self.config.blocks_per_poll.max(1)));
         let client = &self.client;
@@ -238,7 +187,7 @@ impl InboxReader {
     }
 
     /// Reads a range of finalized blocks at once.
-    async fn read_page(&mut self, finalized: BlockNumber) -> Result<Vec<L1Update>, L1Error> {
+    async fn read_page(&mut self, finalized: BlockNumber) -> Result<Vec<L1News>, L1Error> {
         let tip = self.tip().block;
         let canonical = self.client.block_by_number(tip.number).await?;
         if canonical.is_some_and(|block| block.hash != tip.hash) {
@@ -262,7 +211,10 @@ impl InboxReader {
         let end = self.client.block_by_number(last).await?.ok_or_else(|| L1Error::Missing {
             what: format!("block {last}, which it called finalized"),
         })?;
-        self.check_log_blocks(&logs, tip.number + 1..=last).await?;
+        let times = self.check_log_blocks(&logs, tip.number + 1..=last).await?;
+        for log in &mut logs {
+            log.block_timestamp = log.block_number.and_then(|number| times.get(&number).copied());
+        }
         self.require_canonical(tip.number, tip.hash).await?;
         self.require_canonical(end.number, end.hash).await?;
 
@@ -278,8 +230,9 @@ impl InboxReader {
         state: &mut ReaderState,
         block: L1BlockRef,
         logs: &[Log],
-    ) -> Result<L1Update, L1Error> {
-        let (events, after) = check_events(state.tip(), &state.deposit_accs, logs)?;
+    ) -> Result<L1News, L1Error> {
+        let (events, after) =
+            check_events(&self.config.contracts, state.tip(), &state.deposit_accs, logs)?;
         state.deposit_accs.accs.extend(events.deposits.iter().map(|deposit| deposit.acc));
         state.checkpoints.push_back(Checkpoint { block, ..after });
         while state.checkpoints.len() > self.config.window.get() {
@@ -288,16 +241,16 @@ impl InboxReader {
         if let Some(oldest) = state.checkpoints.front() {
             state.deposit_accs.forget_below(oldest.deposits_read);
         }
-        Ok(L1Update::Advanced(L1Advance {
+        Ok(L1News::Advanced(L1Advance {
             l1_block: block,
             deposits: events.deposits,
             batches: events.batches,
-            assertions: events.assertions,
+            events: events.others,
         }))
     }
 
     /// Finds the newest checkpoint that is still canonical and goes back to it.
-    async fn rewind(&mut self) -> Result<Vec<L1Update>, L1Error> {
+    async fn rewind(&mut self) -> Result<Vec<L1News>, L1Error> {
         // Canonical checkpoints come first: the first one that is not is found by bisection.
         let (mut low, mut high) = (0, self.state.checkpoints.len());
         while low < high {
@@ -323,11 +276,12 @@ impl InboxReader {
         self.state.deposit_accs.truncate(ancestor.deposit_count);
         let to = ancestor.block;
         info!(from = from.number, to = to.number, hash = %to.hash, "L1 reorg");
-        Ok(vec![L1Update::Reorged { to }])
+        Ok(vec![L1News::Reorged { to }])
     }
 
     fn filter(&self) -> Filter {
-        Filter::new().address(vec![self.config.inbox, self.config.assertion_chain])
+        let Contracts { inbox, assertion_chain, edge_game } = self.config.contracts;
+        Filter::new().address(vec![inbox, assertion_chain, edge_game])
     }
 
     /// The contracts' logs of exactly this block.
@@ -335,19 +289,20 @@ impl InboxReader {
         let filter = self.filter().at_block_hash(block.hash);
         let logs = self.client.provider().get_logs(&filter).await;
         let mut logs = logs.map_err(L1Error::transport("eth_getLogs"))?;
-        for log in &logs {
+        for log in &mut logs {
             check_canonical(block.number, block.hash, log.block_hash.unwrap_or_default())?;
+            log.block_timestamp = Some(block.timestamp);
         }
         logs.sort_by_key(|log| log.log_index);
         Ok(logs)
     }
 
-    /// Compares every block that a log names with the canonical chain.
+    /// Compares every block that a log names with the canonical chain. Returns their times.
     async fn check_log_blocks(
         &self,
         logs: &[Log],
         range: std::ops::RangeInclusive<BlockNumber>,
-    ) -> Result<(), L1Error> {
+    ) -> Result<BTreeMap<BlockNumber, u64>, L1Error> {
         let mut blocks: Vec<(BlockNumber, B256)> = logs
             .iter()
             .map(|log| (log.block_number.unwrap_or_default(), log.block_hash.unwrap_or_default()))
@@ -362,9 +317,15 @@ impl InboxReader {
         stream::iter(checks).buffer_unordered(CONCURRENT_REQUESTS).try_collect().await
     }
 
-    async fn require_canonical(&self, number: BlockNumber, hash: B256) -> Result<(), L1Error> {
+    /// Returns the number and the time of the block, if it is the canonical one.
+    async fn require_canonical(
+        &self,
+        number: BlockNumber,
+        hash: B256,
+    ) -> Result<(BlockNumber, u64), L1Error> {
         let found = self.client.block_by_number(number).await?;
-        check_canonical(number, hash, found.map_or(B256::ZERO, |block| block.hash))
+        check_canonical(number, hash, found.map_or(B256::ZERO, |block| block.hash))?;
+        Ok((number, found.map_or(0, |block| block.timestamp)))
     }
 }
 

@@ -1,0 +1,128 @@
+//! Questions about how the store's blocks and L1's records belong together.
+//!
+//! In: the store. Out: cursors, blocks at cursors, how much of the Inbox an L1 block had seen, and
+//! the atomic update that an L1 reorg or a finalized L1 block asks for.
+
+use gainsay_derivation::Cursor;
+use gainsay_store::{L1Update, Store, StoreError};
+
+use crate::ChainError;
+
+/// Where the safe head stands in the Inbox.
+///
+/// # Errors
+/// Those of the store.
+pub fn safe_cursor(store: &Store) -> Result<Cursor, StoreError> {
+    let record = store.cursor(store.heads().safe.number)?;
+    Ok(record.map(|record| record.cursor).unwrap_or_default())
+}
+
+/// The safe block after which the chain stands at `cursor`; none if it never does.
+///
+/// # Errors
+/// Those of the store.
+pub fn block_at_cursor(store: &Store, cursor: &Cursor) -> Result<Option<u64>, StoreError> {
+    let batch_start = match cursor.batch.checked_sub(1) {
+        None => 0,
+        Some(before) => match store.batch(before)?.and_then(|record| record.derived) {
+            Some(derived) => derived.last_block,
+            None => return Ok(None),
+        },
+    };
+    let number = batch_start.saturating_add(cursor.block);
+    let record = store.cursor(number)?;
+    Ok(record.filter(|record| record.cursor == *cursor).map(|_| number))
+}
+
+/// The L1 block of the newest deposit or batch on record, 0 when there is none.
+///
+/// # Errors
+/// Those of the store.
+pub fn newest_l1_block(store: &Store) -> Result<u64, StoreError> {
+    let deposit = match store.deposit_count().checked_sub(1) {
+        Some(last) => store.deposit(last)?.map(|record| record.deposit.l1_block),
+        None => None,
+    };
+    let batch = match store.batch_count().checked_sub(1) {
+        Some(last) => store.batch(last)?.map(|record| record.header.l1_block),
+        None => None,
+    };
+    Ok(deposit.max(batch).unwrap_or_default())
+}
+
+/// How many deposits L1 held after this block.
+///
+/// # Errors
+/// [`ChainError::Incomplete`], and those of the store.
+pub fn deposits_up_to(store: &Store, l1_block: u64) -> Result<u64, ChainError> {
+    first_above(store.deposit_count(), |index| {
+        let missing = || ChainError::incomplete(format!("deposit {index}"));
+        Ok(store.deposit(index)?.ok_or_else(missing)?.deposit.l1_block > l1_block)
+    })
+}
+
+/// How many batches L1 held after this block.
+///
+/// # Errors
+/// [`ChainError::Incomplete`], and those of the store.
+pub fn batches_up_to(store: &Store, l1_block: u64) -> Result<u64, ChainError> {
+    first_above(store.batch_count(), |index| {
+        let missing = || ChainError::incomplete(format!("batch {index}"));
+        Ok(store.batch(index)?.ok_or_else(missing)?.header.l1_block > l1_block)
+    })
+}
+
+/// Forgets what L1 blocks above `l1_block` recorded, and moves the safe head back accordingly.
+///
+/// # Errors
+/// [`ChainError::Incomplete`], and those of the store.
+pub fn truncate_above(store: &Store, l1_block: u64) -> Result<(), ChainError> {
+    let batches = batches_up_to(store, l1_block)?;
+    let update = L1Update {
+        truncate_l1_blocks: Some(l1_block.saturating_add(1)),
+        truncate_deposits: Some(deposits_up_to(store, l1_block)?),
+        truncate_batches: Some(batches),
+        safe: Some(last_block_of(store, batches)?.min(store.heads().safe.number)),
+        ..Default::default()
+    };
+    Ok(store.apply(&update, false)?)
+}
+
+/// Marks as finalized what batches up to this finalized L1 block brought.
+///
+/// # Errors
+/// [`ChainError::Incomplete`], and those of the store.
+pub fn finalize(store: &Store, l1_block: u64) -> Result<(), ChainError> {
+    let heads = store.heads();
+    let last_block = last_block_of(store, batches_up_to(store, l1_block)?)?.min(heads.safe.number);
+    if last_block > heads.finalized.number {
+        store.set_finalized(last_block)?;
+    }
+    Ok(())
+}
+
+/// The last block of the first `batches` batches.
+fn last_block_of(store: &Store, batches: u64) -> Result<u64, ChainError> {
+    let Some(last) = batches.checked_sub(1) else { return Ok(0) };
+    let derived = store.batch(last)?.and_then(|record| record.derived);
+    let missing = || ChainError::incomplete(format!("blocks of batch {last}"));
+    Ok(derived.ok_or_else(missing)?.last_block)
+}
+
+/// The first index below `count` for which `is_above` holds, or `count`; the records are in order
+/// of their L1 blocks.
+fn first_above(
+    count: u64,
+    is_above: impl Fn(u64) -> Result<bool, ChainError>,
+) -> Result<u64, ChainError> {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_above(middle)? {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(low)
+}

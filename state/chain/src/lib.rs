@@ -1,0 +1,51 @@
+//! L1 to the safe chain: what sequencer and challenger both stand on.
+//!
+//! In: an L1 node, `rollup.json`, a data folder. Out: the blocks that the batches on L1 bring, with
+//! their cursors, in a store; the assertions on L1; and what the one right child of an assertion
+//! claims. In reading order:
+//!
+//! | module | job |
+//! |---|---|
+//! | `safe_chain` | [`SafeChain`]: a data folder that is open |
+//! | `l1_index` | how blocks and L1's records belong together |
+//! | `chain_writer` | [`ChainStep`]: what the one writer of a store is told |
+//! | `deriver` | [`Deriver`]: writes the safe chain |
+//! | `l1_position` | where on L1 a folder stands |
+//! | `batch_archive` | [`BatchArchive`]: data of batches, kept when L1 has forgotten it |
+//! | `follower` | [`Follower`]: reads L1 and tells the writer |
+//! | `assertion_tree` | [`AssertionTree`]: the assertions on L1 |
+//! | `right_child` | [`right_child()`]: THE rule of what an assertion must claim; verdicts |
+//! | `error` | [`ChainError`] |
+//!
+//! Architecture invariant: one writer alone writes a store. The follower hands each step to a
+//! [`ChainWriter`]; itself it writes one note that never changes, the chain's origin on L1. Reading L1 is async, writing is not, and what is right is
+//! decided by functions that do neither.
+//!
+//! Architecture invariant: nothing here proposes, plays or serves. There is no RPC, no pool and no
+//! machine; the tenants are `sequencer` and `prover/challenger`, and they never import each other.
+
+mod error;
+pub use error::ChainError;
+mod safe_chain;
+pub use safe_chain::SafeChain;
+mod chain_writer;
+pub mod l1_index;
+pub use chain_writer::{ChainStep, ChainWriter, FetchedBatch};
+mod deriver;
+pub use deriver::{Derived, Deriver, HeadObserver, UnsafeBlocks};
+mod batch_archive;
+mod l1_position;
+pub use batch_archive::{ArchivedBatch, BatchArchive};
+mod follower;
+pub use follower::{Follower, Progress, SharedAssertions, kept_events, recorded_assertions};
+mod assertion_tree;
+pub use assertion_tree::{AssertionTree, ProposedAssertion};
+mod right_child;
+pub use right_child::{
+    AssertionVerdict, Difference, RightChild, judge, judge_assertions, right_child,
+};
+
+#[cfg(test)]
+mod test_chain;
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_l1;
