@@ -17,6 +17,7 @@ use crate::{
     block_builder::BlockBuilder,
     chain::{Chain, HeadEvent},
     displaced_journal,
+    error::NodeError,
     pool::Pool,
 };
 
@@ -139,7 +140,7 @@ impl Engine {
     }
 
     /// Runs until the mailbox closes (which is how a node stops) or something fails.
-    pub fn run(mut self) -> anyhow::Result<()> {
+    pub fn run(mut self) -> Result<(), NodeError> {
         if let Some(building) = &mut self.building {
             // From before a crash.
             building.builder.restore(displaced_journal::load(self.deriver.store())?);
@@ -175,7 +176,7 @@ impl Engine {
         }
     }
 
-    fn handle(&mut self, message: EngineMessage) -> anyhow::Result<()> {
+    fn handle(&mut self, message: EngineMessage) -> Result<(), NodeError> {
         if let Some(building) = &mut self.building {
             building.builder.flush()?;
         }
@@ -233,7 +234,7 @@ impl Engine {
     }
 
     /// Brings builder and pool in line with a head that moved under them.
-    fn after(&mut self, derived: Derived) -> anyhow::Result<()> {
+    fn after(&mut self, derived: Derived) -> Result<(), NodeError> {
         let Some(building) = self.building.as_mut().filter(|_| derived.head_moved) else {
             return Ok(());
         };

@@ -13,6 +13,8 @@ use alloy_primitives::B256;
 use gainsay_store::Store;
 use gainsay_transition::{ExecutedBlock, SealedBlock, seal};
 
+use crate::error::NodeError;
+
 /// The hash of a block that may still be in the making.
 #[derive(Clone, Debug, Default)]
 pub struct HashCell(Arc<(Mutex<CellState>, Condvar)>);
@@ -32,14 +34,15 @@ impl HashCell {
         Self(Arc::new((Mutex::new(CellState::Ready(hash)), Condvar::new())))
     }
 
-    /// Waits for the hash; zero when the pipeline failed.
-    pub fn wait(&self) -> B256 {
+    /// Waits for the hash; `None` when the pipeline failed before it was known.
+    #[must_use]
+    pub fn wait(&self) -> Option<B256> {
         let (state, changed) = &*self.0;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match *state {
-                CellState::Ready(hash) => return hash,
-                CellState::Abandoned => return B256::ZERO,
+                CellState::Ready(hash) => return Some(hash),
+                CellState::Abandoned => return None,
                 CellState::Pending => {
                     state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
@@ -71,11 +74,14 @@ impl Drop for FillOrAbandon {
     }
 }
 
+/// Name of the thread.
+const NAME: &str = "root_pipeline";
+
 /// The sealing thread and the way to it.
 #[derive(Debug)]
 pub struct RootPipeline {
     jobs: Option<mpsc::SyncSender<Job>>,
-    thread: Option<JoinHandle<anyhow::Result<()>>>,
+    thread: Option<JoinHandle<Result<(), NodeError>>>,
     last: HashCell,
 }
 
@@ -84,11 +90,11 @@ impl RootPipeline {
     /// that a [`Self::flush`] waited for.
     pub fn start(
         store: Store,
-        on_sealed: impl Fn(Arc<SealedBlock>) -> anyhow::Result<()> + Send + 'static,
-    ) -> anyhow::Result<Self> {
+        on_sealed: impl Fn(Arc<SealedBlock>) -> Result<(), NodeError> + Send + 'static,
+    ) -> Result<Self, NodeError> {
         let (jobs, queue) = mpsc::sync_channel::<Job>(1);
         let last = HashCell::ready(store.head().hash);
-        let thread = std::thread::Builder::new().name("root_pipeline".into()).spawn(move || {
+        let thread = std::thread::Builder::new().name(NAME.into()).spawn(move || {
             for Job { executed, cell } in queue {
                 let sealed = seal_next(&store, executed)?;
                 let hash = sealed.hash;
@@ -99,15 +105,16 @@ impl RootPipeline {
                 cell.0.set_if_pending(CellState::Ready(hash));
             }
             Ok(())
-        })?;
+        });
+        let thread = thread.map_err(|source| NodeError::System { what: NAME, source })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread), last })
     }
 
     /// Hands over the next block; waits while one is in the queue. Returns the cell of its hash.
-    pub fn push(&mut self, executed: ExecutedBlock) -> anyhow::Result<HashCell> {
+    pub fn push(&mut self, executed: ExecutedBlock) -> Result<HashCell, NodeError> {
         let cell = HashCell::default();
         let job = Job { executed, cell: FillOrAbandon(cell.clone()) };
-        let jobs = self.jobs.as_ref().ok_or_else(|| anyhow::anyhow!("root pipeline has ended"))?;
+        let Some(jobs) = &self.jobs else { return Err(NodeError::TaskEnded { name: NAME }) };
         if jobs.send(job).is_err() {
             return Err(self.failure());
         }
@@ -116,8 +123,11 @@ impl RootPipeline {
     }
 
     /// Waits until everything handed over is committed.
-    pub fn flush(&mut self) -> anyhow::Result<()> {
-        if self.last.wait().is_zero() { Err(self.failure()) } else { Ok(()) }
+    pub fn flush(&mut self) -> Result<(), NodeError> {
+        match self.last.wait() {
+            Some(_) => Ok(()),
+            None => Err(self.failure()),
+        }
     }
 
     /// Goes on from the store's head, which something else has moved. Nothing may be in the queue.
@@ -126,12 +136,12 @@ impl RootPipeline {
     }
 
     /// Why the thread ended.
-    fn failure(&mut self) -> anyhow::Error {
+    fn failure(&mut self) -> NodeError {
         self.jobs = None;
         match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(Err(error))) => error.context("root pipeline"),
-            Some(Err(_)) => anyhow::anyhow!("root pipeline panicked"),
-            Some(Ok(Ok(()))) | None => anyhow::anyhow!("root pipeline has ended"),
+            Some(Ok(Err(error))) => NodeError::TaskFailed { name: NAME, source: Box::new(error) },
+            Some(Err(_)) => NodeError::TaskPanicked { name: NAME },
+            Some(Ok(Ok(()))) | None => NodeError::TaskEnded { name: NAME },
         }
     }
 }
@@ -145,10 +155,12 @@ impl Drop for RootPipeline {
     }
 }
 
-fn seal_next(store: &Store, executed: ExecutedBlock) -> anyhow::Result<SealedBlock> {
+fn seal_next(store: &Store, executed: ExecutedBlock) -> Result<SealedBlock, NodeError> {
     let parent = store.head_header()?;
     let (number, head) = (executed.context.number, parent.header.number);
-    anyhow::ensure!(number == head + 1, "executed block {number} does not follow the head {head}");
+    if number != head + 1 {
+        return Err(NodeError::NotNextBlock { found: number, head });
+    }
     Ok(seal(executed, parent.hash, &parent.header, &store.state())?)
 }
 
@@ -176,19 +188,20 @@ mod tests {
         let cell = pipeline.push(executed).unwrap();
         pipeline.flush().unwrap();
         assert_eq!(heard.load(Ordering::SeqCst), 1);
-        assert_eq!(cell.wait(), chain.store.head().hash);
+        assert_eq!(cell.wait(), Some(chain.store.head().hash));
     }
 
     #[test]
     fn a_failure_reaches_whoever_waits_or_pushes() {
         let chain = TestChain::new(1, &[]);
         let mut pipeline =
-            RootPipeline::start(chain.store.clone(), |_| anyhow::bail!("no listener")).unwrap();
+            RootPipeline::start(chain.store.clone(), |_| Err(NodeError::TaskEnded { name: "rpc" }))
+                .unwrap();
         let (executed, _) = chain.execute([], 2_000);
         let cell = pipeline.push(executed.clone()).unwrap();
-        assert_eq!(cell.wait(), B256::ZERO);
-        let error = format!("{:#}", pipeline.flush().unwrap_err());
-        assert_eq!(error, "root pipeline: no listener");
+        assert_eq!(cell.wait(), None);
+        let error = pipeline.flush().unwrap_err().to_string();
+        assert_eq!(error, "root_pipeline failed: rpc ended");
         assert!(pipeline.push(executed).is_err());
     }
 }

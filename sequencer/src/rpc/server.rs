@@ -53,6 +53,7 @@ use super::{
     node::{Methods, RpcNode},
     node_methods, raw_methods, state_methods, submit, subscriptions,
 };
+use crate::error::NodeError;
 
 /// Time that a stopping server gives to requests in work.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,10 +85,11 @@ impl ServerHandle {
 pub async fn serve(
     context: RpcContext,
     listen: SocketAddr,
-) -> anyhow::Result<(SocketAddr, ServerHandle)> {
+) -> Result<(SocketAddr, ServerHandle), NodeError> {
     let limits = context.limits.clone();
-    let listener = TcpListener::bind(listen).await?;
-    let address = listener.local_addr()?;
+    let refused = |source| NodeError::Listen { address: listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
     let connections_max = connection::connections_allowed(limits.connections_max);
     let mut methods = Methods(RpcModule::new(RpcNode::new(context)?));
     register(&mut methods);
