@@ -93,6 +93,7 @@ pub struct Decision {
 ///
 /// # Errors
 /// Those of the trace.
+// PROTOCOL.md GAME-15
 pub fn decide(
     game: &Game,
     trace: &mut impl Trace,

@@ -5,6 +5,7 @@ use alloy_primitives::{B256, keccak256};
 
 /// The children of an assertion, as root edges of "blocks".
 #[must_use]
+// PROTOCOL.md GAME-3
 pub fn of_blocks(parent_assertion: B256) -> B256 {
     keccak256([b"blocks".as_slice(), parent_assertion.as_slice()].concat())
 }

@@ -36,6 +36,7 @@ impl Game {
 
     /// As [`Self::inherited_timer`], in seconds; `done` holds the timers of edges that were asked for
     /// at the same time before.
+    // PROTOCOL.md GAME-11
     pub fn inherited(&self, id: &EdgeId, time: u64, done: &mut Inherited) -> u64 {
         if let Some(timer) = done.get(id) {
             return *timer;
