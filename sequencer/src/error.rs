@@ -2,7 +2,8 @@
 //!
 //! In: failures of the parts below and of the system. Out: [`NodeError`] and, by
 //! [`NodeError::action`], what to do. It never decides for the caller. A refused transaction is a
-//! [`PoolError`](crate::pool::PoolError), a refused request a [`RpcError`]: neither ends a task.
+//! [`PoolError`](crate::pool::PoolError), a refused request an
+//! [`RpcError`](crate::rpc::RpcError): neither ends a task.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
@@ -12,8 +13,6 @@ use gainsay_derivation::EncodeError;
 use gainsay_l1::{Action, L1Error};
 use gainsay_store::StoreError;
 use gainsay_transition::{DecodeTxError, ExecuteError, SealError};
-
-use crate::rpc::RpcError;
 
 /// Why a task of a node, or its start, failed.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +58,6 @@ pub enum NodeError {
         /// What the system said.
         source: io::Error,
     },
-    /// The JSON-RPC server cannot start.
-    #[error("JSON-RPC: {0}")]
-    Rpc(#[from] RpcError),
     /// The system refused a thread or a signal handler.
     #[error("cannot start {what}: {source}")]
     System {
@@ -159,7 +155,6 @@ impl NodeError {
             | Self::WrongPosterKey { .. }
             | Self::SequencerUrl { .. }
             | Self::Listen { .. }
-            | Self::Rpc(_)
             | Self::System { .. }
             | Self::Store(_)
             | Self::BodyMissing { .. }

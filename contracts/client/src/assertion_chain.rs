@@ -6,6 +6,7 @@
 use alloy::{providers::DynProvider, rpc::types::TransactionReceipt, sol_types::SolCall};
 use alloy_primitives::{Address, B256, U256};
 use gainsay_derivation::Cursor;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     L1Client, L1Error,
@@ -13,10 +14,31 @@ use crate::{
         IAssertionChain::{self, IAssertionChainInstance, Status},
         IEdgeGame,
     },
-    rollup_config::AssertionParams,
     transaction::L1Call,
     tx_sender::TxSender,
 };
+
+/// The immutables of the AssertionChain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AssertionParams {
+    /// log2 of the most blocks of one assertion.
+    pub blocks_height: u8,
+    /// log2 of the most instruction spans of one block.
+    pub spans_height: u8,
+    /// log2 of the instructions of one span.
+    pub steps_height: u8,
+    /// Seconds that an assertion must stand unrivaled.
+    pub challenge_period_secs: u64,
+    /// Seconds between an assertion and its first child.
+    pub min_interval_secs: u64,
+    /// Wei locked by a proposal.
+    pub stake_wei: U256,
+    /// Hash of the program that computes the chain.
+    pub program_hash: B256,
+    /// Version of the machine that runs it.
+    pub vm_version: u64,
+}
 
 /// The child of an assertion, about to be proposed.
 #[derive(Clone, Debug, PartialEq, Eq)]

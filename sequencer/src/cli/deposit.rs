@@ -8,7 +8,7 @@ use std::{path::PathBuf, time::Duration};
 
 use alloy::{rpc::types::TransactionReceipt, sol_types::SolEvent};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use gainsay_derivation::{Deposit, DepositKind};
 use gainsay_l1::{
     DepositRequest, Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs,
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     amount::{format_ether, format_secs, parse_address, parse_amount, parse_data, parse_ether},
     force_include::{Forcing, force, forcing},
-    l1_sender,
+    l1_sender::{self, check_l1_chain},
     l2_rpc::L2Rpc,
 };
 
@@ -110,16 +110,6 @@ pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
         Some(l2) => wait_for_l2(&l2, hash, Duration::from_secs(args.timeout_secs)).await,
         None => Ok(()),
     }
-}
-
-/// Stops before anything is paid on the wrong L1.
-pub(crate) async fn check_l1_chain(rollup: &RollupConfig, client: &L1Client) -> anyhow::Result<()> {
-    let (found, expected) = (client.chain_id().await?, rollup.l1_chain_id);
-    ensure!(
-        found == expected,
-        "--l1-rpc is chain {found}, rollup.json expects L1 chain {expected}"
-    );
-    Ok(())
 }
 
 fn request(args: &DepositArgs, own: Address) -> anyhow::Result<DepositRequest> {

@@ -9,7 +9,10 @@ use anyhow::{Context, bail};
 use gainsay_l1::{Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs};
 use tokio::time::sleep;
 
-use super::{amount::format_secs, deposit::check_l1_chain, l1_sender};
+use super::{
+    amount::format_secs,
+    l1_sender::{self, check_l1_chain},
+};
 
 /// Longest pause between two looks at L1 while waiting.
 const POLL_MAX_SECS: u64 = 12;
