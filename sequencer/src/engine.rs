@@ -24,7 +24,7 @@ use crate::{
 /// Messages that may wait for the engine.
 pub const MESSAGES_MAX: usize = 64;
 
-/// What the engine is told.
+/// What the engine takes in, in order.
 #[derive(Debug)]
 pub enum EngineMessage {
     /// What L1 recorded, or took back.
@@ -112,7 +112,7 @@ impl HeadObserver for Announcer {
 pub struct Building {
     /// Builds the blocks.
     pub builder: BlockBuilder,
-    /// Reads accounts anew when blocks go.
+    /// Reads accounts again when blocks go.
     pub pool: Arc<Pool>,
     /// Time between blocks.
     pub block_time: Duration,

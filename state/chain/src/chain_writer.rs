@@ -1,4 +1,4 @@
-//! What the one writer of a store is told about L1, in order.
+//! What the one writer of a store takes in about L1, in order.
 //!
 //! In: steps of a [`Follower`](crate::Follower). Out: records and blocks in a store. A writer is
 //! either the [`Deriver`](crate::Deriver) itself, or the mailbox of a thread that owns one and
@@ -24,7 +24,7 @@ pub enum ChainStep {
     Deposits(Vec<EnqueuedDeposit>),
     /// The Inbox recorded this batch, after all deposits that it reads.
     Batch(Box<FetchedBatch>),
-    /// L1 is taken in up to this block, and with it all that was told before.
+    /// L1 is taken in up to this block, and with it every step before.
     Reached {
         /// The L1 block.
         l1_block: L1BlockRef,

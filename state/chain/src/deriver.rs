@@ -18,7 +18,7 @@ use crate::{ChainError, ChainStep, ChainWriter, FetchedBatch, SafeChain, l1_inde
 /// What following L1 did to the chain.
 #[derive(Debug, Default)]
 pub struct Derived {
-    /// Whether blocks were replaced or taken back, so that a builder must start anew.
+    /// Whether blocks were replaced or taken back, so that a builder must start again.
     pub head_moved: bool,
     /// Signed transactions of blocks that were taken back.
     pub displaced: Vec<RecoveredTx>,
@@ -35,7 +35,7 @@ pub enum UnsafeBlocks {
     Drop,
 }
 
-/// Is told how a deriver moves the head, by who shows the head to others.
+/// Learns how a deriver moves the head: for whoever shows the head to others.
 pub trait HeadObserver: Debug + Send {
     /// Blocks above `to` are about to be taken back.
     ///

@@ -1,4 +1,4 @@
-//! Follows L1 and tells the writer of the store, step by step.
+//! Follows L1 and hands what it reads to the writer of the store, step by step.
 //!
 //! In: an L1 node, read by the one log reader, and the data of batches. Out: [`ChainStep`]s in order;
 //! the data in the archive, if there is one; the assertions. It goes on where the store stands: each

@@ -8,11 +8,11 @@
 //! |---|---|
 //! | `safe_chain` | [`SafeChain`]: a data folder that is open |
 //! | `l1_index` | how blocks and L1's records belong together |
-//! | `chain_writer` | [`ChainStep`]: what the one writer of a store is told |
+//! | `chain_writer` | [`ChainStep`]: what the one writer of a store takes in |
 //! | `deriver` | [`Deriver`]: writes the safe chain |
 //! | `l1_position` | where on L1 a folder stands |
 //! | `batch_archive` | [`BatchArchive`]: data of batches, kept when L1 has forgotten it |
-//! | `follower` | [`Follower`]: reads L1 and tells the writer |
+//! | `follower` | [`Follower`]: reads L1 and hands steps to the writer |
 //! | `assertion_tree` | [`AssertionTree`]: the assertions on L1 |
 //! | `right_child` | [`right_child()`]: THE rule of what an assertion must claim; verdicts |
 //! | `error` | [`ChainError`] |
