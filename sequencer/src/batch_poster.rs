@@ -95,6 +95,9 @@ impl BatchPoster {
     }
 
     /// Runs for ever; ends only on errors that no retry can mend.
+    ///
+    /// # Errors
+    /// Those whose action is fatal.
     pub async fn run(mut self) -> Result<(), NodeError> {
         let mut heads = self.chain.new_heads.subscribe();
         loop {

@@ -64,6 +64,9 @@ pub struct BlockBuilder {
 
 impl BlockBuilder {
     /// Builds on the store's head.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the system has no thread for the pipeline.
     pub fn new(chain: Chain, pool: Arc<Pool>, config: BuilderConfig) -> Result<Self, NodeError> {
         let (sealed_chain, sealed_pool) = (chain.clone(), pool.clone());
         let pipeline = RootPipeline::start(chain.store.clone(), move |block| {
@@ -89,6 +92,9 @@ impl BlockBuilder {
     }
 
     /// Takes up the store's head after something else moved it. Nothing may be in the pipeline.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a block above the safe head has no body.
     pub fn reset(&mut self) -> Result<(), NodeError> {
         let store = &self.chain.store;
         let head = store.head();
@@ -115,6 +121,9 @@ impl BlockBuilder {
     }
 
     /// Builds until every displaced transaction is in a block again, before the node stops.
+    ///
+    /// # Errors
+    /// As [`Self::build`] and [`Self::flush`].
     pub fn build_displaced(&mut self) -> Result<(), NodeError> {
         let mut left = usize::MAX;
         while (1..left).contains(&self.displaced.len()) {
@@ -125,6 +134,9 @@ impl BlockBuilder {
     }
 
     /// Waits until every block that was built is in the store.
+    ///
+    /// # Errors
+    /// Why the pipeline failed.
     pub fn flush(&mut self) -> Result<(), NodeError> {
         self.pipeline.flush()
     }
@@ -135,6 +147,9 @@ impl BlockBuilder {
     }
 
     /// Builds a block if there is something to put in it, or if the last one is old.
+    ///
+    /// # Errors
+    /// When the store cannot be read, the machine fails, or the pipeline failed.
     pub fn build(&mut self) -> Result<(), NodeError> {
         let started = Instant::now();
         let waiting = self.parent.number.saturating_sub(self.chain.store.heads().safe.number);

@@ -16,6 +16,9 @@ const NOTE: &str = "displaced";
 
 /// Keeps the transactions of all blocks above `to`, before what is kept already: that stood later
 /// in the chain.
+///
+/// # Errors
+/// When the store fails, lacks a body, or holds a journal that cannot be decoded.
 pub fn keep_above(store: &Store, to: u64) -> Result<(), NodeError> {
     let mut kept = Vec::new();
     let head = store.head().number;
@@ -33,11 +36,17 @@ pub fn keep_above(store: &Store, to: u64) -> Result<(), NodeError> {
 }
 
 /// What is kept, in the order of the chain that it stood in.
+///
+/// # Errors
+/// When the store fails or the journal cannot be decoded.
 pub fn load(store: &Store) -> Result<Vec<RecoveredTx>, NodeError> {
     gainsay_transition::recover_all(&read(store)?).map_err(NodeError::JournalTransaction)
 }
 
 /// Forgets what is kept, when all of it is in blocks or can be in none.
+///
+/// # Errors
+/// When the store cannot be written.
 pub fn clear(store: &Store) -> Result<(), StoreError> {
     store.put_note(NOTE, &[])
 }

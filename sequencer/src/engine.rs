@@ -140,6 +140,9 @@ impl Engine {
     }
 
     /// Runs until the mailbox closes (which is how a node stops) or something fails.
+    ///
+    /// # Errors
+    /// Why the chain could not be built or derived; each of them stops the node.
     pub fn run(mut self) -> Result<(), NodeError> {
         if let Some(building) = &mut self.building {
             // From before a crash.

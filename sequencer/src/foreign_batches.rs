@@ -46,6 +46,9 @@ impl ForeignBatches {
     }
 
     /// The batches derived since the last look, up to `derived` of them, that are not ours.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn look(&mut self, store: &Store, derived: u64) -> Result<Vec<u64>, StoreError> {
         let Some(judged) = self.judged else { return Ok(Vec::new()) };
         let mut foreign = Vec::new();

@@ -178,6 +178,9 @@ impl Foundation {
 }
 
 /// Runs the sequencer until it is stopped.
+///
+/// # Errors
+/// Arguments that cannot be used, or the first task that failed.
 pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
     let signer = args.poster_key.source()?.load()?;
     let base = Foundation::lay(&args.node).await?;
@@ -235,6 +238,9 @@ pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
 }
 
 /// Runs a follower until it is stopped.
+///
+/// # Errors
+/// Arguments that cannot be used, or the first task that failed.
 pub async fn follow(args: FollowArgs) -> Result<(), NodeError> {
     let base = Foundation::lay(&args.node).await?;
     let (engine, mailbox) = mpsc::sync_channel(MESSAGES_MAX);

@@ -93,6 +93,9 @@ struct Checked {
 
 impl Pool {
     /// An empty pool at the store's head. The store must hold a genesis.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn new(limits: PoolLimits, config: ChainConfig, store: Store) -> Result<Self, StoreError> {
         let state = HeadState::new(store);
         let head = state.reset(&config)?;
@@ -121,6 +124,9 @@ impl Pool {
     }
 
     /// Takes in a transaction whose sender is known, as after a rewind.
+    ///
+    /// # Errors
+    /// Why the transaction is not taken.
     pub fn add(&self, tx: RecoveredTx) -> Result<B256, PoolError> {
         let checked = self.check(tx);
         self.insert_all(vec![checked]).pop().unwrap_or(Err(PoolError::Full))
@@ -219,6 +225,9 @@ impl Pool {
     /// what it made impossible. A block that the pool has seen already is passed over, so that both
     /// an executed block and the same one sealed may be given; a block further ahead makes the pool
     /// read the store anew.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn on_block<'a>(&self, block: impl Into<HeadUpdate<'a>>) -> Result<(), StoreError> {
         let block = block.into();
         let mut content = self.content.write();
@@ -248,6 +257,9 @@ impl Pool {
 
     /// Takes up the store's head after a rewind: all accounts are read again. Transactions of the
     /// blocks taken back are to be given to [`Self::add`] afterwards.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn reset(&self) -> Result<(), StoreError> {
         self.read_anew(&mut self.content.write())
     }

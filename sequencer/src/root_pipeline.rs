@@ -88,6 +88,9 @@ pub struct RootPipeline {
 impl RootPipeline {
     /// Starts the thread. `on_sealed` runs on it after each commit, and has ended for every block
     /// that a [`Self::flush`] waited for.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
     pub fn start(
         store: Store,
         on_sealed: impl Fn(Arc<SealedBlock>) -> Result<(), NodeError> + Send + 'static,
@@ -111,6 +114,9 @@ impl RootPipeline {
     }
 
     /// Hands over the next block; waits while one is in the queue. Returns the cell of its hash.
+    ///
+    /// # Errors
+    /// Why the thread ended, if it did.
     pub fn push(&mut self, executed: ExecutedBlock) -> Result<HashCell, NodeError> {
         let cell = HashCell::default();
         let job = Job { executed, cell: FillOrAbandon(cell.clone()) };
@@ -123,6 +129,9 @@ impl RootPipeline {
     }
 
     /// Waits until everything handed over is committed.
+    ///
+    /// # Errors
+    /// Why the thread ended, if it did.
     pub fn flush(&mut self) -> Result<(), NodeError> {
         match self.last.wait() {
             Some(_) => Ok(()),

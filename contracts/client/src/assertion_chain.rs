@@ -189,31 +189,49 @@ impl AssertionChain {
     }
 
     /// The EdgeGame that decides between rivals.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn game(&self) -> Result<Address, L1Error> {
         self.contract.GAME().call().await.map_err(L1Error::view("GAME"))
     }
 
     /// Id of the newest confirmed assertion.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn latest_confirmed(&self) -> Result<B256, L1Error> {
         self.contract.latestConfirmed().call().await.map_err(L1Error::view("latestConfirmed"))
     }
 
     /// Id of the assertion of block 0.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn genesis_id(&self) -> Result<B256, L1Error> {
         self.contract.genesisId().call().await.map_err(L1Error::view("genesisId"))
     }
 
     /// Wei that `account` may withdraw.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn credit(&self, account: Address) -> Result<U256, L1Error> {
         self.contract.credit(account).call().await.map_err(L1Error::view("credit"))
     }
 
     /// The Inbox that it reads.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn inbox(&self) -> Result<Address, L1Error> {
         self.contract.INBOX().call().await.map_err(L1Error::view("INBOX"))
     }
 
     /// The StepVerifier that decides its disputes.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn step_verifier(&self) -> Result<Address, L1Error> {
         let game = self.contract.GAME().call().await.map_err(L1Error::view("GAME"))?;
         let game = IEdgeGame::new(game, self.contract.provider().clone());
@@ -231,6 +249,9 @@ impl AssertionChain {
     }
 
     /// Its immutables.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn params(&self) -> Result<AssertionParams, L1Error> {
         let contract = &self.contract;
         Ok(AssertionParams {

@@ -71,6 +71,9 @@ pub struct TxFees {
 
 impl L1Client {
     /// What L1 asks for now.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
     pub async fn fees(&self) -> Result<L1Fees, L1Error> {
         let provider = self.provider();
         let blob_base_fee = async {

@@ -175,31 +175,49 @@ impl Inbox {
     }
 
     /// Number of batches posted.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn batch_count(&self) -> Result<u64, L1Error> {
         self.contract.batchCount().call().await.map_err(L1Error::view("batchCount"))
     }
 
     /// Number of deposits enqueued.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn deposit_count(&self) -> Result<u64, L1Error> {
         self.contract.depositCount().call().await.map_err(L1Error::view("depositCount"))
     }
 
     /// Number of deposits that the batches have read.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn deposits_read(&self) -> Result<u64, L1Error> {
         self.contract.depositsRead().call().await.map_err(L1Error::view("depositsRead"))
     }
 
     /// `batchAcc[n]` at L1 block `at`.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view, or reverts it because `n` is out of range.
     pub async fn batch_acc(&self, n: u64, at: BlockId) -> Result<B256, L1Error> {
         self.contract.batchAcc(n).block(at).call().await.map_err(L1Error::view("batchAcc"))
     }
 
     /// `depositAcc[n]` at L1 block `at`.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view, or reverts it because `n` is out of range.
     pub async fn deposit_acc(&self, n: u64, at: BlockId) -> Result<B256, L1Error> {
         self.contract.depositAcc(n).block(at).call().await.map_err(L1Error::view("depositAcc"))
     }
 
     /// Its immutables.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn params(&self) -> Result<InboxParams, L1Error> {
         let contract = &self.contract;
         let sequencer = contract.SEQUENCER().call().await;

@@ -95,6 +95,9 @@ impl FromStr for Funding {
 }
 
 /// Reads an amount: wei, or a decimal number with a unit behind it.
+///
+/// # Errors
+/// What was found and what was expected.
 pub fn parse_amount(text: &str) -> Result<U256, ParseValueError> {
     let trimmed = text.trim();
     let (number, decimals) = UNITS
@@ -106,6 +109,9 @@ pub fn parse_amount(text: &str) -> Result<U256, ParseValueError> {
 }
 
 /// Reads a number of ether, without unit.
+///
+/// # Errors
+/// What was found and what was expected.
 pub fn parse_ether(text: &str) -> Result<U256, ParseValueError> {
     scaled(text.trim(), 18, text)
         .unwrap_or_else(|| Err(ParseValueError::Ether { found: text.to_owned() }))
@@ -138,6 +144,9 @@ fn scaled(number: &str, decimals: usize, found: &str) -> Option<Result<U256, Par
 }
 
 /// Reads an address. Mixed case must be the EIP-55 checksum.
+///
+/// # Errors
+/// What was found and what was expected.
 pub fn parse_address(text: &str) -> Result<Address, ParseValueError> {
     let trimmed = text.trim();
     let found = || ParseValueError::Address { found: text.to_owned() };
@@ -153,6 +162,9 @@ pub fn parse_address(text: &str) -> Result<Address, ParseValueError> {
 }
 
 /// Reads hex data; `0x` alone is none.
+///
+/// # Errors
+/// What was found and what was expected.
 pub fn parse_data(text: &str) -> Result<Bytes, ParseValueError> {
     let trimmed = text.trim();
     let bytes = trimmed.strip_prefix("0x").and_then(|_| Bytes::from_str(trimmed).ok());

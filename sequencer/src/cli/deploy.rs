@@ -127,6 +127,10 @@ fn parse_gas_price(text: &str) -> Result<u64, String> {
 }
 
 /// Deploys.
+///
+/// # Errors
+/// Before anything is sent: a key, an artifact or a parameter that cannot be used, or an output file
+/// that exists. Afterwards: a transaction that L1 refused, or contracts that are not as deployed.
 pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let out = args.out.display();
     ensure!(

@@ -80,6 +80,10 @@ pub struct DepositArgs {
 }
 
 /// Deposits.
+///
+/// # Errors
+/// A key, a URL or a value that cannot be used, the wrong L1, a transaction that L1 refused, or a
+/// deposit that L2 did not execute in time.
 pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
     let rollup = RollupConfig::load(&args.rollup)?;
     let client = L1Client::connect(&args.l1_rpc, None)?;

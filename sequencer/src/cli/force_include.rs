@@ -66,6 +66,9 @@ pub enum Forcing {
 }
 
 /// Looks at L1 and says what can be forced.
+///
+/// # Errors
+/// When L1 does not answer.
 pub async fn forcing(
     rollup: &RollupConfig,
     inbox: &Inbox,
@@ -134,6 +137,10 @@ pub(crate) async fn force(
 }
 
 /// Forces.
+///
+/// # Errors
+/// A key that cannot be used, a deposit that is not overdue (without `--wait`), or a transaction that
+/// L1 refused.
 pub async fn run(args: ForceIncludeArgs) -> anyhow::Result<()> {
     let rollup = RollupConfig::load(&args.rollup)?;
     let client = L1Client::connect(&args.l1_rpc, None)?;

@@ -78,6 +78,9 @@ impl ServerHandle {
 /// Starts to serve on `listen` (port 0: any free one).
 ///
 /// Must run within a tokio runtime.
+///
+/// # Errors
+/// [`NodeError::Listen`], and [`NodeError::SequencerUrl`] for a follower.
 pub async fn serve(
     context: RpcContext,
     listen: SocketAddr,
