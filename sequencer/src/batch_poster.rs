@@ -118,7 +118,7 @@ impl BatchPoster {
     }
 
     async fn post_if_due(&mut self) -> Result<(), NodeError> {
-        self.tell_foreign()?;
+        self.report_foreign()?;
         let heads = self.chain.store.heads();
         if heads.latest.number == heads.safe.number {
             self.waiting_since = None;
@@ -153,8 +153,8 @@ impl BatchPoster {
         }
     }
 
-    /// Tells the operator of batches that another sequencer posted with the same key.
-    fn tell_foreign(&mut self) -> Result<(), NodeError> {
+    /// Raises an alarm for batches that another sequencer posted with the same key.
+    fn report_foreign(&mut self) -> Result<(), NodeError> {
         let store = &self.chain.store;
         let derived = l1_index::safe_cursor(store)?.batch;
         for batch in self.foreign.look(store, derived)? {

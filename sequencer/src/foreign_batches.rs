@@ -10,7 +10,7 @@ use gainsay_derivation::BatchKind;
 use gainsay_store::{BatchRecord, Store, StoreError};
 
 /// Batches whose attempts are remembered: more than any L1 reorg drops.
-const REMEMBERED: u64 = 256;
+const ATTEMPTS_MAX: u64 = 256;
 
 /// What this process tried to post, and how far L1 was compared with it.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl ForeignBatches {
         if !attempts.contains(&attempt) {
             attempts.push(attempt);
         }
-        self.attempts = self.attempts.split_off(&index.saturating_sub(REMEMBERED));
+        self.attempts = self.attempts.split_off(&index.saturating_sub(ATTEMPTS_MAX));
     }
 
     /// L1 holds `count` batches, and all are derived. Those up to here came before this process; so

@@ -1,4 +1,4 @@
-//! Follows L1 for a node: looks often, tells the engine, shows the status.
+//! Follows L1 for a node: looks often, informs the engine, shows the status.
 //!
 //! In: the follower, whose steps the engine takes in. Out: the engine's messages, the status, and a
 //! checkpoint of the store for each assertion that this node agrees with. It derives nothing and

@@ -37,7 +37,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env()
-        // Whoever sends nonsense must not fill the log.
+        // Clients that send nonsense must not fill the log.
         .unwrap_or_else(|_| {
             EnvFilter::new("info,hyper=warn,jsonrpsee=warn,jsonrpsee-server=error")
         });

@@ -224,7 +224,7 @@ impl Pool {
     /// Moves to the block after the head, as soon as it is executed: drops what it includes and
     /// what it made impossible. A block that the pool has seen already is passed over, so that both
     /// an executed block and the same one sealed may be given; a block further ahead makes the pool
-    /// read the store anew.
+    /// read the store again.
     ///
     /// # Errors
     /// When the store cannot be read.

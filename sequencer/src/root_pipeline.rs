@@ -1,4 +1,4 @@
-//! Seals and commits executed blocks behind the builder's back.
+//! Seals and commits executed blocks while the builder executes the next one.
 //!
 //! In: executed blocks in order, each with a cell for its hash. Out: sealed blocks in the store, in
 //! the same order, and a call for each. The builder executes block n+1 while block n is here; the
@@ -24,7 +24,7 @@ enum CellState {
     #[default]
     Pending,
     Ready(B256),
-    /// The pipeline ended without it; whoever waits builds a block that nobody will commit.
+    /// The pipeline ended without it. A block built on it will never be committed.
     Abandoned,
 }
 
@@ -102,8 +102,8 @@ impl RootPipeline {
                 let sealed = seal_next(&store, executed)?;
                 let hash = sealed.hash;
                 store.commit_block(&sealed, false)?;
-                // Before the cell is filled: whoever flushes may take the block back next, and
-                // nobody must hear of the block after that.
+                // Before the cell is filled: after a flush the block may be taken back, and no
+                // listener must hear of it later than of that.
                 on_sealed(Arc::new(sealed))?;
                 cell.0.set_if_pending(CellState::Ready(hash));
             }
@@ -183,7 +183,7 @@ mod tests {
     };
 
     #[test]
-    fn a_flush_waits_until_everybody_has_heard_of_the_block() {
+    fn a_flush_waits_until_every_listener_has_heard_of_the_block() {
         let chain = TestChain::new(1, &[]);
         let heard = Arc::new(AtomicU64::new(0));
         let listener = heard.clone();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_reaches_whoever_waits_or_pushes() {
+    fn a_failure_reaches_who_waits_and_who_pushes() {
         let chain = TestChain::new(1, &[]);
         let mut pipeline =
             RootPipeline::start(chain.store.clone(), |_| Err(NodeError::TaskEnded { name: "rpc" }))

@@ -143,7 +143,7 @@ impl TxFees {
         within.then_some(next)
     }
 
-    /// The most wei that a transaction with these fees can cost beside its value.
+    /// The most wei that a transaction with these fees can cost besides its value.
     pub fn cost_max(&self, gas_limit: u64, blob_count: usize) -> u128 {
         let blob_gas = DATA_GAS_PER_BLOB as u128 * blob_count as u128;
         let blob_cost = blob_gas.saturating_mul(self.blob_fee.unwrap_or_default());

@@ -4,8 +4,9 @@
 //! Writing: [`TxSender`] gets one key's transactions into L1, [`Inbox`] makes the calls.
 //! Every failure is an [`L1Error`], and [`L1Error::action`] says what to do about it.
 //!
-//! Architecture invariant: nothing here executes L2, decides what to post, or touches disk beside
-//! `rollup.json`, key files and contract artifacts. All loops, requests and caches are bounded.
+//! Architecture invariant: nothing here executes L2, decides what to post, or touches the disk,
+//! except for `rollup.json`, key files and contract artifacts. All loops, requests and caches are
+//! bounded.
 
 mod error;
 pub use error::{Action, L1Error};

@@ -1,8 +1,8 @@
-//! `rollup.json`: all that a node must know of a chain beside an L1 endpoint.
+//! `rollup.json`: all that a node must know of a chain, except an L1 endpoint.
 //!
 //! In: the file that `gainsay deploy` wrote. Out: [`RollupConfig`], and by
 //! [`RollupConfig::check_l1`] the certainty that the contracts on L1 were deployed with the same
-//! parameters. It computes no genesis block: `genesis_hash` is compared by who executes it.
+//! parameters. It computes no genesis block: `genesis_hash` is compared by the node that executes it.
 
 use std::{
     collections::BTreeMap,

@@ -459,6 +459,8 @@ impl TxSender {
             return Err(L1Error::Transport { what: "eth_sendRawTransaction", source: error });
         };
         debug!(%hash, nonce, message = %payload.message, "L1 node answered the broadcast");
+        // The one place that reads words: JSON-RPC has no codes for these answers, and all nodes
+        // answer in the words of geth.
         let message = payload.message.to_lowercase();
         if message.contains("already known") || message.contains("already imported") {
             Ok(BroadcastOutcome::Accepted)

@@ -24,7 +24,7 @@ use super::{
     l2_rpc::L2Rpc,
 };
 
-/// L2 gas of a plain transfer, and what is taken for anything else unless told.
+/// L2 gas of a plain transfer, and of anything else when no `--gas-limit` is given.
 const TRANSFER_GAS: u64 = 21_000;
 const CALL_GAS: u64 = 300_000;
 

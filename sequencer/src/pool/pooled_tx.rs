@@ -4,7 +4,7 @@ use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U256};
 use gainsay_transition::{L1FeeParams, RecoveredTx};
 
-/// Memory of a transaction beside its bytes: envelope, allocation headers, index entries.
+/// Memory of a transaction besides its bytes: envelope, allocation headers, index entries.
 const OVERHEAD_BYTES: usize = 1_024;
 /// The decoded envelope may take up to this many times the bytes that it was decoded from.
 const DECODED_PER_ENCODED: usize = 3;
