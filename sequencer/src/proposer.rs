@@ -176,8 +176,8 @@ impl Proposer {
             parent: parent.id,
             output_root,
             cursor,
-            root: tree.root,
-            last_leaf_proof: tree.last_leaf_proof,
+            root: tree.root(),
+            last_leaf_proof: tree.last_leaf_proof(),
             expected_batch_acc: batch_acc,
             stake: params.stake_wei,
         };
@@ -190,7 +190,7 @@ impl Proposer {
             l1_block = receipt.block_number,
             "proposed assertion"
         );
-        self.wait_until_seen(parent.id, tree.root).await;
+        self.wait_until_seen(parent.id, tree.root()).await;
         Ok(())
     }
 

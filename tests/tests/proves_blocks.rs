@@ -6,7 +6,8 @@
 use std::{fs, time::Duration};
 
 use alloy::primitives::{B256, U256, keccak256};
-use gainsay_derivation::{ClaimTree, claim};
+use gainsay_derivation::claim;
+use gainsay_keccak::Commitment;
 use gainsay_l1::{AssertionChain, Proposal};
 use gainsay_tests::{
     Challenger, Devnet, DevnetOptions, Report, Role, in_repository, number, program_elf,
@@ -168,15 +169,15 @@ async fn a_wrong_claim_is_found() {
     let parent = contract.assertion(genesis).await.unwrap();
     let honest = contract.assertion(parent.first_child).await.unwrap();
     let output_root = B256::repeat_byte(0xbd);
-    let height = u32::from(devnet.rollup.assertions.blocks_height);
-    let tree = ClaimTree::new(&[claim(output_root, &honest.cursor)], height).unwrap();
+    let height = devnet.rollup.assertions.blocks_height;
+    let tree = Commitment::new(height, &[claim(output_root, &honest.cursor)]).unwrap();
     let sender = devnet.l1.sender(Role::User(3)).await;
     let proposal = Proposal {
         parent: genesis,
         output_root,
         cursor: honest.cursor,
-        root: tree.root,
-        last_leaf_proof: tree.last_leaf_proof,
+        root: tree.root(),
+        last_leaf_proof: tree.last_leaf_proof(),
         expected_batch_acc: parent.batch_limit_acc,
         stake: devnet.rollup.assertions.stake_wei,
     };

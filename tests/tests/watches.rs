@@ -5,7 +5,8 @@
 use std::{fs, time::Duration};
 
 use alloy::primitives::{B256, U256};
-use gainsay_derivation::{ClaimTree, claim};
+use gainsay_derivation::claim;
+use gainsay_keccak::Commitment;
 use gainsay_l1::{AssertionChain, Proposal, bindings::IAssertionChain::Status};
 use gainsay_tests::{
     Challenger, Devnet, DevnetOptions, Role, free_port, in_repository, program_elf, use_chain,
@@ -47,15 +48,15 @@ async fn lie(devnet: &Devnet, role: Role) -> B256 {
     cursor.batch = parent.batch_limit;
     cursor.deposits_read = inbox.contract().depositsRead().call().await.unwrap();
     let output_root = B256::repeat_byte(0xbd);
-    let height = u32::from(devnet.rollup.assertions.blocks_height);
-    let tree = ClaimTree::new(&[claim(output_root, &cursor)], height).unwrap();
-    let root = tree.root;
+    let height = devnet.rollup.assertions.blocks_height;
+    let tree = Commitment::new(height, &[claim(output_root, &cursor)]).unwrap();
+    let root = tree.root();
     let proposal = Proposal {
         parent: parent_id,
         output_root,
         cursor,
         root,
-        last_leaf_proof: tree.last_leaf_proof,
+        last_leaf_proof: tree.last_leaf_proof(),
         expected_batch_acc: parent.batch_limit_acc,
         stake: devnet.rollup.assertions.stake_wei,
     };

@@ -2,7 +2,6 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | `commitment` | trees of claims and states |
 //! | `game` | all disputes, rebuilt from logs |
 //! | `followed_game` | the game at the L1 block that a follower has reached |
 //! | `trace` | what a player believes |
@@ -12,8 +11,7 @@
 //!
 //! Architecture invariant: `strategy` decides and sends nothing, `responder` sends and decides nothing.
 
-mod commitment;
-pub use commitment::Commitment;
+pub use gainsay_keccak::Commitment;
 mod followed_game;
 pub mod game;
 pub use followed_game::FollowedGame;

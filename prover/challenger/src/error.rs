@@ -5,7 +5,8 @@ use std::{io, path::PathBuf};
 
 use alloy_primitives::{Address, B256};
 use gainsay_chain::ChainError;
-use gainsay_derivation::{ClaimTreeError, Cursor, DerivationError};
+use gainsay_derivation::{Cursor, DerivationError};
+use gainsay_keccak::LeafCountError;
 use gainsay_l1::{Action, L1Error};
 use gainsay_oracle::OracleError;
 use gainsay_program::ProgramError;
@@ -127,9 +128,6 @@ pub enum ChallengerError {
     /// Cursor, batch and deposits do not belong together.
     #[error(transparent)]
     Derivation(#[from] DerivationError),
-    /// Claims that make no tree.
-    #[error(transparent)]
-    ClaimTree(#[from] ClaimTreeError),
     /// The state could not be read.
     #[error(transparent)]
     Transition(#[from] Box<TransitionError<StoreError, StoreError>>),
@@ -151,13 +149,8 @@ pub enum ChallengerError {
     },
 
     /// States that make no tree.
-    #[error("{found} leaves make no tree of height {height}")]
-    LeafCount {
-        /// Leaves given.
-        found: u64,
-        /// Height of the tree.
-        height: u8,
-    },
+    #[error(transparent)]
+    LeafCount(#[from] LeafCountError),
 
     // The contracts cannot be what they must be.
     /// A contract cannot be created under the rules of L1.

@@ -142,7 +142,8 @@ impl Table {
             gained: U256::ZERO,
             edges: 0,
         };
-        let claims = Commitment::new(rules.heights.blocks, &[RIGHT_CLAIM])?;
+        let claims = Commitment::new(rules.heights.blocks, &[RIGHT_CLAIM])
+            .map_err(gainsay_challenger::ChallengerError::from)?;
         Ok(Self {
             scenario,
             contracts,

@@ -4,7 +4,9 @@
 
 use alloc::vec::Vec;
 use alloy_primitives::B256;
-use gainsay_derivation::{BLOB_LEN, BatchHeader, BatchKind, Deposit, blob_data};
+use gainsay_derivation::{
+    BLOB_LEN, BatchHeader, BatchKind, Deposit, blob_data, unpack_deposit_acc,
+};
 use gainsay_oracle::{Oracle, Request};
 
 use crate::{ProgramError, read};
@@ -59,15 +61,14 @@ pub fn read_deposits<O: Oracle>(
     let mut deposits = Vec::new();
     for _ in from..to {
         let link: [u8; 64] = read(oracle, acc, "deposit accumulator")?;
-        let (previous, leaf) = link.split_at(32);
-        let leaf = B256::from_slice(leaf);
+        let (previous, leaf) = unpack_deposit_acc(&link);
         let packed = read(oracle, leaf, "deposit")?;
         let malformed = ProgramError::Malformed { hash: leaf, expected: "deposit" };
         let (mut deposit, payload_hash) = Deposit::unpack(&packed).ok_or(malformed)?;
         deposit.payload =
             oracle.read(&Request::Keccak(payload_hash)).map_err(ProgramError::Read)?;
         deposits.push(deposit);
-        acc = B256::from_slice(previous);
+        acc = previous;
     }
     deposits.reverse();
     Ok(deposits)

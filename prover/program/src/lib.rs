@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use alloy_consensus::Header;
 use alloy_primitives::{B256, keccak256};
 use gainsay_derivation::{
-    CLAIM_LEN, ChainConfig, Cursor, Derivation, DerivationError, claim, decode_batch,
+    CLAIM_LEN, ChainConfig, Derivation, DerivationError, Output, claim, decode_batch, unpack_claim,
 };
 use gainsay_oracle::{Oracle, Request};
 use gainsay_transition::{TransitionError, transition, trie::TrieError};
@@ -48,17 +48,37 @@ pub enum ProgramError<E: core::error::Error + Send + Sync + 'static> {
     Transition(TransitionError<TrieError<E>, E>),
 }
 
-/// The input of a run from `agreed` on.
+/// Bytes of what a run's input is the hash of.
+pub const INPUT_LEN: usize = 3 * 32;
+
+/// | bytes | what |
+/// |---|---|
+/// | 32 | agreed claim |
+/// | 32 | batch accumulator, zero if no batch is left |
+/// | 32 | hash of the chain's configuration |
 // PROTOCOL.md PROGRAM-2
+#[must_use]
+pub fn pack_input(agreed: B256, batch_acc: B256, config: &ChainConfig) -> [u8; INPUT_LEN] {
+    let mut packed = [0; INPUT_LEN];
+    let words = [agreed, batch_acc, config.hash()];
+    for (place, word) in packed.as_chunks_mut().0.iter_mut().zip(words) {
+        *place = word.0;
+    }
+    packed
+}
+
+/// The input of a run from `agreed` on: the hash of [`pack_input`].
+// PROTOCOL.md PROGRAM-2
+#[must_use]
 pub fn program_input(agreed: B256, batch_acc: B256, config: &ChainConfig) -> B256 {
-    keccak256([agreed, batch_acc, config.hash()].map(|word| word.0).concat())
+    keccak256(pack_input(agreed, batch_acc, config))
 }
 
 /// The claim after the one that `input` names.
 // PROTOCOL.md PROGRAM-3
 pub fn run<O: Oracle>(oracle: &O, input: B256) -> Result<B256, ProgramError<O::Error>> {
     // Prologue: what is agreed upon.
-    let words: [u8; 96] = read(oracle, input, "program input")?;
+    let words: [u8; INPUT_LEN] = read(oracle, input, "program input")?;
     let [agreed, batch_acc, config_hash] = words.as_chunks().0 else {
         return Err(ProgramError::Malformed { hash: input, expected: "program input" });
     };
@@ -68,10 +88,9 @@ pub fn run<O: Oracle>(oracle: &O, input: B256) -> Result<B256, ProgramError<O::E
     }
     let config = ChainConfig::unpack(&read(oracle, B256::from(*config_hash), "configuration")?);
     let packed: [u8; CLAIM_LEN] = read(oracle, agreed, "claim")?;
-    let (output_root, cursor) = packed.split_at(32);
-    let cursor = cursor.first_chunk().map(Cursor::unpack).unwrap_or_default();
-    let output: [u8; 128] = read(oracle, B256::from_slice(output_root), "output root")?;
-    let parent_hash = B256::from_slice(&output[96..]);
+    let (output_root, cursor) = unpack_claim(&packed);
+    let output = Output::unpack(&read(oracle, output_root, "output root")?);
+    let parent_hash = output.block_hash;
     let parent = read_parent(oracle, parent_hash)?;
 
     // Derive.

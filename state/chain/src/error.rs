@@ -3,7 +3,8 @@
 use std::{error::Error, io, path::PathBuf};
 
 use alloy_primitives::B256;
-use gainsay_derivation::{ClaimTreeError, Cursor, DerivationError};
+use gainsay_derivation::{Cursor, DerivationError};
+use gainsay_keccak::LeafCountError;
 use gainsay_l1::{Action, L1Error};
 use gainsay_store::StoreError;
 use gainsay_transition::{GenesisError, TransitionError};
@@ -98,7 +99,7 @@ pub enum ChainError {
     Derivation(#[from] DerivationError),
     /// Claims that make no tree.
     #[error(transparent)]
-    ClaimTree(#[from] ClaimTreeError),
+    LeafCount(#[from] LeafCountError),
     /// The state could not be read.
     #[error(transparent)]
     Transition(#[from] Box<TransitionError<StoreError, StoreError>>),

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
-use gainsay_derivation::{ClaimTree, Cursor};
+use gainsay_derivation::Cursor;
+use gainsay_keccak::Commitment;
 
 use crate::{AssertionTree, ChainError, ProposedAssertion, SafeChain, l1_index};
 
@@ -23,7 +24,7 @@ pub struct RightChild {
     /// The output root after the last block.
     pub output_root: B256,
     /// The tree over the claims.
-    pub tree: ClaimTree,
+    pub tree: Commitment,
     /// `batchAcc` at the parent's batch limit.
     pub batch_acc: B256,
 }
@@ -42,8 +43,8 @@ impl RightChild {
             Some(Difference::Cursor { expected: self.cursor })
         } else if child.output_root != self.output_root {
             Some(Difference::OutputRoot { block: self.last_block(), expected: self.output_root })
-        } else if child.root != self.tree.root {
-            Some(Difference::Claims { expected: self.tree.root })
+        } else if child.root != self.tree.root() {
+            Some(Difference::Claims { expected: self.tree.root() })
         } else {
             None
         }
@@ -71,7 +72,7 @@ pub fn right_child(
         return Ok(None);
     };
     let Some(last_batch) = store.batch(batch_limit.saturating_sub(1))? else { return Ok(None) };
-    let height = u32::from(chain.rollup.assertions.blocks_height);
+    let height = chain.rollup.assertions.blocks_height;
     let first_block = parent_block.saturating_add(1);
     let mut claims: Vec<B256> = Vec::new();
     for number in first_block..=chain.safe_block() {
@@ -79,7 +80,7 @@ pub fn right_child(
         claims.push(record.claim());
         let is_full = claims.len() as u64 >= 1_u64 << height.min(63);
         if record.cursor.batch >= batch_limit || is_full {
-            let tree = ClaimTree::new(&claims, height)?;
+            let tree = Commitment::new(height, &claims)?;
             return Ok(Some(RightChild {
                 first_block,
                 claims,
@@ -216,8 +217,8 @@ mod tests {
         let one = next(at(0, 0), 1).unwrap();
         assert_eq!((one.first_block, one.last_block(), one.cursor), (1, 3, at(1, 0)));
         assert_eq!(one.claims, [claim(1), claim(2), claim(3)]);
-        let tree = ClaimTree::new(&one.claims, 2).unwrap();
-        assert_eq!(one.tree.root, tree.root);
+        let tree = Commitment::new(2, &one.claims).unwrap();
+        assert_eq!(one.tree.root(), tree.root());
         assert_eq!(one.batch_acc, l1.batches[0].posted.acc);
         // Three batches have six blocks: four fit, and the next one starts within a batch.
         let full = next(at(0, 0), 3).unwrap();
@@ -226,7 +227,7 @@ mod tests {
         let rest = next(full.cursor, 3).unwrap();
         assert_eq!((rest.last_block(), rest.cursor), (6, at(3, 0)));
         assert_eq!(rest.output_root, store.header(6).unwrap().unwrap().output_root);
-        assert_eq!(rest.tree.root, ClaimTree::new(&[claim(5), claim(6)], 2).unwrap().root);
+        assert_eq!(rest.tree.root(), Commitment::new(2, &[claim(5), claim(6)]).unwrap().root());
         // Not derived yet, or no place in this chain.
         assert!(next(at(3, 0), 4).is_none());
         assert!(next(at(1, 7), 3).is_none());
@@ -253,7 +254,7 @@ mod tests {
         let child = ProposedAssertion {
             id: B256::repeat_byte(2),
             parent: genesis.id,
-            root: right.tree.root,
+            root: right.tree.root(),
             output_root: right.output_root,
             cursor: right.cursor,
             batch_limit: 2,
@@ -270,7 +271,7 @@ mod tests {
         let expected = right.output_root;
         assert_eq!(verdict(output_root), wrong(Difference::OutputRoot { block: 3, expected }));
         let claims = ProposedAssertion { root: B256::ZERO, ..child };
-        assert_eq!(verdict(claims), wrong(Difference::Claims { expected: right.tree.root }));
+        assert_eq!(verdict(claims), wrong(Difference::Claims { expected: right.tree.root() }));
         let late = ProposedAssertion { batch_limit: 9, ..genesis };
         assert_eq!(judge(chain, &late, &child).unwrap(), AssertionVerdict::Undecided);
     }

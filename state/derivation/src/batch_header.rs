@@ -1,7 +1,7 @@
 //! What the Inbox records of a batch beside its data: header, data hash, batch hash chain, and
 //! the bounds that the header's L1 time puts on L2 timestamps.
 
-use crate::ChainConfig;
+use crate::{ChainConfig, packing::pack};
 use alloy_primitives::{B256, Keccak256, keccak256};
 use serde::{Deserialize, Serialize};
 
@@ -72,8 +72,40 @@ impl BatchHeader {
 pub const BATCH_ACC_LEN: usize = 32 + 1 + 4 * 8 + 32 + 32;
 
 impl BatchHeader {
-    /// Reads back what [`extend_batch_acc`] hashed: the header, and the deposit accumulator at
-    /// its end. None if the kind is one that no Inbox records.
+    /// What the batch accumulator after this batch is the hash of, from the accumulator before it
+    /// and the deposit accumulator at its end.
+    ///
+    /// | bytes | what |
+    /// |---|---|
+    /// | 32 | accumulator before |
+    /// | 1 | kind |
+    /// | 8 | index, big endian |
+    /// | 8 | deposits read |
+    /// | 8 | L1 block |
+    /// | 8 | L1 time |
+    /// | 32 | data hash |
+    /// | 32 | deposit accumulator |
+    ///
+    /// The contract's is in `Inbox._append`.
+    // PROTOCOL.md INBOX-3
+    #[must_use]
+    pub fn pack(&self, acc: B256, deposit_acc: B256) -> [u8; BATCH_ACC_LEN] {
+        let numbers = [self.index, self.deposits_read, self.l1_block, self.l1_time];
+        let [index, deposits_read, l1_block, l1_time] = numbers.map(u64::to_be_bytes);
+        pack([
+            &acc.0,
+            &[self.kind as u8],
+            &index,
+            &deposits_read,
+            &l1_block,
+            &l1_time,
+            &self.data_hash.0,
+            &deposit_acc.0,
+        ])
+    }
+
+    /// Reads back what [`Self::pack`] gave: the header, and the deposit accumulator at its end.
+    /// None if the kind is one that no Inbox records.
     pub fn unpack(packed: &[u8; BATCH_ACC_LEN]) -> Option<(Self, B256)> {
         let (_, rest) = packed.split_at(32);
         let (kind, rest) = rest.split_first()?;
@@ -93,20 +125,11 @@ impl BatchHeader {
     }
 }
 
-/// `batchAcc[n + 1]` from `batchAcc[n]`: `keccak(acc ‖ kind:u8 ‖ index:u64 ‖ depositsRead:u64 ‖
-/// l1Block:u64 ‖ l1Time:u64 ‖ dataHash ‖ depositAcc[depositsRead])`.
+/// `batchAcc[n + 1]` from `batchAcc[n]`: the hash of [`BatchHeader::pack`].
 // PROTOCOL.md INBOX-3
+#[must_use]
 pub fn extend_batch_acc(acc: B256, header: &BatchHeader, deposit_acc: B256) -> B256 {
-    let mut hasher = Keccak256::new();
-    hasher.update(acc);
-    hasher.update([header.kind as u8]);
-    hasher.update(header.index.to_be_bytes());
-    hasher.update(header.deposits_read.to_be_bytes());
-    hasher.update(header.l1_block.to_be_bytes());
-    hasher.update(header.l1_time.to_be_bytes());
-    hasher.update(header.data_hash);
-    hasher.update(deposit_acc);
-    hasher.finalize()
+    keccak256(header.pack(acc, deposit_acc))
 }
 
 /// Data hash of a calldata batch: `keccak(data)`.

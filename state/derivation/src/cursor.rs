@@ -1,7 +1,8 @@
-//! How far a chain got in the L1 data, and the claim that binds this to an L2 state.
+//! How far a chain got in the L1 data.
 
-use alloy_primitives::{B256, keccak256};
 use serde::{Deserialize, Serialize};
+
+use crate::packing::pack;
 
 /// Position in the sequence of batches. Genesis is `(0, 0, 0)`; after the last block of a batch
 /// it is `(batch + 1, 0, depositsRead of that batch)`.
@@ -23,48 +24,25 @@ impl Cursor {
     /// Bytes of the packed form.
     pub const PACKED_LEN: usize = 24;
 
-    /// `abi.encodePacked(batch, block, depositsRead)`.
+    /// | bytes | what |
+    /// |---|---|
+    /// | 8 | batch, big endian |
+    /// | 8 | block |
+    /// | 8 | deposits read |
+    ///
+    /// The contract's is `abi.encodePacked(batch, block, depositsRead)` in `AssertionChain`.
     // PROTOCOL.md CLAIM-2
+    #[must_use]
     pub fn pack(&self) -> [u8; Self::PACKED_LEN] {
-        let mut packed = [0; Self::PACKED_LEN];
-        packed[..8].copy_from_slice(&self.batch.to_be_bytes());
-        packed[8..16].copy_from_slice(&self.block.to_be_bytes());
-        packed[16..].copy_from_slice(&self.deposits_read.to_be_bytes());
-        packed
+        let numbers = [self.batch, self.block, self.deposits_read].map(u64::to_be_bytes);
+        pack([&numbers[0], &numbers[1], &numbers[2]])
     }
 
     /// Inverse of [`Self::pack`].
+    #[must_use]
     pub fn unpack(packed: &[u8; Self::PACKED_LEN]) -> Self {
-        let [b0, b1, b2, b3, b4, b5, b6, b7, rest @ ..] = *packed;
-        let [k0, k1, k2, k3, k4, k5, k6, k7, d @ ..] = rest;
-        Self {
-            batch: u64::from_be_bytes([b0, b1, b2, b3, b4, b5, b6, b7]),
-            block: u64::from_be_bytes([k0, k1, k2, k3, k4, k5, k6, k7]),
-            deposits_read: u64::from_be_bytes(d),
-        }
+        let mut numbers = packed.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
+        let mut next = || numbers.next().unwrap_or_default();
+        Self { batch: next(), block: next(), deposits_read: next() }
     }
-}
-
-/// [OP output root](https://specs.optimism.io/protocol/proposals.html#l2-output-commitment-construction),
-/// version 0: `keccak(bytes32(0) ‖ stateRoot ‖ messagePasserStorageRoot ‖ blockHash)`.
-// PROTOCOL.md CLAIM-1
-pub fn output_root(state_root: B256, message_passer_storage_root: B256, block_hash: B256) -> B256 {
-    let mut packed = [0; 128];
-    packed[32..64].copy_from_slice(state_root.as_slice());
-    packed[64..96].copy_from_slice(message_passer_storage_root.as_slice());
-    packed[96..].copy_from_slice(block_hash.as_slice());
-    keccak256(packed)
-}
-
-/// Bytes of what a claim is the hash of.
-pub const CLAIM_LEN: usize = 32 + Cursor::PACKED_LEN;
-
-/// `keccak(outputRoot ‖ batch:u64 ‖ block:u64 ‖ depositsRead:u64)`: what assertions commit to
-/// after each block.
-// PROTOCOL.md CLAIM-3
-pub fn claim(output_root: B256, cursor: &Cursor) -> B256 {
-    let mut packed = [0; CLAIM_LEN];
-    packed[..32].copy_from_slice(output_root.as_slice());
-    packed[32..].copy_from_slice(&cursor.pack());
-    keccak256(packed)
 }

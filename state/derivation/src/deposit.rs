@@ -11,6 +11,8 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, keccak256};
 use op_alloy_consensus::TxDeposit;
 use serde::{Deserialize, Serialize};
 
+use crate::packing::pack;
+
 /// L2 gas limit of a fee report.
 // PROTOCOL.md INBOX-10
 pub const FEE_REPORT_GAS: u64 = 200_000;
@@ -82,23 +84,46 @@ pub struct Deposit {
 }
 
 impl Deposit {
-    /// What the hash chain takes in: `keccak(kind:u8 ‖ from:address ‖ l1Block:u64 ‖ l1Time:u64 ‖
-    /// index:u64 ‖ l1BaseFee:u256 ‖ l1BlobBaseFee:u256 ‖ keccak(payload))`.
+    /// What the leaf of the hash chain is the hash of.
+    ///
+    /// | bytes | what |
+    /// |---|---|
+    /// | 1 | kind |
+    /// | 20 | from |
+    /// | 8 | L1 block, big endian |
+    /// | 8 | L1 time |
+    /// | 8 | index |
+    /// | 32 | L1 base fee |
+    /// | 32 | L1 blob base fee |
+    /// | 32 | keccak of the payload |
+    ///
+    /// The contract's is in `Inbox._enqueue`.
     // PROTOCOL.md INBOX-1
-    pub fn leaf_hash(&self) -> B256 {
-        let mut packed = Vec::with_capacity(DEPOSIT_LEAF_LEN);
-        packed.push(self.kind as u8);
-        packed.extend_from_slice(self.from.as_slice());
-        packed.extend_from_slice(&self.l1_block.to_be_bytes());
-        packed.extend_from_slice(&self.l1_time.to_be_bytes());
-        packed.extend_from_slice(&self.index.to_be_bytes());
-        packed.extend_from_slice(&self.l1_base_fee.to_be_bytes::<32>());
-        packed.extend_from_slice(&self.l1_blob_base_fee.to_be_bytes::<32>());
-        packed.extend_from_slice(keccak256(&self.payload).as_slice());
-        keccak256(packed)
+    #[must_use]
+    pub fn pack(&self) -> [u8; DEPOSIT_LEAF_LEN] {
+        let [l1_block, l1_time, index] =
+            [self.l1_block, self.l1_time, self.index].map(u64::to_be_bytes);
+        let fees = [self.l1_base_fee, self.l1_blob_base_fee].map(|fee| fee.to_be_bytes::<32>());
+        pack([
+            &[self.kind as u8],
+            self.from.as_slice(),
+            &l1_block,
+            &l1_time,
+            &index,
+            &fees[0],
+            &fees[1],
+            &keccak256(&self.payload).0,
+        ])
     }
 
-    /// Reads back what [`Self::leaf_hash`] hashed: the deposit without its payload, and the
+    /// What the hash chain takes in: the hash of [`Self::pack`].
+    // PROTOCOL.md INBOX-1
+    #[must_use]
+    pub fn leaf_hash(&self) -> B256 {
+        keccak256(self.pack())
+    }
+
+    /// Reads back what [`Self::pack`] gave: the deposit without its payload, and the
     /// payload's hash. None if the kind is one that no Inbox records.
     pub fn unpack(packed: &[u8; DEPOSIT_LEAF_LEN]) -> Option<(Self, B256)> {
         let (kind, rest) = packed.split_first()?;
@@ -196,13 +221,25 @@ impl Deposit {
     }
 }
 
-/// `depositAcc[i + 1]` from `depositAcc[i]` and deposit i: `keccak(acc ‖ leaf)`.
+/// What a deposit accumulator is the hash of: the accumulator before it, and the deposit's leaf.
 // PROTOCOL.md INBOX-1
+#[must_use]
+pub fn pack_deposit_acc(acc: B256, leaf: B256) -> [u8; 64] {
+    pack([&acc.0, &leaf.0])
+}
+
+/// Inverse of [`pack_deposit_acc`].
+#[must_use]
+pub fn unpack_deposit_acc(packed: &[u8; 64]) -> (B256, B256) {
+    let (acc, leaf) = packed.split_at(32);
+    (B256::from_slice(acc), B256::from_slice(leaf))
+}
+
+/// `depositAcc[i + 1]` from `depositAcc[i]` and deposit i: the hash of [`pack_deposit_acc`].
+// PROTOCOL.md INBOX-1
+#[must_use]
 pub fn extend_deposit_acc(acc: B256, deposit: &Deposit) -> B256 {
-    let mut packed = [0; 64];
-    packed[..32].copy_from_slice(acc.as_slice());
-    packed[32..].copy_from_slice(deposit.leaf_hash().as_slice());
-    keccak256(packed)
+    keccak256(pack_deposit_acc(acc, deposit.leaf_hash()))
 }
 
 #[cfg(test)]

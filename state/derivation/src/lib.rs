@@ -8,9 +8,10 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 extern crate alloc;
 
-mod claim_tree;
+mod claim;
 mod config;
 mod cursor;
+mod packing;
 
 mod batch_header;
 mod deposit;
@@ -40,15 +41,15 @@ pub use batch_header::{
 };
 pub use blob::{BLOB_DATA_LEN, BLOB_LEN, blob_capacity, blob_data, to_blobs};
 pub use block_input::{Batch, BatchBlock, BlockInput, Derivation, DerivationError};
-pub use claim_tree::{ClaimTree, ClaimTreeError};
+pub use claim::{CLAIM_LEN, Output, claim, output_root, pack_claim, unpack_claim};
 pub use config::{
     ChainConfig, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, MAX_BLOBS,
     MAX_CALLDATA_BYTES,
 };
-pub use cursor::{CLAIM_LEN, Cursor, claim, output_root};
+pub use cursor::Cursor;
 pub use decode_error::DecodeError;
 pub use deposit::{
     DEPOSIT_LEAF_LEN, DEPOSITOR, Deposit, DepositKind, FEE_REPORT_GAS, L1_BLOCK,
-    UnknownDepositKind, extend_deposit_acc,
+    UnknownDepositKind, extend_deposit_acc, pack_deposit_acc, unpack_deposit_acc,
 };
 pub use genesis_account::GenesisAccount;

@@ -7,9 +7,11 @@
 
 use alloy_primitives::{Address, B256, U256, address, hex};
 use gainsay_derivation::{
-    BatchHeader, BatchKind, ClaimTree, Cursor, Deposit, DepositKind, claim, data_hash_of_calldata,
+    BatchHeader, BatchKind, Cursor, Deposit, DepositKind, claim, data_hash_of_calldata,
     decode_blocks, extend_batch_acc, extend_deposit_acc, output_root,
 };
+
+use gainsay_keccak::Commitment;
 
 const PROTOCOL: &str = include_str!("../../PROTOCOL.md");
 
@@ -80,6 +82,6 @@ fn claim_example() {
     let word = B256::repeat_byte;
     let output = output_root(word(0x11), word(0x22), word(0x33));
     let cursor = Cursor { batch: 1, block: 2, deposits_read: 3 };
-    let tree = ClaimTree::new(&[word(0xaa), word(0xbb), word(0xcc)], 2).unwrap();
-    assert_eq!(hashes("claim-example"), [output, claim(output, &cursor), tree.root]);
+    let tree = Commitment::new(2, &[word(0xaa), word(0xbb), word(0xcc)]).unwrap();
+    assert_eq!(hashes("claim-example"), [output, claim(output, &cursor), tree.root()]);
 }

@@ -2,13 +2,14 @@
 //!
 //! In: messages. Out: their hashes, the same that [`keccak256`] gives one by one. On an x86-64 host
 //! eight messages share each permutation with AVX-512, four with AVX2; elsewhere, and in the guest,
-//! they are hashed one after the other. It never allocates and starts no threads.
+//! they are hashed one after the other. Nothing but `commitment` allocates or uses threads.
 //!
 //! | module | job |
 //! |---|---|
 //! | `lanes` | which vectors this CPU has, and the one unsafe step: calling code for them |
 //! | `sponge` | the permutation and the sponge over vectors, written once for both widths |
 //! | `avx512`, `avx2` | the six operations on eight and on four lanes |
+//! | `commitment` | trees of claims and machine states, hashed level by level |
 //!
 //! ```
 //! use alloy_primitives::{B256, keccak256};
@@ -24,6 +25,8 @@
 mod avx2;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx512;
+#[cfg(feature = "std")]
+mod commitment;
 mod lanes;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod sponge;
@@ -35,6 +38,8 @@ use alloy_primitives::B256;
 #[cfg(doc)]
 use alloy_primitives::keccak256;
 
+#[cfg(feature = "std")]
+pub use commitment::{Commitment, LeafCountError};
 use lanes::Lanes;
 
 /// Bytes of a message that one permutation takes in: 1,600 bits less twice the 256 of the hash.

@@ -14,9 +14,11 @@ use std::{
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Encodable;
 use gainsay_chain::ArchivedBatch;
-use gainsay_derivation::{CLAIM_LEN, Cursor, Deposit, Derivation, decode_batch};
+use gainsay_derivation::{
+    CLAIM_LEN, Cursor, Deposit, Derivation, Output, decode_batch, pack_claim, pack_deposit_acc,
+};
 use gainsay_oracle::{Request, Witness, WitnessOracle};
-use gainsay_program::program_input;
+use gainsay_program::{pack_input, program_input};
 use gainsay_store::{BatchRecord, StateView, StoreError, StoredHeader};
 use gainsay_transition::{
     StateReader, run_precompile, transition,
@@ -69,9 +71,8 @@ impl ArchivedChain {
         let archived = self.archive.get(&batch.header, batch.acc)?;
         let deposits = self.add_batch(&mut preimages, &batch, &archived, &agreed.cursor)?;
         let config = &self.rollup.chain;
-        let words = [agreed.claim(), batch.acc, config.hash()].map(|word| word.0);
         preimages.add(config.pack().to_vec());
-        preimages.add(words.concat());
+        preimages.add(pack_input(agreed.claim(), batch.acc, config).to_vec());
         preimages.blobs = archived.blobs.clone().into_iter().collect();
         let executed = self.execute(&mut preimages, parent_number, &batch, &archived, deposits)?;
 
@@ -98,11 +99,12 @@ impl ArchivedChain {
     /// The parent's header, and what its output root is the hash of.
     fn add_parent(&self, preimages: &mut Preimages, number: u64) -> Result<B256, ChallengerError> {
         let StoredHeader { header, hash, output_root, .. } = self.header(number)?;
-        let mut output = [0; 128];
-        output[32..64].copy_from_slice(header.state_root.as_slice());
-        output[64..96].copy_from_slice(header.withdrawals_root.unwrap_or_default().as_slice());
-        output[96..].copy_from_slice(hash.as_slice());
-        preimages.add(output.to_vec());
+        let output = Output {
+            state_root: header.state_root,
+            message_passer_storage_root: header.withdrawals_root.unwrap_or_default(),
+            block_hash: hash,
+        };
+        preimages.add(output.pack().to_vec());
         let mut rlp = Vec::new();
         header.encode(&mut rlp);
         preimages.add(rlp);
@@ -131,19 +133,12 @@ impl ArchivedChain {
         let mut acc = self.deposit_acc(from.deposits_read)?;
         let mut deposits = Vec::new();
         for record in self.store.deposits(from.deposits_read, header.deposits_read)? {
-            let leaf = preimages.add(pack_deposit(&record.deposit));
+            let leaf = preimages.add(record.deposit.pack().to_vec());
             preimages.add(record.deposit.payload.clone());
-            acc = preimages.add([acc.0, leaf.0].concat());
+            acc = preimages.add(pack_deposit_acc(acc, leaf).to_vec());
             deposits.push(record.deposit);
         }
-        let mut packed = previous.to_vec();
-        packed.push(header.kind as u8);
-        for number in [header.index, header.deposits_read, header.l1_block, header.l1_time] {
-            packed.extend_from_slice(&number.to_be_bytes());
-        }
-        packed.extend_from_slice(header.data_hash.as_slice());
-        packed.extend_from_slice(acc.as_slice());
-        preimages.add(packed);
+        preimages.add(header.pack(previous, acc).to_vec());
         Ok(deposits)
     }
 
@@ -181,27 +176,6 @@ impl ArchivedChain {
         preimages.hashed.extend(state.read.into_inner().unwrap_or_else(PoisonError::into_inner));
         Ok((step.block.transactions.len(), step.block.header.gas_used))
     }
-}
-
-/// What a claim is the hash of.
-fn pack_claim(output_root: B256, cursor: &Cursor) -> [u8; CLAIM_LEN] {
-    let mut packed = [0; CLAIM_LEN];
-    packed[..32].copy_from_slice(output_root.as_slice());
-    packed[32..].copy_from_slice(&cursor.pack());
-    packed
-}
-
-/// What [`Deposit::leaf_hash`] hashes.
-fn pack_deposit(deposit: &Deposit) -> Vec<u8> {
-    let mut packed = vec![deposit.kind as u8];
-    packed.extend_from_slice(deposit.from.as_slice());
-    for number in [deposit.l1_block, deposit.l1_time, deposit.index] {
-        packed.extend_from_slice(&number.to_be_bytes());
-    }
-    packed.extend_from_slice(&deposit.l1_base_fee.to_be_bytes::<32>());
-    packed.extend_from_slice(&deposit.l1_blob_base_fee.to_be_bytes::<32>());
-    packed.extend_from_slice(keccak256(&deposit.payload).as_slice());
-    packed
 }
 
 /// What the program may ask for.

@@ -1,18 +1,28 @@
-//! What a player commits to at one level of a dispute: a perfect binary tree over 2^height states.
+//! What an assertion commits to, and a player at each level of a dispute: a perfect binary tree over
+//! 2^height claims or machine states.
 //!
-//! In: the states, of which a run of equal ones at the start and at the end costs nothing but its
-//! height (a run that has halted repeats its last state). Out: the root of any subtree, and the
-//! proofs that the contracts ask for. node = keccak256(left ‖ right), a leaf is itself.
+//! In: the leaves. A run of equal leaves at the start or at the end costs one hash a level (a
+//! machine that has halted repeats its last state, an assertion its last claim). Out: the root of any
+//! subtree, and the proofs that the contracts ask for. node = keccak256(left ‖ right), a leaf is
+//! itself (PROTOCOL.md CLAIM-5). Many nodes are hashed at once, by rayon's threads.
 
-use alloy_primitives::B256;
-use gainsay_keccak::keccak256_pairs;
-use gainsay_vm::node;
+use alloy_primitives::{B256, keccak256};
 use rayon::prelude::*;
 
-use crate::ChallengerError;
+use crate::keccak256_pairs;
 
 /// Pairs that one thread hashes at once.
 const TOGETHER: usize = 512;
+
+/// Leaves that make no tree of the height asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("found {found} leaves, expected 1 to 2^{height}")]
+pub struct LeafCountError {
+    /// Leaves given.
+    pub found: u64,
+    /// Height of the tree.
+    pub height: u8,
+}
 
 /// A tree over 2^height leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +43,8 @@ impl Commitment {
     /// The tree over `leaves`, of which the last one is repeated up to 2^height.
     ///
     /// # Errors
-    /// No leaf, or more than 2^height.
-    pub fn new(height: u8, leaves: &[B256]) -> Result<Self, ChallengerError> {
+    /// [`LeafCountError`]: no leaf, or more than 2^height.
+    pub fn new(height: u8, leaves: &[B256]) -> Result<Self, LeafCountError> {
         let first = leaves.first().copied().unwrap_or_default();
         Self::with_head(height, first, 0, leaves)
     }
@@ -42,17 +52,17 @@ impl Commitment {
     /// The tree over `head_len` times `head` and then `leaves`, of which the last one is repeated.
     ///
     /// # Errors
-    /// No leaf besides the head, or more than 2^height in all.
+    /// [`LeafCountError`]: no leaf besides the head, or more than 2^height in all.
     pub fn with_head(
         height: u8,
         head: B256,
         head_len: u64,
         leaves: &[B256],
-    ) -> Result<Self, ChallengerError> {
+    ) -> Result<Self, LeafCountError> {
         let room = 1_u64 << height.min(63);
         let count = head_len.saturating_add(leaves.len() as u64);
         let Some(last) = leaves.last().copied().filter(|_| count <= room) else {
-            return Err(ChallengerError::LeafCount { found: count, height });
+            return Err(LeafCountError { found: count, height });
         };
         let distinct = leaves.iter().rposition(|leaf| *leaf != last).map_or(0, |last| last + 1);
         let (mut heads, mut tails) = (vec![head], vec![last]);
@@ -138,6 +148,11 @@ impl Commitment {
     }
 }
 
+/// The parent of two nodes.
+fn node(left: &B256, right: &B256) -> B256 {
+    keccak256([left.0, right.0].concat())
+}
+
 fn hash_pairs(pairs: &[[B256; 2]]) -> Vec<B256> {
     let mut hashes = vec![B256::ZERO; pairs.len()];
     if pairs.len() <= TOGETHER {
@@ -153,9 +168,16 @@ fn hash_pairs(pairs: &[[B256; 2]]) -> Vec<B256> {
 
 #[cfg(test)]
 mod tests {
-    use gainsay_vm::root_from_siblings;
-
     use super::*;
+
+    fn root_from_siblings(leaf: B256, index: u64, siblings: &[B256]) -> B256 {
+        let (root, _) = siblings.iter().fold((leaf, index), |(below, index), sibling| {
+            let is_right = index & 1 == 1;
+            let above = if is_right { node(sibling, &below) } else { node(&below, sibling) };
+            (above, index >> 1)
+        });
+        root
+    }
 
     fn naive(leaves: &[B256]) -> Vec<Vec<B256>> {
         let mut levels = vec![leaves.to_vec()];
