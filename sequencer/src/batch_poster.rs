@@ -36,6 +36,7 @@ pub enum DataAvailability {
 impl DataAvailability {
     /// Bytes of signed transactions that a block may have, so that its batch fits even if nothing
     /// of it can be compressed.
+    #[must_use]
     pub const fn block_bytes_max(self) -> usize {
         let capacity = match self {
             Self::Calldata => MAX_CALLDATA_BYTES,
@@ -82,6 +83,7 @@ pub struct BatchPoster {
 
 impl BatchPoster {
     /// A poster that signs with the sender's key, which the Inbox must know as its sequencer.
+    #[must_use]
     pub fn new(
         chain: Chain,
         client: L1Client,

@@ -116,6 +116,7 @@ impl BlockBuilder {
     }
 
     /// Whether displaced transactions wait for a block.
+    #[must_use]
     pub fn has_displaced(&self) -> bool {
         !self.displaced.is_empty()
     }

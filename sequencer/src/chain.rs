@@ -39,11 +39,13 @@ pub struct Chain {
 
 impl Chain {
     /// Joins a store and the configuration that it was opened with.
+    #[must_use]
     pub fn new(store: Store, rollup: Arc<RollupConfig>) -> Self {
         Self { store, rollup, new_heads: broadcast::channel(HEAD_EVENTS_MAX).0 }
     }
 
     /// The part of it that L1 says.
+    #[must_use]
     pub fn safe_chain(&self) -> SafeChain {
         SafeChain { store: self.store.clone(), rollup: self.rollup.clone() }
     }

@@ -49,6 +49,7 @@ pub struct EngineMailbox(mpsc::SyncSender<EngineMessage>);
 
 impl EngineMailbox {
     /// The mailbox behind this sender.
+    #[must_use]
     pub const fn new(sender: mpsc::SyncSender<EngineMessage>) -> Self {
         Self(sender)
     }
@@ -85,6 +86,7 @@ pub struct Announcer {
 impl Announcer {
     /// Announces to the listeners of `chain`. With `keeps_displaced`, the transactions of blocks
     /// that go are written to the [journal](displaced_journal) first.
+    #[must_use]
     pub const fn new(chain: Chain, keeps_displaced: bool) -> Self {
         Self { chain, keeps_displaced }
     }
@@ -131,6 +133,7 @@ pub struct Engine {
 
 impl Engine {
     /// An engine; `building` is absent in a follower.
+    #[must_use]
     pub fn new(
         deriver: Deriver,
         building: Option<Building>,

@@ -39,6 +39,7 @@ pub struct L1Watcher {
 
 impl L1Watcher {
     /// A watcher that looks every `poll_interval`, and shows what it sees in `status`.
+    #[must_use]
     pub fn new(
         client: L1Client,
         follower: Follower<EngineMailbox>,

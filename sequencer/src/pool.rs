@@ -198,6 +198,7 @@ impl Pool {
 
     /// The first nonce after the executable transactions of `sender`; when it has none, the nonce
     /// that blocks left it with which the store may not have yet. `None`: ask the store.
+    #[must_use]
     pub fn next_nonce(&self, sender: Address) -> Option<u64> {
         let content = self.content.read();
         match content.queue(sender) {
@@ -207,11 +208,13 @@ impl Pool {
     }
 
     /// A transaction of the pool.
+    #[must_use]
     pub fn get(&self, hash: &B256) -> Option<Arc<PooledTx>> {
         self.content.read().get(hash).cloned()
     }
 
     /// The executable transactions, best first, for a block with this base fee in wei.
+    #[must_use]
     pub fn best(&self, base_fee: u64) -> BestTransactions {
         BestTransactions::new(self.content.clone(), base_fee)
     }
@@ -277,6 +280,7 @@ impl Pool {
     }
 
     /// How much is in the pool.
+    #[must_use]
     pub fn status(&self) -> PoolStatus {
         let content = self.content.read();
         let executable = content.executable_len();
@@ -285,16 +289,19 @@ impl Pool {
     }
 
     /// Whether no transaction could run now.
+    #[must_use]
     pub fn executable_is_empty(&self) -> bool {
         self.content.read().executable_len() == 0
     }
 
     /// All transactions in the pool.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.content.read().len()
     }
 
     /// Whether the pool holds nothing.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -306,6 +313,7 @@ impl Pool {
     }
 
     /// Hashes of transactions as they are taken in.
+    #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<B256> {
         self.arrivals.subscribe()
     }

@@ -30,6 +30,7 @@ enum CellState {
 
 impl HashCell {
     /// A cell of a block that is already sealed.
+    #[must_use]
     pub fn ready(hash: B256) -> Self {
         Self(Arc::new((Mutex::new(CellState::Ready(hash)), Condvar::new())))
     }

@@ -94,11 +94,13 @@ pub struct AssertionChain {
 
 impl AssertionChain {
     /// The AssertionChain at `address`.
+    #[must_use]
     pub fn new(client: &L1Client, address: Address) -> Self {
         Self { contract: IAssertionChain::new(address, client.provider().clone()) }
     }
 
     /// Its address.
+    #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
     }
@@ -270,6 +272,7 @@ impl AssertionChain {
     }
 
     /// Everything else: the generated bindings.
+    #[must_use]
     pub const fn contract(&self) -> &IAssertionChainInstance<DynProvider> {
         &self.contract
     }

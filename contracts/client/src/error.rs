@@ -254,6 +254,7 @@ pub enum L1Error {
 
 impl L1Error {
     /// What the caller does next.
+    #[must_use]
     pub const fn action(&self) -> Action {
         match self {
             Self::Transport { .. }
@@ -282,6 +283,7 @@ impl L1Error {
     }
 
     /// The decoded revert reason, when the call was refused by a contract.
+    #[must_use]
     pub const fn revert(&self) -> Option<&ContractRevert> {
         match self {
             Self::Reverted { reason, .. } => Some(reason),

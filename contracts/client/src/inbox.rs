@@ -68,11 +68,13 @@ pub struct Inbox {
 
 impl Inbox {
     /// The Inbox at `address`.
+    #[must_use]
     pub fn new(client: &L1Client, address: Address) -> Self {
         Self { contract: IInbox::new(address, client.provider().clone()) }
     }
 
     /// Its address.
+    #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
     }
@@ -234,6 +236,7 @@ impl Inbox {
     }
 
     /// Everything else: the generated bindings.
+    #[must_use]
     pub const fn contract(&self) -> &IInboxInstance<DynProvider> {
         &self.contract
     }

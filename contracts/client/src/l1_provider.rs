@@ -115,6 +115,7 @@ impl L1Client {
     }
 
     /// The alloy provider below, for requests that this crate does not wrap.
+    #[must_use]
     pub const fn provider(&self) -> &DynProvider {
         &self.provider
     }

@@ -159,11 +159,13 @@ impl TxSender {
     }
 
     /// The account that signs.
+    #[must_use]
     pub const fn address(&self) -> Address {
         self.signer.address()
     }
 
     /// The connection it sends through.
+    #[must_use]
     pub const fn client(&self) -> &L1Client {
         &self.client
     }

@@ -178,6 +178,7 @@ pub fn parse_data(text: &str) -> Result<Bytes, ParseValueError> {
 }
 
 /// Writes wei as ether, with all decimals that it has: `1.5 ETH`.
+#[must_use]
 pub fn format_ether(wei: U256) -> String {
     let digits = format!("{wei:0>19}");
     let (whole, fraction) = digits.split_at(digits.len() - 18);
@@ -187,6 +188,7 @@ pub fn format_ether(wei: U256) -> String {
 }
 
 /// Writes seconds as people say them, two units at most: `2 h 5 min`.
+#[must_use]
 pub fn format_secs(secs: u64) -> String {
     let parts =
         [("d", secs / 86_400), ("h", secs / 3_600 % 24), ("min", secs / 60 % 60), ("s", secs % 60)];
