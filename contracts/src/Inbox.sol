@@ -103,7 +103,7 @@ contract Inbox is IInbox {
             parameters.forceDelay <= type(uint32).max,
             InboxInvalidParameter("forceDelay", parameters.forceDelay)
         );
-        // INVARIANT: every deposit alone fits one batch together with a fee report. So no deposit blocks
+        // INVARIANT: each deposit fits one batch together with a fee report. So no deposit blocks
         // those behind it; and a batch that leaves one out for want of gas has read more gas than
         // its own fee report adds, so that the sequencer can always catch up.
         require(
