@@ -12,7 +12,7 @@ import {EdgeRecord, MutualRecord, Timers} from "./game/Timers.sol";
 
 /// @title  EdgeGame
 /// @notice Decides which of rival assertions is right. An honest player who answers each rival with
-///         its own move wins, whoever plays against it: of rival edges whose agreed state is right,
+///         its own move wins, against any opponent: of rival edges whose agreed state is right,
 ///         a wrong one has a wrong half, which has a right rival, down to one instruction that
 ///         cannot be proven; so a wrong root edge collects no more time than the honest player
 ///         took to answer, and the right one all the rest.

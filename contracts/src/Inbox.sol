@@ -33,7 +33,7 @@ contract Inbox is IInbox {
         uint64 maxDepositGasPerBlock;
     }
 
-    /// @dev What is kept of a deposit beside its accumulator: one slot.
+    /// @dev What is kept of a deposit besides its accumulator: one slot.
     struct DepositRecord {
         uint64 l1Time;
         // L2 gas of this deposit and all before it.
@@ -103,7 +103,7 @@ contract Inbox is IInbox {
             parameters.forceDelay <= type(uint32).max,
             InboxInvalidParameter("forceDelay", parameters.forceDelay)
         );
-        // INVARIANT: every deposit alone fits one batch beside a fee report. So no deposit blocks
+        // INVARIANT: each deposit fits one batch together with a fee report. So no deposit blocks
         // those behind it; and a batch that leaves one out for want of gas has read more gas than
         // its own fee report adds, so that the sequencer can always catch up.
         require(

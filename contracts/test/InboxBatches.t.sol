@@ -195,7 +195,7 @@ contract InboxBatchesTest is L1Test {
         refuses("sequencer", 0, Inbox.Parameters(address(0), 1, BATCH_GAS, BLOCK_GAS));
         uint64 delay = 1 << 32;
         refuses("forceDelay", delay, Inbox.Parameters(SEQUENCER, delay, BATCH_GAS, BLOCK_GAS));
-        // Two fee reports fit a batch, and so does one beside all deposits of a block.
+        // Two fee reports fit a batch, and so does one together with all deposits of a block.
         uint64 gas = 2 * FEE_REPORT_GAS;
         refuses("maxBatchDepositGas", gas - 1, Inbox.Parameters(SEQUENCER, 1, gas - 1, 100_000));
         new Inbox(Inbox.Parameters(SEQUENCER, 1, gas, 100_000));

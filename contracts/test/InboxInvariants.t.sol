@@ -53,7 +53,7 @@ contract InboxInvariantsTest {
 }
 
 /// @title  InboxHandler
-/// @notice Acts on an Inbox whose limits are tight, beside a model of it that keeps every deposit,
+/// @notice Acts on an Inbox whose limits are tight, next to a model of it that keeps every deposit,
 ///         adds up gas one by one and says beforehand whether a move must succeed.
 contract InboxHandler is L1Test {
     struct Deposit {

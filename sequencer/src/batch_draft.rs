@@ -6,7 +6,6 @@
 use alloy_consensus::Transaction;
 use alloy_eips::Decodable2718;
 use alloy_primitives::B256;
-use anyhow::Context;
 use gainsay_derivation::{
     BatchBlock, Cursor, EncodeError, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES,
     blob_capacity, encode_prefix,
@@ -15,7 +14,7 @@ use gainsay_l1::BatchPosition;
 use gainsay_store::{DepositRecord, RawTransaction};
 use op_alloy_consensus::OpTxEnvelope;
 
-use crate::chain::Chain;
+use crate::{chain::Chain, error::NodeError};
 
 /// Raw bytes of transactions that one batch may hold, however well they compress.
 const RAW_BYTES_MAX: usize = 4 << 20;
@@ -50,7 +49,7 @@ pub(crate) fn draft_batch(
     waiting: Waiting,
     l1_time: u64,
     calldata_only: bool,
-) -> anyhow::Result<Option<Draft>> {
+) -> Result<Option<Draft>, NodeError> {
     let store = &chain.store;
     let Waiting { cursor, first_block, blocks, last_hash, .. } = waiting;
     let last_collected = first_block + blocks.len() as u64 - 1;
@@ -97,7 +96,7 @@ fn encode(
 fn encode_prefix_of(
     mut blocks: Vec<BatchBlock>,
     encode: impl Fn(&[BatchBlock]) -> Result<(usize, Vec<u8>), EncodeError>,
-) -> anyhow::Result<(Vec<BatchBlock>, Vec<u8>)> {
+) -> Result<(Vec<BatchBlock>, Vec<u8>), NodeError> {
     let (count, data) = encode(&blocks)?;
     blocks.truncate(count);
     Ok((blocks, data))
@@ -110,7 +109,7 @@ fn append_deposits(
     deposits: u64,
     l1_time: u64,
     encode: impl Fn(&[BatchBlock]) -> Result<(usize, Vec<u8>), EncodeError>,
-) -> anyhow::Result<(Vec<BatchBlock>, Vec<u8>)> {
+) -> Result<(Vec<BatchBlock>, Vec<u8>), NodeError> {
     blocks.truncate(MAX_BATCH_BLOCKS - 1);
     loop {
         let mut longer = blocks.clone();
@@ -137,7 +136,7 @@ fn deposit_count(blocks: &[BatchBlock]) -> u64 {
 /// The Inbox refuses a batch that leaves out an overdue deposit for which it has gas. After L1 was
 /// away for long, that deposit may be in a block too late for the batch, or in none: a sequencer
 /// that did not take it early would be stuck until somebody forces it.
-fn deposits_due(chain: &Chain, from: u64, mut read: u64, l1_time: u64) -> anyhow::Result<u64> {
+fn deposits_due(chain: &Chain, from: u64, mut read: u64, l1_time: u64) -> Result<u64, NodeError> {
     let gas_of = |record: &DepositRecord| record.deposit.to_transaction().gas_limit;
     let store = &chain.store;
     let mut gas: u64 = store.deposits(from, read)?.iter().map(gas_of).sum();
@@ -154,7 +153,7 @@ fn deposits_due(chain: &Chain, from: u64, mut read: u64, l1_time: u64) -> anyhow
 
 /// Collects blocks above the safe head, up to what one batch may hold. The engine may change the
 /// chain meanwhile: only blocks that follow one another are taken.
-pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Option<Waiting>> {
+pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> Result<Option<Waiting>, NodeError> {
     let heads = chain.store.heads();
     let Some(safe) = chain.store.cursor(heads.safe.number)? else { return Ok(None) };
     let mut waiting = Waiting {
@@ -177,7 +176,8 @@ pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> anyhow::Result<Option
             transactions.into_iter().partition(RawTransaction::is_deposit);
         let mut deposit_gas = 0;
         for raw in &deposits {
-            let deposit = OpTxEnvelope::decode_2718_exact(&raw.raw).context("a stored deposit")?;
+            let deposit = OpTxEnvelope::decode_2718_exact(&raw.raw)
+                .map_err(|source| NodeError::StoredDeposit { number, source })?;
             deposit_gas += deposit.gas_limit();
         }
         let raw_bytes: usize = signed.iter().map(|tx| tx.raw.len()).sum();

@@ -7,10 +7,9 @@
 use std::time::Duration;
 
 use alloy_primitives::Bytes;
-use anyhow::Context;
 use gainsay_chain::l1_index;
 use gainsay_derivation::{MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, to_blobs};
-use gainsay_l1::{Action, Inbox, L1Client, L1Error, L1Fees, TxSender, in_background};
+use gainsay_l1::{Action, Inbox, L1Client, L1Fees, TxSender, in_background};
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, timeout},
@@ -19,6 +18,7 @@ use tokio::{
 use crate::{
     batch_draft::{Draft, Waiting, collect, draft_batch},
     chain::{Chain, HeadEvent},
+    error::NodeError,
     foreign_batches::ForeignBatches,
 };
 
@@ -36,6 +36,7 @@ pub enum DataAvailability {
 impl DataAvailability {
     /// Bytes of signed transactions that a block may have, so that its batch fits even if nothing
     /// of it can be compressed.
+    #[must_use]
     pub const fn block_bytes_max(self) -> usize {
         let capacity = match self {
             Self::Calldata => MAX_CALLDATA_BYTES,
@@ -82,6 +83,7 @@ pub struct BatchPoster {
 
 impl BatchPoster {
     /// A poster that signs with the sender's key, which the Inbox must know as its sequencer.
+    #[must_use]
     pub fn new(
         chain: Chain,
         client: L1Client,
@@ -95,7 +97,10 @@ impl BatchPoster {
     }
 
     /// Runs for ever; ends only on errors that no retry can mend.
-    pub async fn run(mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Those whose action is fatal.
+    pub async fn run(mut self) -> Result<(), NodeError> {
         let mut heads = self.chain.new_heads.subscribe();
         loop {
             match timeout(IDLE_POLL, heads.recv()).await {
@@ -105,20 +110,17 @@ impl BatchPoster {
             }
             match self.post_if_due().await {
                 Ok(()) => {}
+                Err(error) if error.action() == Action::Fatal => return Err(error),
                 Err(error) => {
-                    let action = error.downcast_ref::<L1Error>().map(L1Error::action);
-                    if matches!(action, None | Some(Action::Fatal)) {
-                        return Err(error);
-                    }
-                    tracing::warn!(error = %format!("{error:#}"), "batch not posted, trying again");
+                    tracing::warn!(%error, "batch not posted, trying again");
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
         }
     }
 
-    async fn post_if_due(&mut self) -> anyhow::Result<()> {
-        self.tell_foreign()?;
+    async fn post_if_due(&mut self) -> Result<(), NodeError> {
+        self.report_foreign()?;
         let heads = self.chain.store.heads();
         if heads.latest.number == heads.safe.number {
             self.waiting_since = None;
@@ -133,7 +135,7 @@ impl BatchPoster {
         let full_bytes = self.config.full_bytes;
         let waiting = tokio::task::spawn_blocking(move || collect(&chain, full_bytes))
             .await
-            .context("collect")??;
+            .map_err(|_| NodeError::TaskPanicked { name: "batch_collector" })??;
         let Some(waiting) = waiting else { return Ok(()) };
         let patience = match waiting.transactions {
             0 => self.config.max_idle_age,
@@ -153,8 +155,8 @@ impl BatchPoster {
         }
     }
 
-    /// Tells the operator of batches that another sequencer posted with the same key.
-    fn tell_foreign(&mut self) -> anyhow::Result<()> {
+    /// Raises an alarm for batches that another sequencer posted with the same key.
+    fn report_foreign(&mut self) -> Result<(), NodeError> {
         let store = &self.chain.store;
         let derived = l1_index::safe_cursor(store)?.batch;
         for batch in self.foreign.look(store, derived)? {
@@ -168,7 +170,7 @@ impl BatchPoster {
     }
 
     /// Encodes as many of the waiting blocks as fit; nothing if they were taken back meanwhile.
-    async fn draft(&self, waiting: Waiting) -> anyhow::Result<Option<Draft>> {
+    async fn draft(&self, waiting: Waiting) -> Result<Option<Draft>, NodeError> {
         let l1_time = self.client.latest().await?.timestamp;
         let calldata_only = self.config.da == DataAvailability::Calldata;
         let chain = self.chain.clone();
@@ -176,7 +178,7 @@ impl BatchPoster {
         in_background("batch_encoder", draft).await
     }
 
-    async fn post(&mut self, draft: Draft) -> anyhow::Result<()> {
+    async fn post(&mut self, draft: Draft) -> Result<(), NodeError> {
         let Draft { position, last_block, transactions, data } = draft;
         let bytes = data.len();
         self.foreign.note(position.index, last_block, position.deposits_read);
@@ -208,7 +210,7 @@ impl BatchPoster {
     }
 
     /// Waits until this node has seen the batch, so that it is not posted again.
-    async fn wait_until_derived(&self, index: u64) -> anyhow::Result<()> {
+    async fn wait_until_derived(&self, index: u64) -> Result<(), NodeError> {
         let started = Instant::now();
         while l1_index::safe_cursor(&self.chain.store)?.batch <= index {
             if started.elapsed() > Duration::from_secs(60) {

@@ -21,6 +21,7 @@ use gainsay_transition::{
 
 use crate::{
     chain::{Chain, HeadEvent},
+    error::NodeError,
     pool::Pool,
     root_pipeline::{HashCell, RootPipeline},
 };
@@ -63,7 +64,10 @@ pub struct BlockBuilder {
 
 impl BlockBuilder {
     /// Builds on the store's head.
-    pub fn new(chain: Chain, pool: Arc<Pool>, config: BuilderConfig) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the system has no thread for the pipeline.
+    pub fn new(chain: Chain, pool: Arc<Pool>, config: BuilderConfig) -> Result<Self, NodeError> {
         let (sealed_chain, sealed_pool) = (chain.clone(), pool.clone());
         let pipeline = RootPipeline::start(chain.store.clone(), move |block| {
             sealed_pool.on_block(&*block)?;
@@ -88,7 +92,10 @@ impl BlockBuilder {
     }
 
     /// Takes up the store's head after something else moved it. Nothing may be in the pipeline.
-    pub fn reset(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When the store cannot be read, or a block above the safe head has no body.
+    pub fn reset(&mut self) -> Result<(), NodeError> {
         let store = &self.chain.store;
         let head = store.head();
         self.parent = store.head_header()?.header.clone();
@@ -109,12 +116,16 @@ impl BlockBuilder {
     }
 
     /// Whether displaced transactions wait for a block.
+    #[must_use]
     pub fn has_displaced(&self) -> bool {
         !self.displaced.is_empty()
     }
 
     /// Builds until every displaced transaction is in a block again, before the node stops.
-    pub fn build_displaced(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// As [`Self::build`] and [`Self::flush`].
+    pub fn build_displaced(&mut self) -> Result<(), NodeError> {
         let mut left = usize::MAX;
         while (1..left).contains(&self.displaced.len()) {
             left = self.displaced.len();
@@ -124,7 +135,10 @@ impl BlockBuilder {
     }
 
     /// Waits until every block that was built is in the store.
-    pub fn flush(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Why the pipeline failed.
+    pub fn flush(&mut self) -> Result<(), NodeError> {
         self.pipeline.flush()
     }
 
@@ -134,7 +148,10 @@ impl BlockBuilder {
     }
 
     /// Builds a block if there is something to put in it, or if the last one is old.
-    pub fn build(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When the store cannot be read, the machine fails, or the pipeline failed.
+    pub fn build(&mut self) -> Result<(), NodeError> {
         let started = Instant::now();
         let waiting = self.parent.number.saturating_sub(self.chain.store.heads().safe.number);
         if waiting >= self.config.unsafe_blocks_max {
@@ -185,7 +202,7 @@ impl BlockBuilder {
         &mut self,
         deposits: &[Deposit],
         deadline: Instant,
-    ) -> anyhow::Result<ExecutedBlock> {
+    ) -> Result<ExecutedBlock, NodeError> {
         let reader = Layered {
             layers: self.layers.iter().rev().cloned().collect(),
             base: self.chain.store.state(),
@@ -196,7 +213,9 @@ impl BlockBuilder {
             &self.parent,
             self.now(),
             reader,
-            Box::new(move || parent_hash.wait()),
+            // Only a block that is committed shows the hash, and a block whose parent was abandoned
+            // never is: pushing it fails.
+            Box::new(move || parent_hash.wait().unwrap_or_default()),
         );
         for deposit in deposits {
             executor.execute_deposit(deposit)?;
@@ -216,7 +235,7 @@ impl BlockBuilder {
         executor: &mut BlockExecutor<Layered>,
         bytes_left: &mut usize,
         deadline: Instant,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), NodeError> {
         let mut is_first = true;
         while let Some(tx) = self.displaced.pop_front() {
             let (hash, bytes) = (tx.hash, tx.raw.len());
@@ -244,7 +263,7 @@ impl BlockBuilder {
         executor: &mut BlockExecutor<Layered>,
         mut bytes_left: usize,
         deadline: Instant,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), NodeError> {
         let mut best = self.pool.best(executor.context().base_fee);
         while let Some(tx) = best.next() {
             let (sender, hash, bytes) = (tx.sender, tx.hash, tx.raw.len());
@@ -292,7 +311,7 @@ impl BlockBuilder {
     }
 
     /// Deposits to put in the next block: deep enough in L1, and no more than one block may take.
-    fn due_deposits(&self) -> anyhow::Result<Vec<Deposit>> {
+    fn due_deposits(&self) -> Result<Vec<Deposit>, NodeError> {
         let mature = self.l1_head.0.saturating_sub(self.config.deposit_confirmations);
         let mut gas_left = self.chain.rollup.max_batch_deposit_gas;
         let mut due = Vec::new();
@@ -317,11 +336,14 @@ const TX_GAS_MIN: u64 = 21_000;
 const DEPOSITS_MAX: u64 = 1024;
 
 /// Deposits that the chain has read up to its head, unsafe blocks included.
-fn deposits_read_at_head(store: &Store) -> Result<u64, StoreError> {
+fn deposits_read_at_head(store: &Store) -> Result<u64, NodeError> {
     let heads = store.heads();
     let mut read = l1_index::safe_cursor(store)?.deposits_read;
     for number in heads.safe.number + 1..=heads.latest.number {
-        let transactions = store.raw_transactions(number)?.unwrap_or_default();
+        let Some(transactions) = store.raw_transactions(number)? else {
+            // Counted as a block without deposits, the next block would read them twice.
+            return Err(NodeError::BodyMissing { number, head: heads.latest.number });
+        };
         read += transactions.iter().filter(|tx| tx.is_deposit()).count() as u64;
     }
     Ok(read)

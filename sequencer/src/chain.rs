@@ -11,7 +11,7 @@ use gainsay_store::Store;
 use gainsay_transition::SealedBlock;
 use tokio::sync::broadcast;
 
-/// News kept for a slow listener before it is told that it missed some.
+/// Events kept for a slow listener; one that falls further behind learns that it missed some.
 const HEAD_EVENTS_MAX: usize = 1024;
 
 /// A change of the head, in order.
@@ -39,16 +39,18 @@ pub struct Chain {
 
 impl Chain {
     /// Joins a store and the configuration that it was opened with.
+    #[must_use]
     pub fn new(store: Store, rollup: Arc<RollupConfig>) -> Self {
         Self { store, rollup, new_heads: broadcast::channel(HEAD_EVENTS_MAX).0 }
     }
 
     /// The part of it that L1 says.
+    #[must_use]
     pub fn safe_chain(&self) -> SafeChain {
         SafeChain { store: self.store.clone(), rollup: self.rollup.clone() }
     }
 
-    /// Tells all listeners; it is no error when there are none.
+    /// Sends the event to all listeners. It is no error that nobody listens.
     pub fn announce(&self, event: HeadEvent) {
         let _listeners = self.new_heads.send(event);
     }

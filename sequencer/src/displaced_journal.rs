@@ -6,19 +6,26 @@
 
 use alloy_primitives::Bytes;
 use alloy_rlp::Decodable;
-use anyhow::Context;
 use gainsay_store::{Store, StoreError};
 use gainsay_transition::RecoveredTx;
+
+use crate::error::NodeError;
 
 /// The store's note that holds the transactions, as an RLP list of EIP-2718 bytes.
 const NOTE: &str = "displaced";
 
 /// Keeps the transactions of all blocks above `to`, before what is kept already: that stood later
 /// in the chain.
-pub fn keep_above(store: &Store, to: u64) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When the store fails, lacks a body, or holds a journal that cannot be decoded.
+pub fn keep_above(store: &Store, to: u64) -> Result<(), NodeError> {
     let mut kept = Vec::new();
-    for number in to.saturating_add(1)..=store.head().number {
-        let transactions = store.transactions(number)?.context("a body is missing")?;
+    let head = store.head().number;
+    for number in to.saturating_add(1)..=head {
+        let Some(transactions) = store.transactions(number)? else {
+            return Err(NodeError::BodyMissing { number, head });
+        };
         kept.extend(transactions.into_iter().filter(|tx| !tx.is_deposit()).map(|tx| tx.raw));
     }
     if kept.is_empty() {
@@ -29,19 +36,25 @@ pub fn keep_above(store: &Store, to: u64) -> anyhow::Result<()> {
 }
 
 /// What is kept, in the order of the chain that it stood in.
-pub fn load(store: &Store) -> anyhow::Result<Vec<RecoveredTx>> {
-    Ok(gainsay_transition::recover_all(&read(store)?)?)
+///
+/// # Errors
+/// When the store fails or the journal cannot be decoded.
+pub fn load(store: &Store) -> Result<Vec<RecoveredTx>, NodeError> {
+    gainsay_transition::recover_all(&read(store)?).map_err(NodeError::JournalTransaction)
 }
 
 /// Forgets what is kept, when all of it is in blocks or can be in none.
+///
+/// # Errors
+/// When the store cannot be written.
 pub fn clear(store: &Store) -> Result<(), StoreError> {
     store.put_note(NOTE, &[])
 }
 
-fn read(store: &Store) -> anyhow::Result<Vec<Bytes>> {
+fn read(store: &Store) -> Result<Vec<Bytes>, NodeError> {
     match store.note(NOTE)? {
         Some(note) if !note.is_empty() => {
-            Vec::<Bytes>::decode(&mut note.as_slice()).context("the displaced transactions")
+            Vec::<Bytes>::decode(&mut note.as_slice()).map_err(NodeError::Journal)
         }
         _ => Ok(Vec::new()),
     }

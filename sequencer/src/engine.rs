@@ -17,6 +17,7 @@ use crate::{
     block_builder::BlockBuilder,
     chain::{Chain, HeadEvent},
     displaced_journal,
+    error::NodeError,
     pool::Pool,
 };
 
@@ -48,6 +49,7 @@ pub struct EngineMailbox(mpsc::SyncSender<EngineMessage>);
 
 impl EngineMailbox {
     /// The mailbox behind this sender.
+    #[must_use]
     pub const fn new(sender: mpsc::SyncSender<EngineMessage>) -> Self {
         Self(sender)
     }
@@ -84,6 +86,7 @@ pub struct Announcer {
 impl Announcer {
     /// Announces to the listeners of `chain`. With `keeps_displaced`, the transactions of blocks
     /// that go are written to the [journal](displaced_journal) first.
+    #[must_use]
     pub const fn new(chain: Chain, keeps_displaced: bool) -> Self {
         Self { chain, keeps_displaced }
     }
@@ -130,6 +133,7 @@ pub struct Engine {
 
 impl Engine {
     /// An engine; `building` is absent in a follower.
+    #[must_use]
     pub fn new(
         deriver: Deriver,
         building: Option<Building>,
@@ -139,7 +143,10 @@ impl Engine {
     }
 
     /// Runs until the mailbox closes (which is how a node stops) or something fails.
-    pub fn run(mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Why the chain could not be built or derived; each of them stops the node.
+    pub fn run(mut self) -> Result<(), NodeError> {
         if let Some(building) = &mut self.building {
             // From before a crash.
             building.builder.restore(displaced_journal::load(self.deriver.store())?);
@@ -175,7 +182,7 @@ impl Engine {
         }
     }
 
-    fn handle(&mut self, message: EngineMessage) -> anyhow::Result<()> {
+    fn handle(&mut self, message: EngineMessage) -> Result<(), NodeError> {
         if let Some(building) = &mut self.building {
             building.builder.flush()?;
         }
@@ -233,7 +240,7 @@ impl Engine {
     }
 
     /// Brings builder and pool in line with a head that moved under them.
-    fn after(&mut self, derived: Derived) -> anyhow::Result<()> {
+    fn after(&mut self, derived: Derived) -> Result<(), NodeError> {
         let Some(building) = self.building.as_mut().filter(|_| derived.head_moved) else {
             return Ok(());
         };

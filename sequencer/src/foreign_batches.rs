@@ -10,7 +10,7 @@ use gainsay_derivation::BatchKind;
 use gainsay_store::{BatchRecord, Store, StoreError};
 
 /// Batches whose attempts are remembered: more than any L1 reorg drops.
-const REMEMBERED: u64 = 256;
+const ATTEMPTS_MAX: u64 = 256;
 
 /// What this process tried to post, and how far L1 was compared with it.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl ForeignBatches {
         if !attempts.contains(&attempt) {
             attempts.push(attempt);
         }
-        self.attempts = self.attempts.split_off(&index.saturating_sub(REMEMBERED));
+        self.attempts = self.attempts.split_off(&index.saturating_sub(ATTEMPTS_MAX));
     }
 
     /// L1 holds `count` batches, and all are derived. Those up to here came before this process; so
@@ -46,6 +46,9 @@ impl ForeignBatches {
     }
 
     /// The batches derived since the last look, up to `derived` of them, that are not ours.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn look(&mut self, store: &Store, derived: u64) -> Result<Vec<u64>, StoreError> {
         let Some(judged) = self.judged else { return Ok(Vec::new()) };
         let mut foreign = Vec::new();

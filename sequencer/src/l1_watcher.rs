@@ -1,4 +1,4 @@
-//! Follows L1 for a node: looks often, tells the engine, shows the status.
+//! Follows L1 for a node: looks often, informs the engine, shows the status.
 //!
 //! In: the follower, whose steps the engine takes in. Out: the engine's messages, the status, and a
 //! checkpoint of the store for each assertion that this node agrees with. It derives nothing and
@@ -39,6 +39,7 @@ pub struct L1Watcher {
 
 impl L1Watcher {
     /// A watcher that looks every `poll_interval`, and shows what it sees in `status`.
+    #[must_use]
     pub fn new(
         client: L1Client,
         follower: Follower<EngineMailbox>,
@@ -69,7 +70,7 @@ impl L1Watcher {
                 Ok(Progress::Advanced) => {}
                 Ok(Progress::CaughtUp) => tokio::time::sleep(self.poll_interval).await,
                 Err(error) if error.action() == Action::Retry => {
-                    tracing::warn!(%error, "following L1: trying again");
+                    tracing::warn!(%error, "L1 is out of reach, trying again");
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
                 Err(error) => return Err(error),

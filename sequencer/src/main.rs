@@ -37,7 +37,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env()
-        // Whoever sends nonsense must not fill the log.
+        // Clients that send nonsense must not fill the log.
         .unwrap_or_else(|_| {
             EnvFilter::new("info,hyper=warn,jsonrpsee=warn,jsonrpsee-server=error")
         });
@@ -48,8 +48,8 @@ async fn main() -> anyhow::Result<()> {
         .with_target(false)
         .init();
     match Arguments::parse().command {
-        Command::Sequence(args) => node::sequence(*args).await,
-        Command::Follow(args) => node::follow(*args).await,
+        Command::Sequence(args) => Ok(node::sequence(*args).await?),
+        Command::Follow(args) => Ok(node::follow(*args).await?),
         Command::Deploy(args) => cli::deploy::run(*args).await,
         Command::Deposit(args) => cli::deposit::run(*args).await,
         Command::ForceInclude(args) => cli::force_include::run(*args).await,

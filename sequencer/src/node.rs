@@ -6,15 +6,14 @@
 use std::{
     future::Future,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, mpsc},
     time::Duration,
 };
 
-use anyhow::Context;
 use gainsay_chain::{Deriver, Follower, SafeChain, SharedAssertions, UnsafeBlocks};
 use gainsay_l1::{
-    Inbox, KeySource, L1Client, PasswordSource, PendingNonce, RollupConfig, TxSender,
+    Inbox, L1Client, PendingNonce, PosterKeyArgs, ProposerKeyArgs, RollupConfig, TxSender,
     TxSenderConfig,
 };
 use gainsay_store::StoreOptions;
@@ -25,6 +24,7 @@ use crate::{
     block_builder::{BlockBuilder, BuilderConfig},
     chain::Chain,
     engine::{Announcer, Building, Engine, EngineMailbox, EngineMessage, MESSAGES_MAX},
+    error::NodeError,
     l1_watcher::L1Watcher,
     pool::{Pool, PoolLimits},
     proposer::Proposer,
@@ -86,14 +86,12 @@ pub struct SequenceArgs {
     /// L1 blocks that must follow a deposit's before it is executed.
     #[arg(long, default_value_t = 1)]
     pub deposit_confirmations: u64,
-    /// Keystore file of the key that posts batches (password: GAINSAY_POSTER_PASSWORD).
-    /// Default: the key in the environment variable GAINSAY_POSTER_KEY.
-    #[arg(long)]
-    pub poster_keystore: Option<PathBuf>,
-    /// Keystore file of the key that proposes (password: GAINSAY_PROPOSER_PASSWORD).
-    /// Default: the key in GAINSAY_PROPOSER_KEY; without either, nothing is proposed.
-    #[arg(long)]
-    pub proposer_keystore: Option<PathBuf>,
+    /// Key that posts batches.
+    #[command(flatten)]
+    pub poster_key: PosterKeyArgs,
+    /// Key that makes claims; without it the node makes none.
+    #[command(flatten)]
+    pub proposer_key: ProposerKeyArgs,
 }
 
 /// `gainsay follow`
@@ -110,22 +108,23 @@ pub struct FollowArgs {
 /// Tasks of a node by name; the end of any of them is the end of the node.
 #[derive(Debug, Default)]
 struct Tasks {
-    set: JoinSet<(&'static str, anyhow::Result<()>)>,
+    set: JoinSet<(&'static str, Result<(), NodeError>)>,
 }
 
 impl Tasks {
-    fn spawn<E: Into<anyhow::Error>>(
+    fn spawn(
         &mut self,
         name: &'static str,
-        task: impl Future<Output = Result<(), E>> + Send + 'static,
+        task: impl Future<Output = Result<(), NodeError>> + Send + 'static,
     ) {
-        self.set.spawn(async move { (name, task.await.map_err(Into::into)) });
+        self.set.spawn(async move { (name, task.await) });
     }
 
     /// Waits for the first task to end, or for a signal to stop.
-    async fn run(mut self) -> anyhow::Result<()> {
+    async fn run(mut self) -> Result<(), NodeError> {
         let mut terminate =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .map_err(|source| NodeError::System { what: "a handler of SIGTERM", source })?;
         let ended = tokio::select! {
             ended = self.set.join_next() => ended,
             _ = tokio::signal::ctrl_c() => None,
@@ -134,9 +133,11 @@ impl Tasks {
         self.set.shutdown().await;
         match ended {
             None => Ok(()),
-            Some(Ok((name, Ok(())))) => anyhow::bail!("{name} ended"),
-            Some(Ok((name, Err(error)))) => Err(error.context(format!("{name} failed"))),
-            Some(Err(error)) => Err(anyhow::anyhow!(error).context("a task panicked")),
+            Some(Ok((name, Ok(())))) => Err(NodeError::TaskEnded { name }),
+            Some(Ok((name, Err(error)))) => {
+                Err(NodeError::TaskFailed { name, source: Box::new(error) })
+            }
+            Some(Err(_)) => Err(NodeError::TaskPanicked { name: "a task of the node" }),
         }
     }
 }
@@ -149,7 +150,7 @@ struct Foundation {
 }
 
 impl Foundation {
-    async fn lay(args: &NodeArgs) -> anyhow::Result<Self> {
+    async fn lay(args: &NodeArgs) -> Result<Self, NodeError> {
         let rollup = Arc::new(RollupConfig::load(&args.rollup)?);
         let client = L1Client::connect(&args.l1_rpc, args.l1_beacon.as_deref())?;
         rollup.check_l1(&client).await?;
@@ -158,12 +159,14 @@ impl Foundation {
             cache_bytes: args.cache_mib << 20,
             genesis_hash: None,
         };
-        let SafeChain { store, rollup } = SafeChain::open(rollup, &args.data, &options)
-            .with_context(|| format!("cannot open {}", args.data.display()))?;
+        let SafeChain { store, rollup } =
+            SafeChain::open(rollup, &args.data, &options).map_err(|source| {
+                NodeError::DataFolder { path: args.data.clone(), source: Box::new(source) }
+            })?;
         Ok(Self { chain: Chain::new(store, rollup), client, status: StatusHandle::default() })
     }
 
-    async fn follower(&self, engine: EngineMailbox) -> anyhow::Result<Follower<EngineMailbox>> {
+    async fn follower(&self, engine: EngineMailbox) -> Result<Follower<EngineMailbox>, NodeError> {
         let (chain, client) = (self.chain.safe_chain(), self.client.clone());
         Ok(Follower::open(chain, client, engine, None).await?)
     }
@@ -175,16 +178,16 @@ impl Foundation {
 }
 
 /// Runs the sequencer until it is stopped.
-pub async fn sequence(args: SequenceArgs) -> anyhow::Result<()> {
-    let poster_key = key("GAINSAY_POSTER", args.poster_keystore.as_deref());
-    let signer = poster_key.load()?;
+///
+/// # Errors
+/// Arguments that cannot be used, or the first task that failed.
+pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
+    let signer = args.poster_key.source()?.load()?;
     let base = Foundation::lay(&args.node).await?;
-    let expected = base.chain.rollup.sequencer;
-    anyhow::ensure!(
-        signer.address() == expected,
-        "the poster's key is that of {}, the Inbox expects {expected}",
-        signer.address()
-    );
+    let (found, expected) = (signer.address(), base.chain.rollup.sequencer);
+    if found != expected {
+        return Err(NodeError::WrongPosterKey { found, expected });
+    }
     let store = base.chain.store.clone();
     let mut limits = PoolLimits::default();
     // What no block of this sequencer could hold is refused at the door.
@@ -235,7 +238,10 @@ pub async fn sequence(args: SequenceArgs) -> anyhow::Result<()> {
 }
 
 /// Runs a follower until it is stopped.
-pub async fn follow(args: FollowArgs) -> anyhow::Result<()> {
+///
+/// # Errors
+/// Arguments that cannot be used, or the first task that failed.
+pub async fn follow(args: FollowArgs) -> Result<(), NodeError> {
     let base = Foundation::lay(&args.node).await?;
     let (engine, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
     let unsafe_blocks = match args.sequencer_rpc {
@@ -248,7 +254,8 @@ pub async fn follow(args: FollowArgs) -> anyhow::Result<()> {
     let sink = match args.sequencer_rpc {
         Some(url) => {
             let ahead_max = args.node.history_blocks / 2;
-            let sync = UnsafeSync::new(base.chain.clone(), &url, engine.clone(), ahead_max)?;
+            let mailbox = EngineMailbox::new(engine.clone());
+            let sync = UnsafeSync::new(base.chain.clone(), &url, mailbox, ahead_max)?;
             tasks.spawn("unsafe_sync", sync.run());
             TxSink::Forward { url }
         }
@@ -272,15 +279,18 @@ async fn run(
     args: NodeArgs,
     parts: Parts,
     mut tasks: Tasks,
-) -> anyhow::Result<()> {
+) -> Result<(), NodeError> {
     let Parts { engine, mailbox, follower, sink } = parts;
     let store = base.chain.store.clone();
     let (ended, engine_end) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
         // The receiver is gone only when the node is stopping anyway.
         let _stopping = ended.send(engine.run());
-    })?;
-    tasks.spawn("engine", async move { engine_end.await.context("the engine panicked")? });
+    });
+    let thread = thread.map_err(|source| NodeError::System { what: "engine", source })?;
+    tasks.spawn("engine", async move {
+        engine_end.await.unwrap_or(Err(NodeError::TaskPanicked { name: "engine" }))
+    });
     let context = RpcContext {
         chain: Arc::new(base.chain.clone()),
         sink,
@@ -306,12 +316,11 @@ async fn proposer(
     args: &SequenceArgs,
     base: &Foundation,
     assertions: &SharedAssertions,
-) -> anyhow::Result<Option<Proposer>> {
-    let source = key("GAINSAY_PROPOSER", args.proposer_keystore.as_deref());
-    if args.proposer_keystore.is_none() && std::env::var_os("GAINSAY_PROPOSER_KEY").is_none() {
+) -> Result<Option<Proposer>, NodeError> {
+    let Some(source) = args.proposer_key.find()? else {
         tracing::warn!("no proposer key: this node posts batches but makes no claims on L1");
         return Ok(None);
-    }
+    };
     let sender = TxSender::new(base.client.clone(), source.load()?, own_key()).await?;
     Ok(Some(Proposer::new(
         base.chain.safe_chain(),
@@ -324,15 +333,4 @@ async fn proposer(
 /// How a key that only this node uses is sent with: a restart outbids its own stale transaction.
 fn own_key() -> TxSenderConfig {
     TxSenderConfig { pending: PendingNonce::Replace, ..Default::default() }
-}
-
-/// A key from `<name>_KEY`, or from a keystore with its password in `<name>_PASSWORD`.
-fn key(name: &str, keystore: Option<&Path>) -> KeySource {
-    match keystore {
-        None => KeySource::Env { variable: format!("{name}_KEY") },
-        Some(path) => KeySource::Keystore {
-            path: path.to_owned(),
-            password: PasswordSource::Env { variable: format!("{name}_PASSWORD") },
-        },
-    }
 }

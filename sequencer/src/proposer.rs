@@ -41,6 +41,7 @@ pub struct Proposer {
 
 impl Proposer {
     /// A proposer that stakes with the sender's key.
+    #[must_use]
     pub fn new(
         chain: SafeChain,
         client: L1Client,

@@ -65,6 +65,7 @@ pub struct StatusHandle(Arc<RwLock<RollupStatus>>);
 
 impl StatusHandle {
     /// A copy of what is known now.
+    #[must_use]
     pub fn get(&self) -> RollupStatus {
         *self.0.read()
     }

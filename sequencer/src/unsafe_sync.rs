@@ -4,22 +4,30 @@
 //! sequencer is trusted for their order and their deposits, not for their result: each block is
 //! executed, and its hash must agree. L1 has the last word when the batch comes.
 
-use std::{sync::mpsc, time::Duration};
+use std::time::Duration;
 
 use alloy_consensus::Block;
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use alloy_rlp::Decodable;
-use anyhow::Context;
-use gainsay_transition::{BlockExecutor, RecoveredTx, SealedBlock, recover_all, seal};
+use gainsay_chain::{ChainError, ChainWriter};
+use gainsay_store::StoreError;
+use gainsay_transition::{
+    BlockExecutor, DecodeTxError, ExecuteError, RecoveredTx, SealError, SealedBlock, recover_all,
+    seal,
+};
 use jsonrpsee::{
-    core::client::ClientT,
+    core::{ClientError, client::ClientT},
     http_client::{HttpClient, HttpClientBuilder},
     rpc_params,
 };
 use op_alloy_consensus::OpTxEnvelope;
 
-use crate::{chain::Chain, engine::EngineMessage};
+use crate::{
+    chain::Chain,
+    engine::{EngineMailbox, EngineMessage},
+    error::NodeError,
+};
 
 /// Pause between looks when nothing is new.
 const POLL: Duration = Duration::from_millis(100);
@@ -28,39 +36,78 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Time for one answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Why a block of the sequencer was not taken now. All of it may pass: the sequencer is restarted,
+/// or the engine took back the block below while this one was executed.
+#[derive(Debug, thiserror::Error)]
+enum UnsafeBlockError {
+    /// The sequencer did not answer.
+    #[error("debug_getRawBlock: {0}")]
+    Request(#[from] ClientError),
+    /// The answer is no block.
+    #[error("block {number} of the sequencer: {source}")]
+    Malformed { number: u64, source: alloy_rlp::Error },
+    #[error("block {number} of the sequencer: its deposits have more than {max} gas")]
+    DepositGas { number: u64, max: u64 },
+    #[error("a transaction of the sequencer's block: {0}")]
+    Transaction(#[from] DecodeTxError),
+    #[error("the sequencer's block cannot be executed: {0}")]
+    Execute(#[from] ExecuteError<StoreError>),
+    #[error(transparent)]
+    Seal(#[from] SealError<StoreError>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sequencer executes by other rules, or promises what its block does not hold.
+    #[error("block {number} of the sequencer: found hash {found}, executed to {expected}")]
+    WrongHash { number: u64, found: B256, expected: B256 },
+    #[error("executing a block of the sequencer: {0}")]
+    Panicked(#[from] tokio::task::JoinError),
+    /// The engine has ended, and with it the node.
+    #[error(transparent)]
+    Engine(#[from] ChainError),
+}
+
 /// Follows the sequencer's head.
 #[derive(Debug)]
 pub struct UnsafeSync {
     chain: Chain,
     client: HttpClient,
-    engine: mpsc::SyncSender<EngineMessage>,
+    engine: EngineMailbox,
     unsafe_blocks_max: u64,
 }
 
 impl UnsafeSync {
     /// Follows the sequencer at `url`, at most `unsafe_blocks_max` blocks ahead of L1.
+    ///
+    /// # Errors
+    /// [`NodeError::SequencerUrl`].
     pub fn new(
         chain: Chain,
         url: &str,
-        engine: mpsc::SyncSender<EngineMessage>,
+        engine: EngineMailbox,
         unsafe_blocks_max: u64,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, NodeError> {
         let client = HttpClientBuilder::default()
             .request_timeout(REQUEST_TIMEOUT)
             .max_response_size(64 << 20)
             .build(url)
-            .with_context(|| format!("sequencer URL {url}"))?;
+            .map_err(|source| NodeError::SequencerUrl {
+                url: url.to_owned(),
+                source: Box::new(source),
+            })?;
         Ok(Self { chain, client, engine, unsafe_blocks_max })
     }
 
     /// Runs for ever. A sequencer that is away or wrong is no error: L1 is enough.
-    pub async fn run(self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// None; tasks of a node have this type in common.
+    pub async fn run(self) -> Result<(), NodeError> {
         loop {
             match self.step().await {
                 Ok(true) => {}
                 Ok(false) => tokio::time::sleep(POLL).await,
                 Err(error) => {
-                    tracing::debug!(error = %format!("{error:#}"), "no unsafe block from the sequencer");
+                    tracing::debug!(%error, "no unsafe block from the sequencer");
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
@@ -68,18 +115,19 @@ impl UnsafeSync {
     }
 
     /// Takes the next block; whether there was one.
-    async fn step(&self) -> anyhow::Result<bool> {
+    async fn step(&self) -> Result<bool, UnsafeBlockError> {
         let heads = self.chain.store.heads();
         let head = heads.latest;
         if head.number - heads.safe.number >= self.unsafe_blocks_max {
             // More could not be taken back any more when L1 says otherwise.
             return Ok(false);
         }
-        let number = format!("{:#x}", head.number + 1);
-        let raw: Option<Bytes> =
-            self.client.request("debug_getRawBlock", rpc_params![number]).await?;
+        let number = head.number + 1;
+        let parameters = rpc_params![format!("{number:#x}")];
+        let raw: Option<Bytes> = self.client.request("debug_getRawBlock", parameters).await?;
         let Some(raw) = raw else { return Ok(false) };
-        let block = Block::<OpTxEnvelope>::decode(&mut raw.as_ref()).context("block")?;
+        let block = Block::<OpTxEnvelope>::decode(&mut raw.as_ref())
+            .map_err(|source| UnsafeBlockError::Malformed { number, source })?;
         if block.header.parent_hash != head.hash {
             if head.number > heads.safe.number {
                 tracing::info!(head = head.number, "the sequencer took blocks back");
@@ -94,20 +142,19 @@ impl UnsafeSync {
     }
 
     /// Tells the engine, and waits until it has acted.
-    fn tell(&self, message: EngineMessage) -> anyhow::Result<()> {
-        let (done, wait) = mpsc::sync_channel(1);
+    fn tell(&self, message: EngineMessage) -> Result<(), ChainError> {
+        let mut engine = self.engine.clone();
         tokio::task::block_in_place(|| {
-            self.engine.send(message).context("the engine has ended")?;
-            self.engine.send(EngineMessage::Settle(done)).context("the engine has ended")?;
-            wait.recv().context("the engine has ended")
+            engine.tell(message)?;
+            engine.settle()
         })
     }
 }
 
 /// Executes a block of the sequencer and checks that it comes to the same hash.
-fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> anyhow::Result<SealedBlock> {
+fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> Result<SealedBlock, UnsafeBlockError> {
     let parent = chain.store.head_header()?;
-    let expected = block.header.hash_slow();
+    let found = block.header.hash_slow();
     let config = &chain.rollup.chain;
     let parent_hash = parent.hash;
     let mut executor = BlockExecutor::new(
@@ -118,14 +165,16 @@ fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> anyhow::Result<SealedBl
         Box::new(move || parent_hash),
     );
     let mut signed = Vec::new();
-    let mut deposit_gas_left = chain.rollup.max_batch_deposit_gas;
+    let max = chain.rollup.max_batch_deposit_gas;
+    let number = block.header.number;
+    let mut deposit_gas_left = max;
     for envelope in block.body.transactions {
         match envelope {
             OpTxEnvelope::Deposit(deposit) => {
                 // Nothing else bounds what a deposit may run: the Inbox did not see these yet.
                 deposit_gas_left = deposit_gas_left
                     .checked_sub(deposit.gas_limit)
-                    .context("the deposits have more gas than a batch may read")?;
+                    .ok_or(UnsafeBlockError::DepositGas { number, max })?;
                 executor.execute_deposit_tx(RecoveredTx::from_deposit(deposit.into_inner()))?;
             }
             other => signed.push(Bytes::from(other.encoded_2718())),
@@ -135,11 +184,8 @@ fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> anyhow::Result<SealedBl
         executor.execute(tx)?;
     }
     let sealed = seal(executor.finish()?, parent_hash, &parent.header, &chain.store.state())?;
-    anyhow::ensure!(
-        sealed.hash == expected,
-        "block {} of the sequencer: found hash {expected}, executed to {}",
-        sealed.header.number,
-        sealed.hash
-    );
+    if sealed.hash != found {
+        return Err(UnsafeBlockError::WrongHash { number, found, expected: sealed.hash });
+    }
     Ok(sealed)
 }

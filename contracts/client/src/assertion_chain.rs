@@ -6,6 +6,7 @@
 use alloy::{providers::DynProvider, rpc::types::TransactionReceipt, sol_types::SolCall};
 use alloy_primitives::{Address, B256, U256};
 use gainsay_derivation::Cursor;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     L1Client, L1Error,
@@ -13,10 +14,31 @@ use crate::{
         IAssertionChain::{self, IAssertionChainInstance, Status},
         IEdgeGame,
     },
-    rollup_config::AssertionParams,
     transaction::L1Call,
     tx_sender::TxSender,
 };
+
+/// The immutables of the AssertionChain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AssertionParams {
+    /// log2 of the most blocks of one assertion.
+    pub blocks_height: u8,
+    /// log2 of the most instruction spans of one block.
+    pub spans_height: u8,
+    /// log2 of the instructions of one span.
+    pub steps_height: u8,
+    /// Seconds that an assertion must stand unrivaled.
+    pub challenge_period_secs: u64,
+    /// Seconds between an assertion and its first child.
+    pub min_interval_secs: u64,
+    /// Wei locked by a proposal.
+    pub stake_wei: U256,
+    /// Hash of the program that computes the chain.
+    pub program_hash: B256,
+    /// Version of the machine that runs it.
+    pub vm_version: u64,
+}
 
 /// The child of an assertion, about to be proposed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,11 +94,13 @@ pub struct AssertionChain {
 
 impl AssertionChain {
     /// The AssertionChain at `address`.
+    #[must_use]
     pub fn new(client: &L1Client, address: Address) -> Self {
         Self { contract: IAssertionChain::new(address, client.provider().clone()) }
     }
 
     /// Its address.
+    #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
     }
@@ -167,31 +191,49 @@ impl AssertionChain {
     }
 
     /// The EdgeGame that decides between rivals.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn game(&self) -> Result<Address, L1Error> {
         self.contract.GAME().call().await.map_err(L1Error::view("GAME"))
     }
 
     /// Id of the newest confirmed assertion.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn latest_confirmed(&self) -> Result<B256, L1Error> {
         self.contract.latestConfirmed().call().await.map_err(L1Error::view("latestConfirmed"))
     }
 
     /// Id of the assertion of block 0.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn genesis_id(&self) -> Result<B256, L1Error> {
         self.contract.genesisId().call().await.map_err(L1Error::view("genesisId"))
     }
 
     /// Wei that `account` may withdraw.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn credit(&self, account: Address) -> Result<U256, L1Error> {
         self.contract.credit(account).call().await.map_err(L1Error::view("credit"))
     }
 
     /// The Inbox that it reads.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn inbox(&self) -> Result<Address, L1Error> {
         self.contract.INBOX().call().await.map_err(L1Error::view("INBOX"))
     }
 
     /// The StepVerifier that decides its disputes.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn step_verifier(&self) -> Result<Address, L1Error> {
         let game = self.contract.GAME().call().await.map_err(L1Error::view("GAME"))?;
         let game = IEdgeGame::new(game, self.contract.provider().clone());
@@ -209,6 +251,9 @@ impl AssertionChain {
     }
 
     /// Its immutables.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn params(&self) -> Result<AssertionParams, L1Error> {
         let contract = &self.contract;
         Ok(AssertionParams {
@@ -227,6 +272,7 @@ impl AssertionChain {
     }
 
     /// Everything else: the generated bindings.
+    #[must_use]
     pub const fn contract(&self) -> &IAssertionChainInstance<DynProvider> {
         &self.contract
     }

@@ -25,7 +25,7 @@ pub async fn in_background<T: Send + 'static>(
         // process's. Without it the work is as right, and only less polite.
         #[cfg(target_os = "linux")]
         let _priority = rustix::process::nice(NICE_LEVELS);
-        // Whoever asked may be gone: the node is stopping.
+        // The caller may be gone: the node is stopping.
         let _gone = result.send(work());
     });
     let thread = thread.expect("the system has a thread left");

@@ -2,11 +2,11 @@
 //!
 //! In: a [`PostedBatch`]. Out: its calldata, or its blobs as they are on the wire (the derivation
 //! crate unpacks them). Calldata is compared with the data hash, each blob's KZG commitment with
-//! its versioned hash: whoever serves the data is not trusted.
+//! its versioned hash: the server of the data is not trusted.
 //!
 //! Blobs come from the beacon API endpoint `/eth/v1/beacon/blobs/{slot}`. The slot of an L1 block
 //! follows from `/eth/v1/beacon/genesis` and `/eth/v1/config/spec`. Anvil serves the first of these
-//! endpoints without slots, by block number, and has no spec: its absence tells the two apart.
+//! endpoints without slots, by block number, and has no spec: its absence shows which of both it is.
 
 use std::sync::Arc;
 

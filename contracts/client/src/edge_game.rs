@@ -58,11 +58,13 @@ pub struct EdgeGame {
 
 impl EdgeGame {
     /// The EdgeGame at `address`, which is the AssertionChain's `GAME`.
+    #[must_use]
     pub fn new(client: &L1Client, address: Address) -> Self {
         Self { contract: IEdgeGame::new(address, client.provider().clone()) }
     }
 
     /// Its address.
+    #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
     }
@@ -171,6 +173,7 @@ impl EdgeGame {
     }
 
     /// Everything else: the generated bindings.
+    #[must_use]
     pub const fn contract(&self) -> &IEdgeGameInstance<DynProvider> {
         &self.contract
     }

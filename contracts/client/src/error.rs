@@ -20,9 +20,9 @@ pub enum Action {
     Retry,
     /// The position on L1 is lost: restart the reader from an older position or the start block.
     Reset,
-    /// The request was refused on its merits: look at L1 again and decide anew.
+    /// The request was refused on its merits: look at L1 again and decide again.
     Reconsider,
-    /// L1 data or our settings contradict the protocol: stop and tell the operator.
+    /// L1 data or our settings contradict the protocol: stop, and the operator decides.
     Fatal,
 }
 
@@ -74,7 +74,7 @@ pub enum L1Error {
         /// How long the sender waited.
         waited_secs: u64,
     },
-    /// Transactions with lower nonces are gone, as after an L1 reorg: make the call anew.
+    /// Transactions with lower nonces are gone, as after an L1 reorg: make the call again.
     #[error(
         "nonce {nonce} cannot be included: L1 expects {next}, the transactions between are gone"
     )]
@@ -254,6 +254,7 @@ pub enum L1Error {
 
 impl L1Error {
     /// What the caller does next.
+    #[must_use]
     pub const fn action(&self) -> Action {
         match self {
             Self::Transport { .. }
@@ -282,6 +283,7 @@ impl L1Error {
     }
 
     /// The decoded revert reason, when the call was refused by a contract.
+    #[must_use]
     pub const fn revert(&self) -> Option<&ContractRevert> {
         match self {
             Self::Reverted { reason, .. } => Some(reason),

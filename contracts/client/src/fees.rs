@@ -71,6 +71,9 @@ pub struct TxFees {
 
 impl L1Client {
     /// What L1 asks for now.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
     pub async fn fees(&self) -> Result<L1Fees, L1Error> {
         let provider = self.provider();
         let blob_base_fee = async {
@@ -89,6 +92,7 @@ impl L1Client {
 
 impl L1Fees {
     /// Cost in wei of posting `data` as calldata of one batch.
+    #[must_use]
     pub fn calldata_cost(&self, data: &[u8]) -> u128 {
         let zeros = data.iter().filter(|byte| **byte == 0).count() as u64;
         let tokens = zeros + NONZERO_BYTE_TOKENS * (data.len() as u64 - zeros);
@@ -97,6 +101,7 @@ impl L1Fees {
     }
 
     /// Cost in wei of posting one batch in `blob_count` blobs.
+    #[must_use]
     pub fn blob_cost(&self, blob_count: usize) -> u128 {
         let blob_gas = DATA_GAS_PER_BLOB as u128 * blob_count as u128;
         self.gas_cost(BASE_GAS + POST_BATCH_EXECUTION_GAS)
@@ -110,6 +115,7 @@ impl L1Fees {
 
 impl TxFees {
     /// Fees of a first broadcast: room for the base fee to double (six full blocks).
+    #[must_use]
     pub fn first(asked: &L1Fees, limits: &FeeLimits, carries_blobs: bool) -> Self {
         let priority_fee = asked.priority_fee.max(limits.priority_fee_min).min(limits.fee_max);
         let fee_max = asked.base_fee.saturating_mul(2).saturating_add(priority_fee);
@@ -125,6 +131,7 @@ impl TxFees {
 
     /// Fees of a replacement that mempools accept in place of `self`, never below what L1 asks for
     /// now; `None` when a limit forbids it.
+    #[must_use]
     pub fn bumped(&self, asked: &L1Fees, limits: &FeeLimits) -> Option<Self> {
         let percent = if self.blob_fee.is_some() { BLOB_BUMP_PERCENT } else { BUMP_PERCENT };
         let fresh = Self::first(asked, limits, self.blob_fee.is_some());
@@ -140,7 +147,8 @@ impl TxFees {
         within.then_some(next)
     }
 
-    /// The most wei that a transaction with these fees can cost beside its value.
+    /// The most wei that a transaction with these fees can cost besides its value.
+    #[must_use]
     pub fn cost_max(&self, gas_limit: u64, blob_count: usize) -> u128 {
         let blob_gas = DATA_GAS_PER_BLOB as u128 * blob_count as u128;
         let blob_cost = blob_gas.saturating_mul(self.blob_fee.unwrap_or_default());

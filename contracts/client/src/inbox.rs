@@ -68,11 +68,13 @@ pub struct Inbox {
 
 impl Inbox {
     /// The Inbox at `address`.
+    #[must_use]
     pub fn new(client: &L1Client, address: Address) -> Self {
         Self { contract: IInbox::new(address, client.provider().clone()) }
     }
 
     /// Its address.
+    #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
     }
@@ -175,31 +177,49 @@ impl Inbox {
     }
 
     /// Number of batches posted.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn batch_count(&self) -> Result<u64, L1Error> {
         self.contract.batchCount().call().await.map_err(L1Error::view("batchCount"))
     }
 
     /// Number of deposits enqueued.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn deposit_count(&self) -> Result<u64, L1Error> {
         self.contract.depositCount().call().await.map_err(L1Error::view("depositCount"))
     }
 
     /// Number of deposits that the batches have read.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn deposits_read(&self) -> Result<u64, L1Error> {
         self.contract.depositsRead().call().await.map_err(L1Error::view("depositsRead"))
     }
 
     /// `batchAcc[n]` at L1 block `at`.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view, or reverts it because `n` is out of range.
     pub async fn batch_acc(&self, n: u64, at: BlockId) -> Result<B256, L1Error> {
         self.contract.batchAcc(n).block(at).call().await.map_err(L1Error::view("batchAcc"))
     }
 
     /// `depositAcc[n]` at L1 block `at`.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view, or reverts it because `n` is out of range.
     pub async fn deposit_acc(&self, n: u64, at: BlockId) -> Result<B256, L1Error> {
         self.contract.depositAcc(n).block(at).call().await.map_err(L1Error::view("depositAcc"))
     }
 
     /// Its immutables.
+    ///
+    /// # Errors
+    /// When L1 does not answer the view.
     pub async fn params(&self) -> Result<InboxParams, L1Error> {
         let contract = &self.contract;
         let sequencer = contract.SEQUENCER().call().await;
@@ -216,6 +236,7 @@ impl Inbox {
     }
 
     /// Everything else: the generated bindings.
+    #[must_use]
     pub const fn contract(&self) -> &IInboxInstance<DynProvider> {
         &self.contract
     }

@@ -115,6 +115,7 @@ impl L1Client {
     }
 
     /// The alloy provider below, for requests that this crate does not wrap.
+    #[must_use]
     pub const fn provider(&self) -> &DynProvider {
         &self.provider
     }
@@ -136,11 +137,17 @@ impl L1Client {
     }
 
     /// The L1 chain id.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
     pub async fn chain_id(&self) -> Result<u64, L1Error> {
         self.provider.get_chain_id().await.map_err(L1Error::transport("eth_chainId"))
     }
 
     /// The tip of L1.
+    ///
+    /// # Errors
+    /// When L1 does not answer, or has no block yet.
     pub async fn latest(&self) -> Result<L1BlockRef, L1Error> {
         self.block(BlockNumberOrTag::Latest.into())
             .await?
@@ -157,6 +164,9 @@ impl L1Client {
     }
 
     /// The block with this number on the chain that the node follows, `None` above its head.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
     pub async fn block_by_number(
         &self,
         number: BlockNumber,
@@ -165,6 +175,9 @@ impl L1Client {
     }
 
     /// Latest, safe and finalized heads.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
     pub async fn heads(&self) -> Result<L1Heads, L1Error> {
         let (latest, safe, finalized) = futures::try_join!(
             self.latest(),

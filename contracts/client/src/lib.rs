@@ -4,8 +4,9 @@
 //! Writing: [`TxSender`] gets one key's transactions into L1, [`Inbox`] makes the calls.
 //! Every failure is an [`L1Error`], and [`L1Error::action`] says what to do about it.
 //!
-//! Architecture invariant: nothing here executes L2, decides what to post, or touches disk beside
-//! `rollup.json`, key files and contract artifacts. All loops, requests and caches are bounded.
+//! Architecture invariant: nothing here executes L2, decides what to post, or touches the disk,
+//! except for `rollup.json`, key files and contract artifacts. All loops, requests and caches are
+//! bounded.
 
 mod error;
 pub use error::{Action, L1Error};
@@ -16,7 +17,7 @@ pub use revert::ContractRevert;
 pub mod bindings;
 mod rollup_config;
 pub use gainsay_derivation::GenesisAccount;
-pub use rollup_config::{AssertionParams, Genesis, L1Start, RollupConfig};
+pub use rollup_config::{Genesis, L1Start, RollupConfig};
 mod keys;
 pub use keys::{KeySource, PasswordSource};
 mod key_args;
@@ -45,7 +46,7 @@ pub use tx_sender::{PendingNonce, TxSender, TxSenderConfig};
 mod inbox;
 pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
 mod assertion_chain;
-pub use assertion_chain::{AssertionChain, AssertionView, Proposal};
+pub use assertion_chain::{AssertionChain, AssertionParams, AssertionView, Proposal};
 mod edge_game;
 pub use edge_game::{EdgeGame, SpansOpening, StepsOpening};
 mod step_verifier;

@@ -47,6 +47,7 @@ pub struct ReaderConfig {
 
 impl ReaderConfig {
     /// The default bounds: a window of 256 blocks, 32 blocks a poll, pages of 1,000.
+    #[must_use]
     pub const fn new(contracts: Contracts) -> Self {
         let window = NonZeroUsize::new(256).expect("256 is not zero");
         Self { contracts, window, blocks_per_poll: 32, blocks_per_page: 1_000 }
@@ -108,11 +109,13 @@ impl LogReader {
     }
 
     /// What to store to go on from here.
+    #[must_use]
     pub const fn state(&self) -> &ReaderState {
         &self.state
     }
 
     /// The last L1 block reported.
+    #[must_use]
     pub fn tip(&self) -> &Checkpoint {
         self.state.tip()
     }

@@ -36,11 +36,13 @@ pub struct DepositAccs {
 
 impl DepositAccs {
     /// `depositAcc[0] = 0` alone.
+    #[must_use]
     pub fn genesis() -> Self {
         Self { first: 0, accs: VecDeque::from([B256::ZERO]) }
     }
 
     /// `depositAcc[index]`, if kept.
+    #[must_use]
     pub fn get(&self, index: u64) -> Option<B256> {
         let offset = usize::try_from(index.checked_sub(self.first)?).ok()?;
         self.accs.get(offset).copied()
@@ -72,6 +74,7 @@ pub struct ReaderState {
 
 impl ReaderState {
     /// The state before any event: reading starts with the block after `start`.
+    #[must_use]
     pub fn genesis(start: L1BlockRef) -> Self {
         let checkpoint = Checkpoint {
             block: start,
@@ -85,6 +88,7 @@ impl ReaderState {
     }
 
     /// The newest checkpoint.
+    #[must_use]
     pub fn tip(&self) -> &Checkpoint {
         self.checkpoints.back().expect("a reader state has at least one checkpoint")
     }

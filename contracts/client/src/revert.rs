@@ -32,6 +32,7 @@ pub enum ContractRevert {
 
 impl ContractRevert {
     /// Decodes revert data.
+    #[must_use]
     pub fn decode(data: &Bytes) -> Self {
         if let Ok(error) = IInboxErrors::abi_decode(data) {
             return Self::Inbox(error);

@@ -1,8 +1,8 @@
-//! `rollup.json`: all that a node must know of a chain beside an L1 endpoint.
+//! `rollup.json`: all that a node must know of a chain, except an L1 endpoint.
 //!
 //! In: the file that `gainsay deploy` wrote. Out: [`RollupConfig`], and by
 //! [`RollupConfig::check_l1`] the certainty that the contracts on L1 were deployed with the same
-//! parameters. It computes no genesis block: `genesis_hash` is compared by who executes it.
+//! parameters. It computes no genesis block: `genesis_hash` is compared by the node that executes it.
 
 use std::{
     collections::BTreeMap,
@@ -11,12 +11,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy_primitives::{Address, B256, BlockNumber, U256};
+use alloy_primitives::{Address, B256, BlockNumber};
 use gainsay_derivation::{ChainConfig, GenesisAccount};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Contracts, L1BlockRef, L1Client, L1Error, assertion_chain::AssertionChain, inbox::Inbox,
+    Contracts, L1BlockRef, L1Client, L1Error,
+    assertion_chain::{AssertionChain, AssertionParams},
+    inbox::Inbox,
 };
 
 /// Largest `rollup.json` read.
@@ -60,28 +62,6 @@ pub struct L1Start {
     pub number: BlockNumber,
     /// Block hash.
     pub hash: B256,
-}
-
-/// The immutables of the AssertionChain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AssertionParams {
-    /// log2 of the most blocks of one assertion.
-    pub blocks_height: u8,
-    /// log2 of the most instruction spans of one block.
-    pub spans_height: u8,
-    /// log2 of the instructions of one span.
-    pub steps_height: u8,
-    /// Seconds that an assertion must stand unrivaled.
-    pub challenge_period_secs: u64,
-    /// Seconds between an assertion and its first child.
-    pub min_interval_secs: u64,
-    /// Wei locked by a proposal.
-    pub stake_wei: U256,
-    /// Hash of the program that computes the chain.
-    pub program_hash: B256,
-    /// Version of the machine that runs it.
-    pub vm_version: u64,
 }
 
 /// What block 0 is made of.
@@ -201,6 +181,7 @@ mod tests {
     use alloy_primitives::Bytes;
 
     use super::*;
+    use alloy_primitives::U256;
 
     fn config() -> RollupConfig {
         let account = GenesisAccount {

@@ -26,11 +26,13 @@ pub struct StepVerifier {
 
 impl StepVerifier {
     /// The StepVerifier at `address`.
+    #[must_use]
     pub fn new(client: &L1Client, address: Address) -> Self {
         Self { contract: IStepVerifier::new(address, client.provider().clone()) }
     }
 
     /// Its address.
+    #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
     }

@@ -41,22 +41,26 @@ pub struct L1Call {
 
 impl L1Call {
     /// A plain call of a contract.
+    #[must_use]
     pub fn new(to: Address, data: impl Into<Bytes>) -> Self {
         let to = TxKind::Call(to);
         Self { to, data: data.into(), value: U256::ZERO, blobs: Vec::new(), gas_limit: None }
     }
 
     /// The creation of a contract from init code.
+    #[must_use]
     pub fn create(init_code: impl Into<Bytes>) -> Self {
         Self { to: TxKind::Create, ..Self::new(Address::ZERO, init_code) }
     }
 
     /// The same call with wei sent along.
+    #[must_use]
     pub fn with_value(self, value: U256) -> Self {
         Self { value, ..self }
     }
 
     /// The same call with blobs carried along.
+    #[must_use]
     pub fn with_blobs(self, blobs: Vec<Blob>) -> Self {
         Self { blobs, ..self }
     }

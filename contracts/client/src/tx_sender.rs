@@ -159,11 +159,13 @@ impl TxSender {
     }
 
     /// The account that signs.
+    #[must_use]
     pub const fn address(&self) -> Address {
         self.signer.address()
     }
 
     /// The connection it sends through.
+    #[must_use]
     pub const fn client(&self) -> &L1Client {
         &self.client
     }
@@ -459,6 +461,8 @@ impl TxSender {
             return Err(L1Error::Transport { what: "eth_sendRawTransaction", source: error });
         };
         debug!(%hash, nonce, message = %payload.message, "L1 node answered the broadcast");
+        // The one place that reads words: JSON-RPC has no codes for these answers, and all nodes
+        // answer in the words of geth.
         let message = payload.message.to_lowercase();
         if message.contains("already known") || message.contains("already imported") {
             Ok(BroadcastOutcome::Accepted)

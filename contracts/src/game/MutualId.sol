@@ -27,7 +27,7 @@ library MutualId {
         return keccak256(abi.encodePacked(mutualId, uint8(0)));
     }
 
-    /// @notice The right halves beside the left half with root `left`.
+    /// @notice The right halves next to the left half with root `left`.
     function ofRight(bytes32 mutualId, bytes32 left) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(mutualId, uint8(1), left));
     }

@@ -6,11 +6,11 @@ import {Trees} from "./Trees.sol";
 
 /// @title  DisputeTest
 /// @notice Whole disputes: the right assertion is confirmed in time, no other ever is, and the
-///         honest player does not pay for it, whatever the others do.
+///         honest player does not pay for it, whatever other players do.
 contract DisputeTest is GameTest {
     Lie private none = Lie(NEVER, NEVER);
 
-    /// Whatever a liar lies about and from where on, and whoever proposes first.
+    /// Whatever a liar lies about and from where on, and no matter who proposes first.
     function testFuzz_liar_loses(uint256 seed, bool first) public {
         Player memory good = honest();
         Player memory bad = liar(1, seed % 4, (seed >> 8) % 4, (seed >> 16) % 8);

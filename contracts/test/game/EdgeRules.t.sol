@@ -249,7 +249,7 @@ contract EdgeRulesTest is GameTest {
         update(start, right.root(), wrong.node(1, 0), wrong.node(1, 1));
     }
 
-    /// unrivaled + min(children); what is cached lags behind, never falls, and is told.
+    /// unrivaled + min(children); what is cached lags behind, never falls, and has an event.
     function test_update_cachesTheLesserHalf() public {
         dispute(); // the honest root is 100 seconds old
         (bytes32 left, bytes32 beside) = (right.node(1, 0), right.node(1, 1));

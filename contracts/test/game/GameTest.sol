@@ -461,7 +461,7 @@ abstract contract GameTest is L1Test {
         if (!badFirst) propose(bad);
     }
 
-    /// Within one period the right assertion is confirmed, however the others update theirs.
+    /// Within one period the right assertion is confirmed, however other players update edges.
     function wins(Player memory good, Player[] memory players) internal {
         vm.warp(block.timestamp + PERIOD);
         for (uint256 i = 0; i < players.length; ++i) {

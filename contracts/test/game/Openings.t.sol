@@ -86,7 +86,7 @@ contract OpeningsTest is GameTest {
         isTrue(edge.level == IEdgeGame.Level.Spans);
     }
 
-    /// Whoever copies the move pays for it; the one who is late gets the stake back.
+    /// A player that copies the move pays for it; a player that is late gets the stake back.
     function test_openSpansCopied_takesOneStake() public {
         Spans memory given = spansMove();
         isTrue(sendFrom(bad.account, SPANS_STAKE, callOf(given)) == 0);

@@ -78,7 +78,7 @@ contract StakesTest is GameTest {
         }
     }
 
-    /// Whoever stakes on a lie when all is decided loses like the others.
+    /// A stake on a lie is lost, also when the dispute was decided before.
     function test_settle_takesLateStakesToo() public {
         game.settle(spansId, spansRoot(good), losersOf());
         Player memory late = player(3, good.blocks, Lie(0, 3), good.steps);

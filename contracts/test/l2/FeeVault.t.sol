@@ -7,7 +7,7 @@ import {Predeploys} from "../../src/l2/Predeploys.sol";
 import {SequencerFeeVault} from "../../src/l2/SequencerFeeVault.sol";
 import {L2Test} from "./L2Test.sol";
 
-/// @notice All fees of a vault reach the recipient of genesis, whoever asks.
+/// @notice All fees of a vault reach the recipient of genesis, no matter who asks.
 contract FeeVaultTest is L2Test {
     function testFuzz_withdraw_sendsEverythingToL1(
         uint8 which,

@@ -6,7 +6,7 @@ import {L2CrossDomainMessenger} from "../../src/l2/L2CrossDomainMessenger.sol";
 import {L2ToL1MessagePasser} from "../../src/l2/L2ToL1MessagePasser.sol";
 import {L2Test} from "./L2Test.sol";
 
-/// @notice What a message calls: remembers who sent it, fails when told to.
+/// @notice What a message calls: remembers who sent it, fails when a test says so.
 contract Target {
     address public sender;
     uint256 public received;

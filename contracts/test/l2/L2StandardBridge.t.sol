@@ -187,7 +187,7 @@ contract L2StandardBridgeTest is L2Test {
         bridge.bridgeERC20To(address(native), L1_TOKEN, BOB, sent, GAS, "");
         equal(native.balanceOf(address(bridge)), sent);
         equal(bridge.deposits(address(native), L1_TOKEN), sent);
-        // The slot of the mapping of mappings, for whoever proves it.
+        // The slot of the mapping of mappings, for a proof of it.
         bytes32 slot =
             keccak256(abi.encode(L1_TOKEN, keccak256(abi.encode(address(native), uint256(1)))));
         equal(vm.load(address(bridge), slot), bytes32(uint256(sent)));

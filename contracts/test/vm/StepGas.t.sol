@@ -125,7 +125,7 @@ contract StepGasTest is VmTest {
         meter(name, machine.stateHash(), witness, post.stateHash(), TRANSACTION_GAS_MAX);
     }
 
-    /// The bytes are random, and so is all the memory beside them.
+    /// The bytes are random, and so is all other memory.
     function meterKeccak(string memory name, uint256 length) private {
         Machine memory machine = about(0x73);
         (machine.x[10], machine.x[11], machine.x[17]) = (0x0420_0000, uint64(length), 0x1003);

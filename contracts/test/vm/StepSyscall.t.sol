@@ -128,7 +128,7 @@ contract StepSyscallTest is VmTest {
         this.readPreimage(preimage, 1, MEMORY_SIZE - 32);
     }
 
-    /// The old leaf, and those beside it, are arbitrary.
+    /// The old leaf and its neighbours are arbitrary.
     function readPreimage(bytes memory preimage, uint64 offset, uint256 target) external view {
         Machine memory machine = about(READ_PREIMAGE);
         setKey(machine, keccakKey(preimage));

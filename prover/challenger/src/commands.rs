@@ -2,7 +2,6 @@
 
 pub mod bundle;
 pub mod chain_args;
-pub mod key_args;
 pub mod program;
 pub mod prove;
 pub mod replay;

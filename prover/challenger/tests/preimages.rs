@@ -72,6 +72,23 @@ fn keccak_preimages_up_to_the_longest() {
     }
 }
 
+/// Whoever deposits as much data as the Inbox takes must not make a block that nobody can prove.
+#[test]
+fn the_longest_payload_of_a_deposit_can_be_proven() {
+    let inbox = include_str!("../../../contracts/src/Inbox.sol");
+    let (_, rest) = inbox.split_once("MAX_DEPOSIT_DATA_BYTES = ").unwrap();
+    let (data_max, _) = rest.split_once(';').unwrap();
+    let data_max: usize = data_max.replace('_', "").parse().unwrap();
+    // PROTOCOL.md INBOX-2: to, mint, value, gas limit, creation flag; then data.
+    let payload_max = 20 + 32 + 32 + 8 + 1 + data_max;
+    assert_eq!(payload_max, MAX_PREIMAGE_BYTES);
+    let mut host = Preimages::default();
+    let payload = vec![0xd7; payload_max];
+    let key = host.add(&payload);
+    let gas = reads_as(&mut verifier(), key, &payload, &mut host);
+    assert!(gas < 1 << 24, "{gas} gas");
+}
+
 /// A blob of random field elements.
 fn random_blob(random: &mut StdRng) -> Blob {
     let mut bytes = [0; BYTES_PER_BLOB];

@@ -8,8 +8,10 @@ use crate::VmError;
 /// Most bytes of one `hint` or `write` that reach the host; the rest is cut off.
 pub const MAX_HOST_BYTES: usize = 1 << 20;
 
-/// Longest preimage that a machine takes from its host. Longer ones could not be proven on L1.
-pub const MAX_PREIMAGE_BYTES: usize = 120_000;
+/// Longest preimage that a machine takes from its host. It must not be shorter than anything that the
+/// program reads: the payload of a deposit with 120,000 bytes of data is the longest. Its proof on L1
+/// fits one transaction.
+pub const MAX_PREIMAGE_BYTES: usize = 93 + 120_000;
 
 /// The host of a run.
 pub trait Host {

@@ -95,6 +95,9 @@ impl FromStr for Funding {
 }
 
 /// Reads an amount: wei, or a decimal number with a unit behind it.
+///
+/// # Errors
+/// What was found and what was expected.
 pub fn parse_amount(text: &str) -> Result<U256, ParseValueError> {
     let trimmed = text.trim();
     let (number, decimals) = UNITS
@@ -106,6 +109,9 @@ pub fn parse_amount(text: &str) -> Result<U256, ParseValueError> {
 }
 
 /// Reads a number of ether, without unit.
+///
+/// # Errors
+/// What was found and what was expected.
 pub fn parse_ether(text: &str) -> Result<U256, ParseValueError> {
     scaled(text.trim(), 18, text)
         .unwrap_or_else(|| Err(ParseValueError::Ether { found: text.to_owned() }))
@@ -138,6 +144,9 @@ fn scaled(number: &str, decimals: usize, found: &str) -> Option<Result<U256, Par
 }
 
 /// Reads an address. Mixed case must be the EIP-55 checksum.
+///
+/// # Errors
+/// What was found and what was expected.
 pub fn parse_address(text: &str) -> Result<Address, ParseValueError> {
     let trimmed = text.trim();
     let found = || ParseValueError::Address { found: text.to_owned() };
@@ -153,6 +162,9 @@ pub fn parse_address(text: &str) -> Result<Address, ParseValueError> {
 }
 
 /// Reads hex data; `0x` alone is none.
+///
+/// # Errors
+/// What was found and what was expected.
 pub fn parse_data(text: &str) -> Result<Bytes, ParseValueError> {
     let trimmed = text.trim();
     let bytes = trimmed.strip_prefix("0x").and_then(|_| Bytes::from_str(trimmed).ok());
@@ -166,6 +178,7 @@ pub fn parse_data(text: &str) -> Result<Bytes, ParseValueError> {
 }
 
 /// Writes wei as ether, with all decimals that it has: `1.5 ETH`.
+#[must_use]
 pub fn format_ether(wei: U256) -> String {
     let digits = format!("{wei:0>19}");
     let (whole, fraction) = digits.split_at(digits.len() - 18);
@@ -175,6 +188,7 @@ pub fn format_ether(wei: U256) -> String {
 }
 
 /// Writes seconds as people say them, two units at most: `2 h 5 min`.
+#[must_use]
 pub fn format_secs(secs: u64) -> String {
     let parts =
         [("d", secs / 86_400), ("h", secs / 3_600 % 24), ("min", secs / 60 % 60), ("s", secs % 60)];

@@ -127,6 +127,10 @@ fn parse_gas_price(text: &str) -> Result<u64, String> {
 }
 
 /// Deploys.
+///
+/// # Errors
+/// Before anything is sent: a key, an artifact or a parameter that cannot be used, or an output file
+/// that exists. Afterwards: a transaction that L1 refused, or contracts that are not as deployed.
 pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let out = args.out.display();
     ensure!(
@@ -230,7 +234,7 @@ fn inbox_params(args: &DeployArgs, sequencer: Address) -> anyhow::Result<InboxPa
     if max_batch_deposit_gas > limit {
         bail!("--max-batch-deposit-gas {max_batch_deposit_gas} is above --block-gas-limit {limit}");
     }
-    // As the Inbox demands: a batch has room for a block's deposits beside its own fee report.
+    // As the Inbox demands: a batch has room for a block's deposits and its own fee report.
     let per_block_max = max_batch_deposit_gas.saturating_sub(FEE_REPORT_GAS);
     if max_deposit_gas_per_block > per_block_max {
         bail!(

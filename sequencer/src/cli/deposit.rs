@@ -8,7 +8,7 @@ use std::{path::PathBuf, time::Duration};
 
 use alloy::{rpc::types::TransactionReceipt, sol_types::SolEvent};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use gainsay_derivation::{Deposit, DepositKind};
 use gainsay_l1::{
     DepositRequest, Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs,
@@ -20,11 +20,11 @@ use tokio::time::{Instant, sleep};
 use super::{
     amount::{format_ether, format_secs, parse_address, parse_amount, parse_data, parse_ether},
     force_include::{Forcing, force, forcing},
-    l1_sender,
+    l1_sender::{self, check_l1_chain},
     l2_rpc::L2Rpc,
 };
 
-/// L2 gas of a plain transfer, and what is taken for anything else unless told.
+/// L2 gas of a plain transfer, and of anything else when no `--gas-limit` is given.
 const TRANSFER_GAS: u64 = 21_000;
 const CALL_GAS: u64 = 300_000;
 
@@ -80,6 +80,10 @@ pub struct DepositArgs {
 }
 
 /// Deposits.
+///
+/// # Errors
+/// A key, a URL or a value that cannot be used, the wrong L1, a transaction that L1 refused, or a
+/// deposit that L2 did not execute in time.
 pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
     let rollup = RollupConfig::load(&args.rollup)?;
     let client = L1Client::connect(&args.l1_rpc, None)?;
@@ -110,16 +114,6 @@ pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
         Some(l2) => wait_for_l2(&l2, hash, Duration::from_secs(args.timeout_secs)).await,
         None => Ok(()),
     }
-}
-
-/// Stops before anything is paid on the wrong L1.
-pub(crate) async fn check_l1_chain(rollup: &RollupConfig, client: &L1Client) -> anyhow::Result<()> {
-    let (found, expected) = (client.chain_id().await?, rollup.l1_chain_id);
-    ensure!(
-        found == expected,
-        "--l1-rpc is chain {found}, rollup.json expects L1 chain {expected}"
-    );
-    Ok(())
 }
 
 fn request(args: &DepositArgs, own: Address) -> anyhow::Result<DepositRequest> {

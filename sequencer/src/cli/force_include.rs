@@ -9,7 +9,10 @@ use anyhow::{Context, bail};
 use gainsay_l1::{Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs};
 use tokio::time::sleep;
 
-use super::{amount::format_secs, deposit::check_l1_chain, l1_sender};
+use super::{
+    amount::format_secs,
+    l1_sender::{self, check_l1_chain},
+};
 
 /// Longest pause between two looks at L1 while waiting.
 const POLL_MAX_SECS: u64 = 12;
@@ -63,6 +66,9 @@ pub enum Forcing {
 }
 
 /// Looks at L1 and says what can be forced.
+///
+/// # Errors
+/// When L1 does not answer.
 pub async fn forcing(
     rollup: &RollupConfig,
     inbox: &Inbox,
@@ -131,6 +137,10 @@ pub(crate) async fn force(
 }
 
 /// Forces.
+///
+/// # Errors
+/// A key that cannot be used, a deposit that is not overdue (without `--wait`), or a transaction that
+/// L1 refused.
 pub async fn run(args: ForceIncludeArgs) -> anyhow::Result<()> {
     let rollup = RollupConfig::load(&args.rollup)?;
     let client = L1Client::connect(&args.l1_rpc, None)?;

@@ -133,6 +133,9 @@ pub struct GenesisSources<'a> {
 }
 
 /// Collects the accounts of block 0.
+///
+/// # Errors
+/// A manifest or an artifact that cannot be read, or does not fit the parameters.
 pub fn build_alloc(
     sources: &GenesisSources<'_>,
 ) -> anyhow::Result<BTreeMap<Address, GenesisAccount>> {
@@ -167,6 +170,9 @@ pub fn build_alloc(
 }
 
 /// Makes block 0 of a chain.
+///
+/// # Errors
+/// Accounts that make no genesis.
 pub fn genesis_block(chain: &ChainConfig, from: &Genesis) -> Result<SealedBlock, GenesisError> {
     let account = |account: &GenesisAccount| gainsay_transition::GenesisAccount {
         balance: account.balance,

@@ -53,6 +53,9 @@ struct Deposits {
 }
 
 /// Asks and prints.
+///
+/// # Errors
+/// When the node does not answer.
 pub async fn run(args: StatusArgs) -> anyhow::Result<()> {
     let l2 = L2Rpc::connect(&args.l2_rpc)?;
     if args.json {

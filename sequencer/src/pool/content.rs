@@ -23,16 +23,16 @@ use super::{
 /// Sweeps for expired transactions in one expiry time.
 const SWEEPS_PER_EXPIRY: u64 = 16;
 
-/// What the pool knows of the head.
+/// What the pool knows of the head: by this it judges what can run in the next block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// Height.
+    /// Number of the block.
     pub(crate) number: u64,
-    /// Seconds.
+    /// Its time, in seconds since the Unix epoch. The only clock of this file.
     pub(crate) timestamp: u64,
     /// Base fee of the block after it, in wei.
     pub(crate) next_base_fee: u64,
-    /// Price of L1 data in force.
+    /// Price of L1 data that the next block charges.
     pub(crate) l1_price: L1Price,
 }
 
@@ -43,13 +43,20 @@ pub(crate) struct Content {
     pub(crate) head: Head,
     /// Counts heads and resets: an account read before it changed must be read again.
     pub(crate) generation: u64,
+    /// Holds the same transactions as the queues together.
     by_hash: B256Map<Arc<PooledTx>>,
+    /// No queue is empty: a sender without transactions has no entry.
     senders: AddressMap<SenderQueue>,
+    /// Transactions that could run now, summed over all queues.
     executable: usize,
+    /// Bytes of all transactions; at most `limits.memory_bytes_max`.
     memory_bytes: usize,
+    /// Transactions ever taken in: of two equal ones, the pool keeps the earlier.
     arrivals: u64,
+    /// Time of the last look for expired transactions, as `head.timestamp`.
     swept_at: u64,
-    /// Built when the pool is full, dropped when ranks change.
+    /// What could be dropped for something better. Finding it takes a walk over all queues, so that
+    /// it is built when the pool is full and dropped when a new head changes the ranks.
     candidates: Option<Candidates>,
 }
 
@@ -102,6 +109,7 @@ impl Content {
         if self.by_hash.contains_key(&tx.hash()) {
             return Err(PoolError::AlreadyKnown);
         }
+        // Also a transaction that is refused below uses a number: only their order counts.
         self.arrivals += 1;
         (tx.arrival, tx.arrived_at) = (self.arrivals, self.head.timestamp);
         let (sender, nonce) = (tx.sender(), tx.nonce());
@@ -111,10 +119,12 @@ impl Content {
                 (place, queue.get(nonce).cloned())
             }
             None => {
+                // A queue to ask, not to keep: a refused transaction must leave no empty queue.
                 let queue = SenderQueue::new(account);
                 (queue.admit(&tx, self.head.l1_price, &self.limits)?, None)
             }
         };
+        // Last of the checks, because it alone drops transactions of other senders.
         self.make_room(&tx, place, replaced.as_deref())?;
         self.senders.entry(sender).or_insert_with(|| SenderQueue::new(account));
         self.place(Arc::new(tx));
@@ -143,6 +153,7 @@ impl Content {
         let queue = entry.get_mut();
         let before = queue.executable_len();
         let dropped = change(queue, &self.limits);
+        // One change can move many between executable and queued: the queue counts them, not we.
         self.executable = self.executable - before + queue.executable_len();
         if queue.len() == 0 {
             entry.remove();
@@ -163,6 +174,10 @@ impl Content {
 
     /// Drops transactions of other senders that rank below `tx` until it fits. When it cannot fit,
     /// nothing is dropped.
+    ///
+    /// It drops first and puts back if that was not enough. To count beforehand what could go would
+    /// be wrong: when the tail of a queue goes, its sender's transaction before it becomes the next
+    /// candidate.
     fn make_room(
         &mut self,
         tx: &PooledTx,
@@ -177,7 +192,8 @@ impl Content {
         }
         let rank = Rank::new(tx, place, self.head.next_base_fee);
         let mut candidates = self.candidates.take().unwrap_or_else(|| self.all_candidates());
-        // Its own sender's transactions may hold it up; they stay, and so do their entries.
+        // Transactions of the same sender are never dropped for `tx`: it may need them to run. They
+        // stay candidates for later ones, so that their entries are put back at the end.
         let mut own = Vec::new();
         let mut victims: Vec<(Arc<PooledTx>, Account)> = Vec::new();
         let fits = loop {
@@ -185,9 +201,11 @@ impl Content {
                 break true;
             }
             let Some(worst) = candidates.pop() else { break false };
+            // The heap keeps entries of transactions that went or moved since; here they end.
             if !self.is_current(&worst) {
                 continue;
             }
+            // The worst of all is as good as `tx`: so is everything else.
             if worst.rank >= rank {
                 candidates.push(worst);
                 break false;
@@ -197,6 +215,7 @@ impl Content {
                 continue;
             }
             let victim = worst.tx.sender();
+            // Noted before the removal, which may drop the queue and the account with it.
             let Some(account) = self.queue(victim).map(SenderQueue::account) else { continue };
             self.remove_by_nonce(victim, worst.tx.nonce());
             if let Some(tail) = self.tail_candidate(victim) {
@@ -209,6 +228,7 @@ impl Content {
         if fits {
             return Ok(());
         }
+        // In reverse, so that each queue grows again from its front and nothing waits for a gap.
         for (victim, account) in victims.into_iter().rev() {
             self.senders.entry(victim.sender()).or_insert_with(|| SenderQueue::new(account));
             self.place(victim);
@@ -244,6 +264,7 @@ impl Content {
         let place = match queue.tail() {
             Some((tail, place)) if Arc::ptr_eq(tail, tx) => place,
             _ if tx.nonce() >= queue.next_nonce() => Place::Queued,
+            // In the middle of the run: dropping it would make all after it wait.
             _ => return false,
         };
         Rank::new(tx, place, self.head.next_base_fee) == candidate.rank
@@ -252,11 +273,13 @@ impl Content {
     /// Keeps the candidates complete after `tx` came in.
     fn offer_candidate(&mut self, tx: Arc<PooledTx>) {
         let Some(mut candidates) = self.candidates.take() else { return };
-        // Entries out of date are only thrown away when they come up; do not let them pile up.
+        // Entries out of date leave only when they come up. When they are more than what is alive,
+        // a new heap at the next full pool is cheaper and bounded.
         if candidates.len() > 2 * self.by_hash.len() + 64 {
             return;
         }
         let sender = tx.sender();
+        // It waits, or it runs and its queue has a new tail. Offering both costs one entry at most.
         if self.queue(sender).is_some_and(|queue| tx.nonce() >= queue.next_nonce()) {
             candidates.push(self.candidate(&tx, Place::Queued));
         }
@@ -275,6 +298,7 @@ impl Content {
     pub(crate) fn remove(&mut self, hash: &B256) -> Option<Arc<PooledTx>> {
         let tx = self.by_hash.get(hash)?.clone();
         self.remove_by_nonce(tx.sender(), tx.nonce());
+        // Transactions that wait from now on are candidates that the heap does not have.
         self.candidates = None;
         Some(tx)
     }
@@ -289,11 +313,14 @@ impl Content {
     ) -> usize {
         let before = self.len();
         self.generation += 1;
+        // Ranks depend on the base fee.
         self.candidates = None;
         let new_l1_price = head.l1_price != self.head.l1_price;
         self.head = head;
         let l1_price = head.l1_price;
         if new_l1_price {
+            // The L1 data fee is a part of what each transaction may cost, so that every sender's
+            // funds may reach further or less far. It changes with a batch, not with each block.
             for sender in self.senders.keys().copied().collect::<Vec<_>>() {
                 self.change_queue(sender, |queue, limits| queue.set_l1_price(l1_price, limits));
             }

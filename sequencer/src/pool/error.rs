@@ -167,6 +167,7 @@ pub enum PoolError {
 
 impl PoolError {
     /// Whether the fault lies with this node and not with the transaction.
+    #[must_use]
     pub const fn is_internal(&self) -> bool {
         matches!(self, Self::State(_))
     }

@@ -87,5 +87,5 @@ impl Ord for Candidate {
     }
 }
 
-/// Candidates, worst first. Some may be out of date: whoever pops one checks it.
+/// Candidates, worst first. Some may be out of date: the caller checks each that it pops.
 pub(crate) type Candidates = BinaryHeap<Candidate>;

@@ -4,7 +4,7 @@ use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U256};
 use gainsay_transition::{L1FeeParams, RecoveredTx};
 
-/// Memory of a transaction beside its bytes: envelope, allocation headers, index entries.
+/// Memory of a transaction besides its bytes: envelope, allocation headers, index entries.
 const OVERHEAD_BYTES: usize = 1_024;
 /// The decoded envelope may take up to this many times the bytes that it was decoded from.
 const DECODED_PER_ENCODED: usize = 3;
@@ -41,22 +41,26 @@ impl PooledTx {
     }
 
     /// The sender.
+    #[must_use]
     pub const fn sender(&self) -> Address {
         self.tx.sender
     }
 
     /// The transaction's hash.
+    #[must_use]
     pub const fn hash(&self) -> B256 {
         self.tx.hash
     }
 
     /// The transaction's nonce.
+    #[must_use]
     pub fn nonce(&self) -> u64 {
         self.tx.envelope.nonce()
     }
 
     /// Wei a unit of gas that the sequencer earns at this base fee; `None` when it does not even
     /// pay the base fee.
+    #[must_use]
     pub fn effective_tip(&self, base_fee: u64) -> Option<u128> {
         Some(self.fee_cap.checked_sub(u128::from(base_fee))?.min(self.tip_cap))
     }

@@ -101,7 +101,7 @@ pub(crate) struct TestChain {
 }
 
 impl TestChain {
-    /// A chain whose first `wallets` wallets have [`FUNDS`], with these accounts beside them.
+    /// A chain whose first `wallets` wallets have [`FUNDS`], and with these accounts, too.
     pub(crate) fn new(wallets: u64, others: &[(Address, GenesisAccount)]) -> Self {
         let config = ChainConfig {
             chain_id: CHAIN_ID,

@@ -83,7 +83,7 @@ fn block(
         header: rpc_header(header, Some(U256::from(size))),
         uncles: Vec::new(),
         transactions,
-        // As OP does since Isthmus: a withdrawals root that is no list's, beside an empty list.
+        // As OP does since Isthmus: the withdrawals root is a storage root, next to an empty list.
         withdrawals: Some(Vec::new().into()),
     }
 }

@@ -12,14 +12,13 @@ use std::{
 use hyper::{
     StatusCode,
     body::{Body, Bytes, Frame, SizeHint},
+    header::{CONTENT_TYPE, HeaderValue},
 };
 use jsonrpsee::{
     core::BoxError,
     server::{HttpBody, HttpResponse},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::server::error_answer;
 
 /// Bytes of all answers longer than [`SHORT_BYTES`] that wait for their clients.
 const BYTES_MAX: usize = 256 << 20;
@@ -54,6 +53,18 @@ impl AnswersInFlight {
             }
         }
     }
+}
+
+/// An answer to a request whose id is not known.
+pub(super) fn error_answer(status: StatusCode, code: i32, message: &str) -> HttpResponse {
+    let error = serde_json::json!({
+        "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message },
+    });
+    let mut response = HttpResponse::new(HttpBody::from(error.to_string()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
 }
 
 /// A body with its room. It is handed out piece by piece: the server asks for the next one when the

@@ -36,7 +36,7 @@ impl Args {
         self.index = self.index.saturating_add(1);
         let Some(value) = value.filter(|value| value.get() != "null") else { return Ok(None) };
         serde_json::from_str(value.get()).map(Some).map_err(|error| {
-            // serde_json's position within one argument tells a caller nothing.
+            // serde_json's position within one argument does not help a caller.
             let error = error.to_string();
             let reason = error.split(" at line ").next().unwrap_or(&error);
             RpcError::params(format!("invalid argument {index}: {reason}: {}", shown(value.get())))

@@ -17,7 +17,7 @@ use jsonrpsee::{
     types::Request,
 };
 
-/// The call that may run beside others of its kind.
+/// The call that may run at the same time as others of its kind.
 const SEND: &str = "eth_sendRawTransaction";
 
 /// A service that runs transactions of a batch together.

@@ -1,7 +1,7 @@
 //! Accepts connections, as many as are allowed, and sees each one to its end.
 //!
 //! In: a listener and what answers requests. Out: answers. A connection that is silent, that sends
-//! a request too slowly or that does not take its answer is closed; one too many is told so and
+//! a request too slowly or that does not take its answer is closed; one too many gets an answer that says so and
 //! closed. Nobody who opens connections can use up this node's memory or files.
 
 use std::{
@@ -31,7 +31,7 @@ use tokio::{
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// A connection that takes no byte of its answer for so long is closed.
 const STALL_MAX: Duration = Duration::from_secs(30);
-/// Connections at a time that are told that they are too many; more than those are just closed.
+/// Connections at a time that get an answer although they are too many; further ones are closed.
 const REFUSALS_MAX: usize = 256;
 /// Time for telling it.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);

@@ -121,6 +121,7 @@ impl RpcError {
     }
 
     /// The JSON-RPC code.
+    #[must_use]
     pub fn code(&self) -> i32 {
         match self {
             Self::Reverted(_) => 3,

@@ -3,19 +3,18 @@
 //! In: headers, and tips that transactions paid. Out: prices in wei. Tips of a block are computed
 //! once and kept.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::sync::Arc;
 
 use alloy_eips::BlockNumberOrTag;
-use alloy_primitives::{B256, U64, U256};
+use alloy_primitives::{U64, U256};
 use alloy_rpc_types_eth::FeeHistory;
 use gainsay_store::StoredHeader;
 use gainsay_transition::next_base_fee;
-use lru::LruCache;
-use parking_lot::Mutex;
 
 use super::{
     args::Args,
     error::RpcError,
+    fee_cache::Tips,
     node::{Methods, RpcNode},
 };
 
@@ -33,37 +32,24 @@ pub(super) fn register(methods: &mut Methods) {
     methods.read("eth_feeHistory", fee_history);
 }
 
-/// Tips of one block: price and gas of each transaction that tips, lowest price first.
-type Tips = Arc<[(u128, u64)]>;
-
-/// Tips of recent blocks, by block hash.
-#[derive(Debug)]
-pub(super) struct FeeCache(Mutex<LruCache<B256, Tips>>);
-
-impl FeeCache {
-    pub(super) fn new(blocks_max: u64) -> Self {
-        let blocks = usize::try_from(blocks_max).unwrap_or(usize::MAX).saturating_mul(2);
-        Self(Mutex::new(LruCache::new(NonZeroUsize::new(blocks).unwrap_or(NonZeroUsize::MIN))))
+/// Tips of one block; `None` when it was taken back meanwhile.
+fn tips(node: &RpcNode, header: &StoredHeader) -> Result<Option<Tips>, RpcError> {
+    if let Some(tips) = node.fees.get(header.hash) {
+        return Ok(Some(tips));
     }
-
-    fn tips(&self, node: &RpcNode, header: &StoredHeader) -> Result<Option<Tips>, RpcError> {
-        if let Some(tips) = self.0.lock().get(&header.hash) {
-            return Ok(Some(Arc::clone(tips)));
-        }
-        let base_fee = u128::from(header.header.base_fee_per_gas.unwrap_or_default());
-        let receipts = node.of_block(header, |store, number| store.receipts(number))?;
-        let Some(receipts) = receipts else { return Ok(None) };
-        let mut tips: Vec<(u128, u64)> = receipts
-            .iter()
-            // Deposits are paid for on L1.
-            .filter(|receipt| receipt.envelope.deposit_receipt_version().is_none())
-            .map(|it| (it.effective_gas_price.saturating_sub(base_fee), it.gas_used))
-            .collect();
-        tips.sort_unstable();
-        let tips: Tips = tips.into();
-        self.0.lock().put(header.hash, Arc::clone(&tips));
-        Ok(Some(tips))
-    }
+    let base_fee = u128::from(header.header.base_fee_per_gas.unwrap_or_default());
+    let receipts = node.of_block(header, |store, number| store.receipts(number))?;
+    let Some(receipts) = receipts else { return Ok(None) };
+    let mut tips: Vec<(u128, u64)> = receipts
+        .iter()
+        // Deposits are paid for on L1.
+        .filter(|receipt| receipt.envelope.deposit_receipt_version().is_none())
+        .map(|it| (it.effective_gas_price.saturating_sub(base_fee), it.gas_used))
+        .collect();
+    tips.sort_unstable();
+    let tips: Tips = tips.into();
+    node.fees.put(header.hash, Arc::clone(&tips));
+    Ok(Some(tips))
 }
 
 /// The base fee of the block after this one.
@@ -84,7 +70,7 @@ fn gas_price(node: &RpcNode, _: &mut Args) -> Result<U256, RpcError> {
 fn suggested_tip(node: &RpcNode) -> Result<u128, RpcError> {
     let head = node.store().head_header()?;
     let gas_limit = head.header.gas_limit;
-    let Some(tips) = node.fees.tips(node, &head)? else { return Ok(TIP_MIN_WEI) };
+    let Some(tips) = tips(node, &head)? else { return Ok(TIP_MIN_WEI) };
     let largest = tips.iter().map(|(_, gas)| *gas).max().unwrap_or_default();
     let has_room = head.header.gas_used.saturating_add(largest) <= gas_limit;
     match tips.get(tips.len() / 2) {
@@ -116,7 +102,7 @@ fn fee_history(node: &RpcNode, args: &mut Args) -> Result<FeeHistory, RpcError> 
         history.base_fee_per_blob_gas.push(BLOB_BASE_FEE_WEI);
         history.blob_gas_used_ratio.push(0.0);
         if !percentiles.is_empty() {
-            let tips = node.fees.tips(node, &header)?.unwrap_or_default();
+            let tips = tips(node, &header)?.unwrap_or_default();
             rewards.push(rewards_at(&tips, &percentiles));
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn estimate_gas(
 ) -> Result<u64, RpcError> {
     let wanted = simulation.gas_wanted.filter(|gas| *gas >= TRANSFER_GAS);
     let mut high = wanted.unwrap_or(gas_max).min(gas_max);
-    // Whoever names a price must be able to pay the L1 data fee, too.
+    // A caller that names a price must be able to pay the L1 data fee, too.
     let extra = if simulation.fee_cap() > 0 { simulation.l1_fee()? } else { U256::ZERO };
     if let Some(allowance) = simulation.gas_allowance(extra)? {
         high = high.min(allowance);

@@ -15,10 +15,10 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::{
-    RpcContext, RpcLimits, TxSink, args::Args, error::RpcError, fee_methods::FeeCache,
+    RpcContext, RpcLimits, TxSink, args::Args, error::RpcError, fee_cache::FeeCache,
     filters::Filters, sequencer_client::SequencerClient, tx_collector::TxCollector,
 };
-use crate::{chain::Chain, status::StatusHandle};
+use crate::{chain::Chain, error::NodeError, status::StatusHandle};
 
 /// Where transactions go, ready to be used.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) struct RpcNode {
 
 impl RpcNode {
     /// Prepares the parts. Must run within a tokio runtime.
-    pub(super) fn new(context: RpcContext) -> Result<Self, RpcError> {
+    pub(super) fn new(context: RpcContext) -> Result<Self, NodeError> {
         let RpcContext { chain, sink, status, limits } = context;
         let sink = match sink {
             TxSink::Pool(pool) => {

@@ -1,4 +1,4 @@
-//! Blocks as RLP, for whoever recomputes them: followers, explorers.
+//! Blocks as RLP, for followers and explorers, which recompute them.
 //!
 //! In: a block's number, tag or hash. Out: its encoding as geth's `debug` namespace gives it, or
 //! `null` when there is no such block.

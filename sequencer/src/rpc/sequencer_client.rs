@@ -15,6 +15,7 @@ use jsonrpsee::{
 };
 
 use super::error::RpcError;
+use crate::error::NodeError;
 
 /// Time after which the sequencer is taken to be unreachable.
 const TIMEOUT: Duration = Duration::from_secs(35);
@@ -29,14 +30,17 @@ pub(super) struct SequencerClient(HttpClient);
 
 impl SequencerClient {
     /// A client for this URL; nothing is sent yet.
-    pub(super) fn new(url: &str) -> Result<Self, RpcError> {
+    pub(super) fn new(url: &str) -> Result<Self, NodeError> {
         HttpClientBuilder::default()
             .request_timeout(TIMEOUT)
             .max_concurrent_requests(CONCURRENT_MAX)
             .max_response_size(ANSWER_BYTES_MAX)
             .build(url)
             .map(Self)
-            .map_err(|error| RpcError::Internal(format!("sequencer URL {url}: {error}")))
+            .map_err(|source| NodeError::SequencerUrl {
+                url: url.to_owned(),
+                source: Box::new(source),
+            })
     }
 
     /// Asks the sequencer.

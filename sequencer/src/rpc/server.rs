@@ -15,11 +15,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{
-    StatusCode,
-    body::Incoming,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
-};
+use hyper::{StatusCode, body::Incoming, header::CONTENT_LENGTH};
 use jsonrpsee::{
     Methods as JsonRpcMethods, RpcModule,
     core::{BoxError, traits::IdProvider},
@@ -43,16 +39,17 @@ use tower_http::cors::{Any, CorsLayer};
 
 use super::{
     RpcContext, RpcLimits,
-    answers_in_flight::AnswersInFlight,
+    answers_in_flight::{AnswersInFlight, error_answer},
     batch_calls::BatchCalls,
     block_methods,
     call_bounds::CallBounds,
     call_methods,
     connection::{self, Place},
-    fee_methods, filters, log_methods,
+    fee_methods, filter_methods, log_methods,
     node::{Methods, RpcNode},
     node_methods, raw_methods, state_methods, submit, subscriptions,
 };
+use crate::error::NodeError;
 
 /// Time that a stopping server gives to requests in work.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -81,13 +78,17 @@ impl ServerHandle {
 /// Starts to serve on `listen` (port 0: any free one).
 ///
 /// Must run within a tokio runtime.
+///
+/// # Errors
+/// [`NodeError::Listen`], and [`NodeError::SequencerUrl`] for a follower.
 pub async fn serve(
     context: RpcContext,
     listen: SocketAddr,
-) -> anyhow::Result<(SocketAddr, ServerHandle)> {
+) -> Result<(SocketAddr, ServerHandle), NodeError> {
     let limits = context.limits.clone();
-    let listener = TcpListener::bind(listen).await?;
-    let address = listener.local_addr()?;
+    let refused = |source| NodeError::Listen { address: listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
     let connections_max = connection::connections_allowed(limits.connections_max);
     let mut methods = Methods(RpcModule::new(RpcNode::new(context)?));
     register(&mut methods);
@@ -232,23 +233,11 @@ fn too_slow() -> HttpResponse {
     error_answer(StatusCode::REQUEST_TIMEOUT, -32000, &why)
 }
 
-/// An answer to a request whose id is not known.
-pub(super) fn error_answer(status: StatusCode, code: i32, message: &str) -> HttpResponse {
-    let error = serde_json::json!({
-        "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message },
-    });
-    let mut response = HttpResponse::new(HttpBody::from(error.to_string()));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    response
-}
-
 fn register(methods: &mut Methods) {
     block_methods::register(methods);
     call_methods::register(methods);
     fee_methods::register(methods);
-    filters::register(methods);
+    filter_methods::register(methods);
     log_methods::register(methods);
     node_methods::register(methods);
     raw_methods::register(methods);

@@ -140,7 +140,7 @@ impl Simulation {
         fee_cap(&self.tx.base)
     }
 
-    /// What the caller can pay for gas beside the value and `extra`, in gas; `None` when the call
+    /// What the caller can pay for gas besides the value and `extra`, in gas; `None` when the call
     /// names no price.
     pub(super) fn gas_allowance(&self, extra: U256) -> Result<Option<u64>, RpcError> {
         let (balance, value) = (self.caller.balance, self.tx.base.value);

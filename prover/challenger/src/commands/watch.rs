@@ -5,21 +5,18 @@ use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{U256, utils::parse_ether};
 use anyhow::Context;
-use gainsay_l1::{Action, FeeLimits, L1Client, PendingNonce, TxSender, TxSenderConfig};
+use gainsay_l1::{
+    Action, ChallengerKeyArgs, FeeLimits, L1Client, PendingNonce, TxSender, TxSenderConfig,
+};
 use gainsay_vm::Program;
 
-use super::{
-    chain_args::{ChainArgs, ProgramArgs},
-    key_args::KeyArgs,
-};
+use super::chain_args::{ChainArgs, ProgramArgs};
 use crate::{
     ArchivedChain, ChallengerError,
     dispute::{FollowedGame, MachineTrace},
     watch::{Budget, Metrics, Player, Watch, WatchOptions, listen},
 };
 
-/// The environment variable with the key.
-const KEY_VARIABLE: &str = "GAINSAY_CHALLENGER_KEY";
 /// Pauses while L1 is out of reach at the start.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 const GWEI: u128 = 1_000_000_000;
@@ -30,8 +27,8 @@ const GWEI: u128 = 1_000_000_000;
 /// and proves what is needed; it confirms what has won and collects stakes. It may be stopped or
 /// killed at any time and goes on where it was; many may run at once, each with a key of its own.
 ///
-/// The key comes from the environment variable GAINSAY_CHALLENGER_KEY or from --keystore, and must
-/// be used by nothing else. Its account needs ether on L1 for stakes and gas.
+/// The key comes from --challenger-keystore, or from the environment variable
+/// GAINSAY_CHALLENGER_KEY, and must be used by nothing else. Its account needs ether on L1 for stakes and gas.
 ///
 /// With --watch-only it needs no key and no program, makes no move, and ends with exit code 1 at the
 /// first wrong assertion; with --keep-watching it goes on, and says so by alarms and metrics. Exit
@@ -55,7 +52,7 @@ pub struct WatchArgs {
     pub program: Option<std::path::PathBuf>,
     /// The key.
     #[command(flatten)]
-    pub key: KeyArgs,
+    pub key: ChallengerKeyArgs,
     /// Make no move; end with exit code 1 at the first wrong assertion.
     #[arg(long)]
     pub watch_only: bool,
@@ -164,12 +161,8 @@ async fn open(
 }
 
 fn load_key(args: &WatchArgs) -> anyhow::Result<PrivateKeySigner> {
-    args.key.source(KEY_VARIABLE).load().with_context(|| {
-        format!(
-            "no key to sign with: set {KEY_VARIABLE} (32 bytes of hex), give --keystore FILE, or \
-             --watch-only"
-        )
-    })
+    let key = args.key.source().and_then(|source| source.load());
+    key.context("watch plays with a key; --watch-only needs none")
 }
 
 async fn open_player(

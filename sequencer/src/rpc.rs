@@ -19,7 +19,8 @@
 //! | `block_methods`, `state_methods`, `fee_methods`, `log_methods`, `node_methods` | reads |
 //! | `simulate`, `state_override`, `access_list`, `gas_estimate`, `call_methods` | calls |
 //! | `submit`, `tx_collector`, `sequencer_client` | transactions in |
-//! | `filters`, `subscriptions` | news by polling and by push |
+//! | `filter_methods`, `subscriptions` | news by polling and by push |
+//! | `filters`, `fee_cache` | what polling clients asked for; tips of recent blocks |
 
 mod access_list;
 mod answers;
@@ -32,7 +33,9 @@ mod call_methods;
 mod chain_reader;
 mod connection;
 mod error;
+mod fee_cache;
 mod fee_methods;
+mod filter_methods;
 mod filters;
 mod gas_estimate;
 mod log_methods;

@@ -93,6 +93,9 @@ struct Checked {
 
 impl Pool {
     /// An empty pool at the store's head. The store must hold a genesis.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn new(limits: PoolLimits, config: ChainConfig, store: Store) -> Result<Self, StoreError> {
         let state = HeadState::new(store);
         let head = state.reset(&config)?;
@@ -121,6 +124,9 @@ impl Pool {
     }
 
     /// Takes in a transaction whose sender is known, as after a rewind.
+    ///
+    /// # Errors
+    /// Why the transaction is not taken.
     pub fn add(&self, tx: RecoveredTx) -> Result<B256, PoolError> {
         let checked = self.check(tx);
         self.insert_all(vec![checked]).pop().unwrap_or(Err(PoolError::Full))
@@ -192,6 +198,7 @@ impl Pool {
 
     /// The first nonce after the executable transactions of `sender`; when it has none, the nonce
     /// that blocks left it with which the store may not have yet. `None`: ask the store.
+    #[must_use]
     pub fn next_nonce(&self, sender: Address) -> Option<u64> {
         let content = self.content.read();
         match content.queue(sender) {
@@ -201,11 +208,13 @@ impl Pool {
     }
 
     /// A transaction of the pool.
+    #[must_use]
     pub fn get(&self, hash: &B256) -> Option<Arc<PooledTx>> {
         self.content.read().get(hash).cloned()
     }
 
     /// The executable transactions, best first, for a block with this base fee in wei.
+    #[must_use]
     pub fn best(&self, base_fee: u64) -> BestTransactions {
         BestTransactions::new(self.content.clone(), base_fee)
     }
@@ -218,7 +227,10 @@ impl Pool {
     /// Moves to the block after the head, as soon as it is executed: drops what it includes and
     /// what it made impossible. A block that the pool has seen already is passed over, so that both
     /// an executed block and the same one sealed may be given; a block further ahead makes the pool
-    /// read the store anew.
+    /// read the store again.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn on_block<'a>(&self, block: impl Into<HeadUpdate<'a>>) -> Result<(), StoreError> {
         let block = block.into();
         let mut content = self.content.write();
@@ -248,6 +260,9 @@ impl Pool {
 
     /// Takes up the store's head after a rewind: all accounts are read again. Transactions of the
     /// blocks taken back are to be given to [`Self::add`] afterwards.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn reset(&self) -> Result<(), StoreError> {
         self.read_anew(&mut self.content.write())
     }
@@ -265,6 +280,7 @@ impl Pool {
     }
 
     /// How much is in the pool.
+    #[must_use]
     pub fn status(&self) -> PoolStatus {
         let content = self.content.read();
         let executable = content.executable_len();
@@ -273,16 +289,19 @@ impl Pool {
     }
 
     /// Whether no transaction could run now.
+    #[must_use]
     pub fn executable_is_empty(&self) -> bool {
         self.content.read().executable_len() == 0
     }
 
     /// All transactions in the pool.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.content.read().len()
     }
 
     /// Whether the pool holds nothing.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -294,6 +313,7 @@ impl Pool {
     }
 
     /// Hashes of transactions as they are taken in.
+    #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<B256> {
         self.arrivals.subscribe()
     }

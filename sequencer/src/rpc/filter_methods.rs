@@ -1,0 +1,145 @@
+//! `eth_newFilter` and its sisters: what happened since a client's last poll.
+//!
+//! In: the filters of [`Filters`](super::filters::Filters), the chain. Out: new blocks, logs,
+//! pending transactions. When blocks are taken back, a filter gives the blocks in their place.
+
+use alloy_primitives::{B256, U128};
+use alloy_rpc_types_eth::{Filter, FilterBlockOption, Log};
+use serde::Serialize;
+use tokio::sync::broadcast::error::TryRecvError;
+
+use super::{
+    args::Args,
+    error::RpcError,
+    filters::{FilterKind, Installed},
+    log_methods::{logs, logs_between},
+    node::{Methods, RpcNode, Sink},
+};
+
+/// Hashes in one answer of a block filter.
+const BLOCK_HASHES_MAX: u64 = 10_000;
+/// Blocks of which a filter remembers that it gave them.
+const TOLD_MAX: usize = 64;
+
+pub(super) fn register(methods: &mut Methods) {
+    methods.read("eth_newFilter", |node, args| {
+        let filter: Filter = args.required()?;
+        install(node, FilterKind::Logs(Box::new(filter)))
+    });
+    methods.read("eth_newBlockFilter", |node, _| install(node, FilterKind::Blocks));
+    methods.read("eth_newPendingTransactionFilter", |node, _| match &node.sink {
+        Sink::Pool(collector) => install(node, FilterKind::Pending(collector.pool.subscribe())),
+        _ => Err(RpcError::Call("pending transactions are known to the sequencer only".into())),
+    });
+    methods.read("eth_getFilterChanges", changes);
+    methods.read("eth_getFilterLogs", filter_logs);
+    methods.quick("eth_uninstallFilter", |node, args| {
+        let id: U128 = args.required()?;
+        Ok(node.filters.remove(id))
+    });
+}
+
+fn install(node: &RpcNode, kind: FilterKind) -> Result<U128, RpcError> {
+    let head = node.store().head();
+    node.filters.install(kind, (head.number, head.hash))
+}
+
+fn unknown(id: U128) -> RpcError {
+    RpcError::Call(format!("filter not found: {id:#x} (unknown, expired or polled at this moment)"))
+}
+
+/// Answer of `eth_getFilterChanges`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Changes {
+    Hashes(Vec<B256>),
+    Logs(Vec<Log>),
+}
+
+fn changes(node: &RpcNode, args: &mut Args) -> Result<Changes, RpcError> {
+    let id: U128 = args.required()?;
+    let mut filter = node.filters.take(id).ok_or_else(|| unknown(id))?;
+    let answer = poll(node, &mut filter);
+    node.filters.put_back(id, filter);
+    answer
+}
+
+fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
+    if let FilterKind::Pending(arrivals) = &mut filter.kind {
+        let mut hashes = Vec::new();
+        loop {
+            match arrivals.try_recv() {
+                Ok(hash) => hashes.push(hash),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        return Ok(Changes::Hashes(hashes));
+    }
+    // What stands in the place of blocks that were given and then taken back is given next.
+    let mut told = filter.told.clone();
+    while let Some((number, hash)) = told.last()
+        && node.store().block_hash(*number)? != Some(*hash)
+        && told.len() > 1
+    {
+        told.pop();
+    }
+    let from = told.last().map_or(0, |(number, _)| number.saturating_add(1));
+    let head = node.store().head().number;
+    let to = match filter.kind {
+        FilterKind::Logs(_) => head.min(from.saturating_add(node.limits.log_blocks_max - 1)),
+        _ => head.min(from.saturating_add(BLOCK_HASHES_MAX - 1)),
+    };
+    let mut hashes = Vec::new();
+    let mut last = None;
+    for number in from..=to {
+        let Some(hash) = node.store().block_hash(number)? else { break };
+        hashes.push(hash);
+        last = Some(number);
+    }
+    let answer = match (&filter.kind, last) {
+        (FilterKind::Logs(wanted), Some(last)) => Changes::Logs(match bounds(node, wanted) {
+            Some((low, high)) if low.max(from) <= high.min(last) => {
+                logs_between(node, wanted, low.max(from), high.min(last))?
+            }
+            _ => Vec::new(),
+        }),
+        (FilterKind::Logs(_), None) => Changes::Logs(Vec::new()),
+        (FilterKind::Blocks | FilterKind::Pending(_), _) => Changes::Hashes(hashes.clone()),
+    };
+    let first_kept = hashes.len().saturating_sub(TOLD_MAX);
+    told.extend((from..).zip(hashes).skip(first_kept));
+    let surplus = told.len().saturating_sub(TOLD_MAX);
+    told.drain(..surplus);
+    filter.told = told;
+    Ok(answer)
+}
+
+/// The block numbers that a log filter is about; `None` if it is about one block by hash, which
+/// has no changes.
+fn bounds(node: &RpcNode, filter: &Filter) -> Option<(u64, u64)> {
+    use alloy_eips::BlockNumberOrTag::{Latest, Pending};
+    let FilterBlockOption::Range { from_block, to_block } = filter.block_option else {
+        return None;
+    };
+    let low = match from_block {
+        None | Some(Latest | Pending) => 0,
+        Some(tag) => node.number_of(tag),
+    };
+    let high = match to_block {
+        None | Some(Latest | Pending) => u64::MAX,
+        Some(tag) => node.number_of(tag),
+    };
+    Some((low, high))
+}
+
+fn filter_logs(node: &RpcNode, args: &mut Args) -> Result<Vec<Log>, RpcError> {
+    let id: U128 = args.required()?;
+    let installed = node.filters.take(id).ok_or_else(|| unknown(id))?;
+    let answer = match &installed.kind {
+        FilterKind::Logs(filter) => logs(node, filter),
+        _ => Err(RpcError::Call(format!("filter {id:#x} is no log filter"))),
+    };
+    node.filters.put_back(id, installed);
+    answer
+}
