@@ -29,7 +29,7 @@ use crate::{
     background::in_background,
     error::error_payload,
     fees::{FeeLimits, TxFees},
-    kzg::KnownBlobs,
+    kzg::{KnownBlobs, proving_setup},
     revert::ContractRevert,
     transaction::{L1Call, PreparedCall},
 };
@@ -502,6 +502,9 @@ async fn prepare(call: L1Call, known: &Arc<KnownBlobs>) -> Result<PreparedCall, 
     if call.blobs.is_empty() {
         return PreparedCall::new(call, known);
     }
+    // The table is built once, at full priority: with the little that is left to the proofs on a busy
+    // machine it would take minutes.
+    tokio::task::spawn_blocking(proving_setup).await.expect("the setup is built in");
     let known = Arc::clone(known);
     in_background("blob_proofs", move || PreparedCall::new(call, &known)).await
 }

@@ -219,8 +219,8 @@ impl<W: ChainWriter + Send> Follower<W> {
 
     /// Whether L1 took back what is still to be handed over: then nobody serves its data any more.
     async fn is_void(&self) -> Result<bool, ChainError> {
-        let Some(L1News::Advanced(last)) = self.news.back() else { return Ok(false) };
-        let L1BlockRef { number, hash, .. } = last.l1_block;
+        let Some(L1News::Advanced(next)) = self.news.front() else { return Ok(false) };
+        let L1BlockRef { number, hash, .. } = next.l1_block;
         let found = self.client.block_by_number(number).await?;
         let found = found.ok_or_else(|| L1Error::Missing { what: format!("block {number}") })?;
         Ok(found.hash != hash)

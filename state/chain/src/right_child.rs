@@ -59,6 +59,7 @@ impl RightChild {
 ///
 /// # Errors
 /// Those of the store.
+// PROTOCOL.md ASSERT-3
 pub fn right_child(
     chain: &SafeChain,
     parent_end: &Cursor,
