@@ -33,11 +33,11 @@ async fn recorder(target: String, filters: Filters) -> String {
             tokio::spawn(async move { tokio::io::copy(&mut answers, &mut back).await });
             let filters = filters.clone();
             tokio::spawn(async move {
-                let mut text = Vec::new();
-                while from.read_buf(&mut text).await.is_ok_and(|len| len > 0) {
-                    to.write_all(&text).await.unwrap();
-                    keep_filter(&text, &filters);
-                    text.clear();
+                let (mut sent, mut chunk) = (Vec::new(), vec![0; 1 << 16]);
+                while let Ok(len @ 1..) = from.read(&mut chunk).await {
+                    to.write_all(&chunk[..len]).await.unwrap();
+                    sent.extend_from_slice(&chunk[..len]);
+                    keep_filters(&mut sent, &filters);
                 }
             });
         }
@@ -45,13 +45,16 @@ async fn recorder(target: String, filters: Filters) -> String {
     url
 }
 
-/// A request is short and comes in one piece.
-fn keep_filter(request: &[u8], filters: &Filters) {
-    let request = String::from_utf8_lossy(request);
-    if let Some((_, call)) = request.split_once("\"eth_getLogs\"") {
-        let filter = call.split_once('[').unwrap().1;
-        filters.lock().unwrap().push(filter.to_owned());
+/// Takes whole log requests out of what was sent; the rest stays until more comes.
+fn keep_filters(sent: &mut Vec<u8>, filters: &Filters) {
+    let text = String::from_utf8_lossy(sent).into_owned();
+    let mut rest = text.as_str();
+    while let Some((_, call)) = rest.split_once("\"eth_getLogs\"") {
+        let Some((filter, behind)) = call.split_once("}]") else { break };
+        filters.lock().unwrap().push(filter.split_once('[').unwrap().1.to_owned());
+        rest = behind;
     }
+    *sent = rest.as_bytes().to_vec();
 }
 
 /// A field of a filter.
@@ -100,7 +103,9 @@ async fn a_restarted_follower_asks_only_for_logs_above_its_position() {
 
     let first = follow(&devnet, &url, &data).await;
     let before: Vec<String> = std::mem::take(&mut filters.lock().unwrap());
-    assert!(!before.is_empty() && first.l2_block > 0 && !first.assertions.is_empty());
+    assert!(!before.is_empty(), "the relay saw no log request");
+    assert!(first.l2_block > 0, "nothing was derived");
+    assert!(!first.assertions.is_empty(), "no assertion was seen");
 
     devnet.l1.wait_blocks(3).await;
     let second = follow(&devnet, &url, &data).await;
