@@ -28,7 +28,9 @@ use rand::Rng;
 use serde_json::{Value, json};
 use tokio::{process::Command, time::timeout};
 
-const CHALLENGE_PERIOD_SECS: u64 = 600;
+/// Long beside the seconds that L1 counts for its blocks: each move is a block of a second here, and a slow
+/// machine lets liars make many while the challenger computes.
+const CHALLENGE_PERIOD_SECS: u64 = 3_600;
 /// Longest time for one dispute, on the clock of the wall: bounds a test that hangs, on any machine.
 const PATIENCE_SECS: u64 = 900;
 
