@@ -2,7 +2,7 @@
 //!
 //! Beside its JSON-RPC it offers what tests do to an L1: pause, time travel, reorg.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, time::Duration};
 
 use alloy::{primitives::U256, providers::Provider};
 use gainsay_l1::{Inbox, L1Client, RollupConfig, TxSender, TxSenderConfig};
@@ -51,14 +51,41 @@ impl L1 {
 
     /// Replaces the last `depth` blocks by empty ones; their transactions are gone.
     pub async fn reorg(&self, depth: u64) {
-        self.rpc.call("anvil_reorg", json!([depth, []])).await;
+        self.reorg_at_rest(|_| depth).await;
     }
 
     /// Replaces everything from block `first` on.
     pub async fn reorg_from(&self, first: u64) {
-        let head = self.rpc.block_number().await;
-        assert!(head >= first, "cannot reorg from L1 block {first}: the head is {head}");
-        self.reorg(head - first + 1).await;
+        self.reorg_at_rest(|head| {
+            assert!(head >= first, "cannot reorg from L1 block {first}: the head is {head}");
+            head - first + 1
+        })
+        .await;
+    }
+
+    /// Reorgs an L1 whose miner rests, by the depth that `depth_at` gives for the head.
+    ///
+    /// Anvil's miner and its reorg share no lock: a block that it makes inside a reorg
+    /// leaves a chain with a hole ("Resource not found" at the next reorg).
+    async fn reorg_at_rest(&self, depth_at: impl FnOnce(u64) -> u64) {
+        let at_once = self.rpc.call("anvil_getAutomine", json!([])).await;
+        let interval = self.rpc.call("anvil_getIntervalMining", json!([])).await;
+        self.hold().await;
+        let mut head = self.rpc.block_number().await;
+        // A block that the miner had begun still arrives.
+        let mut equal = 0;
+        while equal < 3 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let now = self.rpc.block_number().await;
+            equal = if now == head { equal + 1 } else { 0 };
+            head = now;
+        }
+        self.rpc.call("anvil_reorg", json!([depth_at(head), []])).await;
+        if at_once == true {
+            self.rpc.call("evm_setAutomine", json!([true])).await;
+        } else if interval.as_u64().is_some_and(|secs| secs > 0) {
+            self.rpc.call("evm_setIntervalMining", json!([interval])).await;
+        }
     }
 
     /// L1 takes transactions and makes no block, until [`Self::release`] or [`Self::mine`].
