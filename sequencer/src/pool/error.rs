@@ -6,6 +6,8 @@ use alloy_primitives::{Address, B256, U256};
 use gainsay_store::StoreError;
 use gainsay_transition::DecodeTxError;
 
+use super::sender_queue::WaitsFor;
+
 /// Why a transaction was not taken into the pool.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
@@ -148,21 +150,32 @@ pub enum PoolError {
     #[error("replacement transaction underpriced")]
     ReplacementUnderpriced,
     /// The sender has as many transactions here as one sender may.
-    #[error("account limit exceeded: {sender} has {max} transactions in the pool")]
+    #[error(
+        "account limit exceeded: {sender} has {max} transactions in the pool{}", queued(.waits_for)
+    )]
     AccountLimit {
         /// The sender.
         sender: Address,
-        /// Transactions of this kind that one sender may have.
+        /// Transactions that one sender may have.
         max: usize,
+        /// What the transaction would wait for.
+        waits_for: Option<WaitsFor>,
     },
     /// The pool is full, and everything in it is worth more.
-    #[error("txpool is full")]
-    Full,
+    #[error("txpool is full{}", queued(.waits_for))]
+    Full {
+        /// What the transaction would wait for, `None` if it could run.
+        waits_for: Option<WaitsFor>,
+    },
 
     // --- Not the transaction's fault; it may be sent again ----------------------------------
     /// The state could not be read.
     #[error("state of the sender could not be read: {0}")]
     State(#[from] StoreError),
+}
+
+fn queued(waits_for: &Option<WaitsFor>) -> String {
+    waits_for.map_or_else(String::new, |it| format!(", and this transaction would be {it}"))
 }
 
 impl PoolError {
