@@ -22,6 +22,7 @@ pub mod l1_watcher;
 pub mod node;
 pub mod pool;
 pub mod proposer;
+pub mod removed_logs;
 pub mod root_pipeline;
 pub mod rpc;
 pub mod status;

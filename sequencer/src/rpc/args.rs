@@ -3,7 +3,7 @@
 //! In: the `params` of a request, a JSON array. Out: typed values, or an error that says which
 //! argument is wrong, what is wrong with it and what was found.
 
-use jsonrpsee::{core::JsonRawValue, types::Params};
+use jsonrpsee::core::JsonRawValue;
 use serde::de::DeserializeOwned;
 
 use super::error::RpcError;
@@ -20,8 +20,8 @@ pub(super) struct Args {
 
 impl Args {
     /// Splits the parameters of a request.
-    pub(super) fn new(params: &Params<'_>) -> Result<Self, RpcError> {
-        let values = match params.as_str().map(str::trim) {
+    pub(super) fn new(params: Option<&str>) -> Result<Self, RpcError> {
+        let values = match params.map(str::trim) {
             None | Some("" | "null") => Vec::new(),
             Some(text) => serde_json::from_str(text).map_err(|_| {
                 RpcError::params(format!("expected an array of parameters, found {}", shown(text)))
@@ -67,7 +67,7 @@ mod tests {
     use alloy_primitives::Address;
 
     fn args(text: &'static str) -> Args {
-        Args::new(&Params::new(Some(text))).unwrap()
+        Args::new(Some(text)).unwrap()
     }
 
     #[test]
@@ -82,7 +82,7 @@ mod tests {
         assert!(error.to_string().starts_with("invalid argument 0: "), "{error}");
         assert!(error.to_string().ends_with(r#": "0x12""#), "{error}");
 
-        let error = Args::new(&Params::new(Some(r#"{"a":1}"#))).unwrap_err();
+        let error = Args::new(Some(r#"{"a":1}"#)).unwrap_err();
         assert_eq!(error.to_string(), r#"expected an array of parameters, found {"a":1}"#);
     }
 
@@ -91,6 +91,6 @@ mod tests {
         let mut args = args("[null]");
         assert_eq!(args.optional::<u64>().unwrap(), None);
         assert_eq!(args.optional::<u64>().unwrap(), None);
-        assert!(Args::new(&Params::new(None)).unwrap().optional::<u64>().unwrap().is_none());
+        assert!(Args::new(None).unwrap().optional::<u64>().unwrap().is_none());
     }
 }

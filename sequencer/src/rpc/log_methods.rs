@@ -17,6 +17,7 @@ use super::{
     error::RpcError,
     node::{Methods, RpcNode},
 };
+use crate::removed_logs::RemovedBlock;
 
 pub(super) fn register(methods: &mut Methods) {
     methods.read("eth_getLogs", |node, args| {
@@ -67,6 +68,13 @@ pub(super) fn logs_of_block(block: &SealedBlock, filter: &Filter) -> Vec<Log> {
         append_matching(&mut found, filter, &place, hashes.zip(&block.receipts));
     }
     found
+}
+
+/// The logs that match of a block that was taken back, marked as removed.
+pub(super) fn removed_logs(block: &RemovedBlock, filter: &Filter) -> Vec<Log> {
+    let may_match = filter.matches_bloom(block.logs_bloom);
+    let logs = block.logs.iter().filter(|log| may_match && filter.matches(&log.inner));
+    logs.cloned().collect()
 }
 
 /// The range's numbers: by default it ends at the head and starts where it ends.

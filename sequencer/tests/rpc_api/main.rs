@@ -6,6 +6,7 @@
 
 mod bounds;
 mod calls;
+mod ids;
 mod polling_and_push;
 mod reads;
 mod submission;

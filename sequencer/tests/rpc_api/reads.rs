@@ -260,6 +260,28 @@ async fn the_node_tells_what_it_is_and_how_far_l1_is() {
     let hash = world.ask("web3_sha3", json!(["0x68656c6c6f20776f726c64"])).await;
     assert_eq!(hash, json!(keccak256("hello world")));
     assert_eq!(world.ask("eth_accounts", none()).await, none());
+    // Behind L1, behind the sequencer, in step.
+    world.status.update(|status| status.l1_seen = 100);
+    let syncing = world.ask("eth_syncing", none()).await;
+    assert_eq!(
+        (&syncing["currentBlock"], &syncing["highestBlock"]),
+        (&json!("0x4"), &json!("0x5"))
+    );
+    assert_eq!(
+        (&syncing["startingBlock"], &syncing["l1HighestBlock"]),
+        (&json!("0x0"), &json!("0x64"))
+    );
+    world.status.update(|status| {
+        status.is_caught_up = true;
+        status.l1_head.number = 99;
+        status.sequencer_head = 1_000;
+    });
+    let syncing = world.ask("eth_syncing", none()).await;
+    assert_eq!(
+        (&syncing["currentBlock"], &syncing["highestBlock"]),
+        (&json!("0x4"), &json!("0x3e8"))
+    );
+    world.status.update(|status| status.sequencer_head = 5);
     assert_eq!(world.ask("eth_syncing", none()).await, false);
     assert_eq!(
         world.ask("txpool_status", none()).await,
