@@ -12,7 +12,7 @@
 //! | -32602 | bad parameters |
 //! | -32603 | this node is at fault |
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U64};
 use gainsay_store::StoreError;
 use gainsay_transition::DecodeTxError;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
@@ -39,6 +39,16 @@ pub enum RpcError {
         found: u64,
         /// How much may be.
         allowed: u64,
+    },
+    /// A log query that is too large; the range given can be asked for.
+    #[error("{limit}. Try with this block range [{from:#x}, {to:#x}].")]
+    LogLimit {
+        /// Which bound it exceeds.
+        limit: LogLimit,
+        /// First block of a range that works.
+        from: u64,
+        /// Its last block.
+        to: u64,
     },
     /// The call reverted.
     #[error("{}", revert_message(.0))]
@@ -92,6 +102,21 @@ pub enum RpcError {
     Internal(String),
 }
 
+/// The bound that a log query exceeds, in words of large providers: indexers split a range by them.
+/// graph-node looks at code -32005; Ponder reads the range after "Try with this block range".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogLimit {
+    /// Logs of one answer.
+    #[error("query returned more than {0} results")]
+    Results(usize),
+    /// Blocks of one query.
+    #[error("query exceeds max block range {0}")]
+    Blocks(u64),
+    /// Milliseconds of one query.
+    #[error("query timeout exceeded: it took more than {0} ms")]
+    Time(u64),
+}
+
 impl From<PoolError> for RpcError {
     fn from(error: PoolError) -> Self {
         match error {
@@ -128,7 +153,7 @@ impl RpcError {
             Self::NotIncludedYet { .. } => 4,
             Self::InvalidParams(_) => -32602,
             Self::BlockNotFound(_) | Self::Store(StoreError::BlockUnknown { .. }) => -32001,
-            Self::LimitExceeded { .. } | Self::Busy { .. } => -32005,
+            Self::LimitExceeded { .. } | Self::LogLimit { .. } | Self::Busy { .. } => -32005,
             Self::Pool(error) if error.is_internal() => -32603,
             Self::Call(_)
             | Self::Pool(_)
@@ -153,6 +178,10 @@ impl From<RpcError> for ErrorObjectOwned {
         match error {
             RpcError::Upstream(object) => object,
             RpcError::Reverted(data) => ErrorObject::owned(code, message, Some(data)),
+            RpcError::LogLimit { from, to, .. } => {
+                let works = serde_json::json!({ "from": U64::from(from), "to": U64::from(to) });
+                ErrorObject::owned(code, message, Some(works))
+            }
             RpcError::NotIncludedYet { hash, .. } => ErrorObject::owned(code, message, Some(hash)),
             _ => ErrorObject::owned(code, message, None::<()>),
         }

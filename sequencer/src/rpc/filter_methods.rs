@@ -112,7 +112,12 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
                 let mut logs: Vec<Log> =
                     void.flat_map(|block| removed_logs(&block, wanted)).collect();
                 if let Some(last) = last.filter(|last| low.max(from) <= high.min(*last)) {
-                    logs.extend(logs_between(node, wanted, low.max(from), high.min(last))?);
+                    let (found, to) = as_many(node, wanted, low.max(from), high.min(last))?;
+                    // What is beyond comes with the next poll.
+                    if to < high.min(last) {
+                        hashes.truncate(usize::try_from(to - from + 1).unwrap_or(usize::MAX));
+                    }
+                    logs.extend(found);
                 }
                 logs
             }
@@ -126,6 +131,22 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
     told.drain(..surplus);
     filter.told = told;
     Ok(answer)
+}
+
+/// The logs of `from` to `to`, or of as many of these blocks as one answer has room for, and the
+/// last block that was searched: a poll names no range that could be made smaller.
+fn as_many(
+    node: &RpcNode,
+    wanted: &Filter,
+    from: u64,
+    mut to: u64,
+) -> Result<(Vec<Log>, u64), RpcError> {
+    loop {
+        match logs_between(node, wanted, from, to) {
+            Err(RpcError::LogLimit { to: smaller, .. }) if smaller < to => to = smaller,
+            other => return other.map(|logs| (logs, to)),
+        }
+    }
 }
 
 /// The block numbers that a log filter is about; `None` if it is about one block by hash, which

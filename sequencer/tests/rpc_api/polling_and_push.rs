@@ -63,6 +63,28 @@ async fn filters_tell_what_is_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_poll_gives_as_much_as_one_answer_holds_and_the_rest_with_the_next() {
+    let limits = RpcLimits { logs_max: 3, ..RpcLimits::default() };
+    let world = World::start_with(limits, 64).await;
+    let logs = world.ask("eth_newFilter", json!([{ "address": COUNTER }])).await;
+    let mut expected = Vec::new();
+    for block in 0..4 {
+        let calls = vec![count(2 * block).sign(1), count(2 * block + 1).sign(1)];
+        let sealed = world.block(&[], calls);
+        expected.extend(sealed.transactions.iter().map(|tx| json!(tx.hash)));
+    }
+    let mut found = Vec::new();
+    for poll in 0..4 {
+        let changes = world.ask("eth_getFilterChanges", json!([logs])).await;
+        let changes = changes.as_array().unwrap();
+        assert_eq!(changes.len(), 2, "poll {poll}");
+        found.extend(changes.iter().map(|log| log["transactionHash"].clone()));
+    }
+    assert_eq!(found, expected);
+    assert_eq!(world.ask("eth_getFilterChanges", json!([logs])).await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn filters_are_bounded_and_expire() {
     let limits = RpcLimits { filters_max: 2, filter_expiry_secs: 1, ..RpcLimits::default() };
     let world = World::start_with(limits, 64).await;
