@@ -59,7 +59,7 @@ mod websocket;
 use std::sync::Arc;
 
 pub use error::RpcError;
-pub use server::{ServerHandle, serve};
+pub use server::{ServerHandle, method_names, serve};
 
 use crate::{chain::Chain, pool::Pool, status::StatusHandle};
 

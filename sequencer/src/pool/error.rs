@@ -134,12 +134,17 @@ pub enum PoolError {
         found: u64,
     },
     /// The sender cannot pay for it, with what it has in the pool already and the L1 data fee.
-    #[error("insufficient funds for gas * price + value: have {balance} want {cost}")]
+    #[error(
+        "insufficient funds for gas * price + value: have {balance} want {cost}, \
+         of which {l1_fee} is this transaction's L1 data fee"
+    )]
     InsufficientFunds {
         /// Wei that the sender has.
         balance: U256,
         /// Wei that this and the sender's transactions before it may cost.
         cost: U256,
+        /// The part of it that this transaction pays for its bytes on L1.
+        l1_fee: U256,
     },
 
     // --- It does not fit the pool now -------------------------------------------------------

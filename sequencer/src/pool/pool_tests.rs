@@ -115,12 +115,14 @@ fn the_balance_pays_for_the_l1_fee_and_for_all_that_is_pending() {
 
     // All but the L1 data fee: one wei short of what is needed, or more.
     let most = TxPlan { value: FUNDS - gas_cost, ..plan.clone() };
-    let Err(PoolError::InsufficientFunds { balance, cost }) = add(&pool, &most.sign(&wallet(0)))
+    let Err(PoolError::InsufficientFunds { balance, cost, l1_fee: named }) =
+        add(&pool, &most.sign(&wallet(0)))
     else {
         panic!("the L1 data fee was not asked for");
     };
     let l1_fee = (cost - balance).to::<u128>();
     assert!(l1_fee > 0);
+    assert_eq!(named, U256::from(l1_fee), "only the L1 data fee is missing, and it is named");
     // A signature may be a byte shorter or longer; leave room for it.
     let half = TxPlan { value: FUNDS / 2 - gas_cost - 2 * l1_fee, ..plan };
     add(&pool, &half.sign(&wallet(0))).unwrap();

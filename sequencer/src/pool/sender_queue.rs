@@ -213,7 +213,8 @@ impl SenderQueue {
         let cost = others.saturating_add(tx.cost(l1_price));
         let balance = self.account.balance;
         if cost > balance {
-            return Err(PoolError::InsufficientFunds { balance, cost });
+            let l1_fee = tx.l1_fee(l1_price);
+            return Err(PoolError::InsufficientFunds { balance, cost, l1_fee });
         }
         Ok(())
     }

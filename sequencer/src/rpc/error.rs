@@ -18,7 +18,7 @@ use gainsay_transition::DecodeTxError;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 
 use super::revert::revert_message;
-use crate::pool::PoolError;
+use crate::pool::{PoolError, WaitsFor};
 
 /// Why a request is not answered.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +61,16 @@ pub enum RpcError {
     Pool(PoolError),
     /// The transaction was taken, but no block held it in time.
     #[error(
-        "the transaction {hash} was added to the pool but was not included within {waited_ms} ms"
+        "the transaction {hash} was added to the pool but was not included within {waited_ms} ms{}",
+        .waits_for.map_or_else(String::new, |it| format!(": it is {it}"))
     )]
     NotIncludedYet {
         /// The transaction.
         hash: B256,
         /// How long the node waited.
         waited_ms: u64,
+        /// What the transaction waits for.
+        waits_for: Option<WaitsFor>,
     },
     /// No transactions are taken here.
     #[error("this node is read-only: it has neither a pool nor a sequencer URL to forward to")]
@@ -171,9 +174,11 @@ impl RpcError {
 
 impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
-        let (code, message) = (error.code(), error.to_string());
-        if code == -32603 {
+        let (code, mut message) = (error.code(), error.to_string());
+        if code == -32603 && !matches!(error, RpcError::Upstream(_)) {
             tracing::error!(%message, "a request failed by this node's fault");
+            // Paths and inner states are for who runs the node.
+            message = "internal error: the log of this node says more".into();
         }
         match error {
             RpcError::Upstream(object) => object,

@@ -163,6 +163,11 @@ impl Methods {
         self.0.get(name)
     }
 
+    /// The names of all methods.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.keys().copied()
+    }
+
     /// Answers from memory, at once.
     pub(super) fn quick<R: Serialize + 'static>(&mut self, name: &'static str, run: Method<R>) {
         self.insert(name, move |node, mut args| {

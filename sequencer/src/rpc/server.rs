@@ -236,6 +236,14 @@ fn too_slow() -> HttpResponse {
     error_answer(StatusCode::REQUEST_TIMEOUT, -32000, &why)
 }
 
+/// The names of all methods but `eth_subscribe` and `eth_unsubscribe`, in no order.
+#[must_use]
+pub fn method_names() -> Vec<&'static str> {
+    let mut methods = Methods::default();
+    register(&mut methods);
+    methods.names().collect()
+}
+
 fn register(methods: &mut Methods) {
     block_methods::register(methods);
     call_methods::register(methods);
