@@ -202,7 +202,7 @@ impl Engine {
                 let derived = self.deriver.on_step(step)?;
                 if let (Some((header, bytes)), Some(blocks)) = (batch, derived.blocks) {
                     tracing::info!(
-                        batch = header.index,
+                        batch = %header.index,
                         kind = ?header.kind,
                         blocks = %format!("{}..={}", blocks.first_block, blocks.last_block),
                         bytes,

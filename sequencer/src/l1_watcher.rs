@@ -180,7 +180,7 @@ impl L1Watcher {
             return Ok(None);
         };
         let record = store.cursor(number)?;
-        Ok(record.filter(|it| it.output_root == assertion.output_root).map(|_| number))
+        Ok(record.filter(|it| it.output_root == assertion.output_root).map(|_| number.get()))
     }
 }
 

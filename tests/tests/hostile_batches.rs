@@ -10,8 +10,8 @@ use alloy::{
 };
 use brotli::enc::BrotliEncoderParams;
 use gainsay_derivation::{
-    BLOB_LEN, BatchBlock, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS,
-    MAX_CALLDATA_BYTES, encode_batch, to_blobs,
+    BLOB_LEN, BatchBlock, BatchIndex, DepositIndex, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES,
+    MAX_BATCH_TRANSACTIONS, MAX_CALLDATA_BYTES, encode_batch, to_blobs,
 };
 use gainsay_l1::{BatchPosition, Inbox, TxSender};
 use gainsay_tests::{
@@ -36,8 +36,8 @@ impl Poster {
     async fn next(&self) -> BatchPosition {
         let deposits_read = self.inbox.deposit_count().await.unwrap();
         BatchPosition {
-            index: self.inbox.batch_count().await.unwrap(),
-            deposits_read,
+            index: BatchIndex(self.inbox.batch_count().await.unwrap()),
+            deposits_read: DepositIndex(deposits_read),
             deposit_acc: self.inbox.deposit_acc(deposits_read, BlockId::latest()).await.unwrap(),
         }
     }
@@ -308,7 +308,7 @@ async fn all_agree(mut devnet: Devnet, mut follower: Node) {
     follower
         .wait("to derive all batches", || async {
             let derived = number(&rpc.status().await["batches"]["derived"]);
-            if derived >= posted.index { Ok(()) } else { Err(format!("{derived} batches")) }
+            if derived >= posted.index.get() { Ok(()) } else { Err(format!("{derived} batches")) }
         })
         .await;
     let height = follower.rpc.height("safe").await;

@@ -109,7 +109,7 @@ impl L1Client {
         })?;
         let found = data_hash_of_calldata(&call.data);
         if found != batch.header.data_hash {
-            let (index, expected) = (batch.header.index, batch.header.data_hash);
+            let (index, expected) = (batch.header.index.get(), batch.header.data_hash);
             return Err(L1Error::DataMismatch { index, expected, found });
         }
         Ok(call.data)

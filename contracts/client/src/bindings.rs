@@ -7,6 +7,7 @@
 #![expect(clippy::too_many_arguments, reason = "the ABI decides")]
 
 use alloy::sol;
+use gainsay_derivation::{BatchIndex, Cursor, DepositIndex};
 
 sol!(
     #[sol(rpc, all_derives)]
@@ -32,3 +33,19 @@ sol!(
     #[sol(rpc, all_derives)]
     "../src/IEdgeGame.sol"
 );
+
+impl From<IAssertionChain::Cursor> for Cursor {
+    fn from(it: IAssertionChain::Cursor) -> Self {
+        Self {
+            batch: BatchIndex(it.batch),
+            block: it.block,
+            deposits_read: DepositIndex(it.depositsRead),
+        }
+    }
+}
+
+impl From<Cursor> for IAssertionChain::Cursor {
+    fn from(it: Cursor) -> Self {
+        Self { batch: it.batch.get(), block: it.block, depositsRead: it.deposits_read.get() }
+    }
+}

@@ -10,7 +10,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
-use gainsay_derivation::{MAX_BLOBS, MAX_CALLDATA_BYTES};
+use gainsay_derivation::{BatchIndex, DepositIndex, MAX_BLOBS, MAX_CALLDATA_BYTES};
 
 use crate::{
     L1Client, L1Error,
@@ -23,9 +23,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchPosition {
     /// Index of the batch.
-    pub index: u64,
+    pub index: BatchIndex,
     /// Deposits read when the batch ends.
-    pub deposits_read: u64,
+    pub deposits_read: DepositIndex,
     /// `depositAcc[deposits_read]` on the L1 chain that the batch was built on.
     pub deposit_acc: B256,
 }
@@ -91,8 +91,8 @@ impl Inbox {
             });
         }
         let call = IInbox::postBatchCall {
-            expectedIndex: at.index,
-            depositsRead: at.deposits_read,
+            expectedIndex: at.index.get(),
+            depositsRead: at.deposits_read.get(),
             expectedDepositAcc: at.deposit_acc,
             data,
         };
@@ -111,8 +111,8 @@ impl Inbox {
             });
         }
         let call = IInbox::postBlobBatchCall {
-            expectedIndex: at.index,
-            depositsRead: at.deposits_read,
+            expectedIndex: at.index.get(),
+            depositsRead: at.deposits_read.get(),
             expectedDepositAcc: at.deposit_acc,
         };
         Ok(self.call(&call).with_blobs(blobs))

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use alloy::{rpc::types::Log, sol_types::SolEventInterface};
 use alloy_primitives::{B256, BlockNumber};
 use gainsay_derivation::{
-    BatchHeader, BatchKind, Deposit, DepositKind, data_hash_of_blobs, extend_batch_acc,
-    extend_deposit_acc,
+    BatchHeader, BatchIndex, BatchKind, Deposit, DepositIndex, DepositKind, data_hash_of_blobs,
+    extend_batch_acc, extend_deposit_acc,
 };
 use serde::{Deserialize, Serialize};
 
@@ -156,7 +156,7 @@ impl Chains<'_> {
             from: event.from,
             l1_block: event.l1Block,
             l1_time: event.l1Time,
-            index: event.index,
+            index: DepositIndex(event.index),
             l1_base_fee: event.l1BaseFee,
             l1_blob_base_fee: event.l1BlobBaseFee,
             payload: event.payload,
@@ -192,8 +192,8 @@ impl Chains<'_> {
         }
         let header = BatchHeader {
             kind,
-            index: event.index,
-            deposits_read: event.depositsRead,
+            index: BatchIndex(event.index),
+            deposits_read: DepositIndex(event.depositsRead),
             l1_block: event.l1Block,
             l1_time: event.l1Time,
             data_hash: event.dataHash,
@@ -243,7 +243,7 @@ fn locate(
             let found = data_hash_of_blobs(hashes);
             if found != header.data_hash {
                 return Err(L1Error::DataMismatch {
-                    index: header.index,
+                    index: header.index.get(),
                     expected: header.data_hash,
                     found,
                 });

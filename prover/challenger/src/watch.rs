@@ -228,8 +228,8 @@ impl Watch {
         let tip = self.follower.l1_block();
         let mut numbers = self.options.metrics.numbers();
         (numbers.l1_block, numbers.l1_time) = (tip.number, tip.timestamp);
-        numbers.l2_block = chain.safe_block();
-        numbers.batches = chain.store.batch_count();
+        numbers.l2_block = chain.safe_block().get();
+        numbers.batches = chain.store.batch_count().get();
         numbers.assertions = [0; 3];
         for (_, assertion) in game.assertions() {
             let place = match assertion.status {

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 use alloy_primitives::B256;
 use gainsay_derivation::{
-    BLOB_LEN, BatchHeader, BatchKind, Deposit, blob_data, unpack_deposit_acc,
+    BLOB_LEN, BatchHeader, BatchKind, Deposit, DepositIndex, blob_data, unpack_deposit_acc,
 };
 use gainsay_oracle::{Oracle, Request};
 
@@ -55,11 +55,11 @@ pub fn read_batch_data<O: Oracle>(
 pub fn read_deposits<O: Oracle>(
     oracle: &O,
     mut acc: B256,
-    to: u64,
-    from: u64,
+    to: DepositIndex,
+    from: DepositIndex,
 ) -> Result<Vec<Deposit>, ProgramError<O::Error>> {
     let mut deposits = Vec::new();
-    for _ in from..to {
+    for _ in from.up_to(to) {
         let link: [u8; 64] = read(oracle, acc, "deposit accumulator")?;
         let (previous, leaf) = unpack_deposit_acc(&link);
         let packed = read(oracle, leaf, "deposit")?;

@@ -9,7 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use alloy::{rpc::types::TransactionReceipt, sol_types::SolEvent};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, bail};
-use gainsay_derivation::{Deposit, DepositKind};
+use gainsay_derivation::{Deposit, DepositIndex, DepositKind};
 use gainsay_l1::{
     DepositRequest, Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs,
     bindings::IInbox::DepositEnqueued,
@@ -108,7 +108,7 @@ pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
     println!("deposit        {} in L1 block {}", deposit.index, deposit.l1_block);
     println!("L2 transaction {hash}");
     if args.force {
-        wait_and_force(&rollup, &inbox, &sender, deposit.index).await?;
+        wait_and_force(&rollup, &inbox, &sender, deposit.index.get()).await?;
     }
     match l2 {
         Some(l2) => wait_for_l2(&l2, hash, Duration::from_secs(args.timeout_secs)).await,
@@ -147,7 +147,7 @@ fn deposit_of(receipt: &TransactionReceipt, inbox: Address) -> anyhow::Result<De
         from: event.from,
         l1_block: event.l1Block,
         l1_time: event.l1Time,
-        index: event.index,
+        index: DepositIndex(event.index),
         l1_base_fee: event.l1BaseFee,
         l1_blob_base_fee: event.l1BlobBaseFee,
         payload: event.data.payload,

@@ -8,7 +8,9 @@
 use std::{error::Error, fmt::Debug};
 
 use alloy_primitives::B256;
-use gainsay_derivation::{BlockInput, Cursor, Deposit, Derivation, decode_batch};
+use gainsay_derivation::{
+    BlockInput, BlockNumber, Cursor, Deposit, DepositIndex, Derivation, decode_batch,
+};
 use gainsay_l1::{EnqueuedDeposit, L1BlockRef};
 use gainsay_store::{BatchRecord, DepositRecord, DerivedBlocks, L1Update, Store};
 use gainsay_transition::{RecoveredTx, SealedBlock, transition};
@@ -133,18 +135,18 @@ impl Deriver {
         let deposits = self.deposits(start.deposits_read, header.deposits_read)?;
         let decoded = decode_batch(header, &batch.data, config);
         let mut derivation = Derivation::new(header, decoded, deposits, start)?;
-        let first_block = store.heads().safe.number + 1;
+        let first_block = self.chain.safe_block().next();
         let mut cursors = Vec::new();
         while let Some(input) = derivation.next_block() {
-            let number = first_block + cursors.len() as u64;
-            if self.matches(number, &input)? {
+            let number = first_block.plus(cursors.len() as u64);
+            if self.matches(number.get(), &input)? {
                 cursors.push((number, input.cursor_after));
                 continue;
             }
-            let (cursor, dropped_rest) = self.replace(number, input, &mut derived)?;
+            let (cursor, dropped_rest) = self.replace(number.get(), input, &mut derived)?;
             cursors.push((number, cursor));
             if dropped_rest {
-                tracing::warn!(batch = header.index, number, "invalid transaction in a batch");
+                tracing::warn!(batch = %header.index, %number, "invalid transaction in a batch");
                 derivation.drop_rest();
             }
         }
@@ -159,12 +161,12 @@ impl Deriver {
     fn record(
         &self,
         batch: &FetchedBatch,
-        cursors: Vec<(u64, Cursor)>,
+        cursors: Vec<(BlockNumber, Cursor)>,
         derived: DerivedBlocks,
     ) -> Result<(), ChainError> {
         let DerivedBlocks { first_block, last_block, .. } = derived;
         let header = batch.posted.header.clone();
-        tracing::debug!(batch = header.index, first_block, last_block, "derived a batch");
+        tracing::debug!(batch = %header.index, %first_block, %last_block, "derived a batch");
         let record = BatchRecord {
             header,
             acc: batch.posted.acc,
@@ -180,7 +182,7 @@ impl Deriver {
         Ok(self.chain.store.apply(&update, false)?)
     }
 
-    fn deposits(&self, from: u64, to: u64) -> Result<Vec<Deposit>, ChainError> {
+    fn deposits(&self, from: DepositIndex, to: DepositIndex) -> Result<Vec<Deposit>, ChainError> {
         let records = self.chain.store.deposits(from, to)?;
         Ok(records.into_iter().map(|record| record.deposit).collect())
     }
@@ -270,7 +272,7 @@ impl Deriver {
                 if expected != Some(tx.hash) {
                     return Ok(number - 1);
                 }
-                read += 1;
+                read = read.next();
             }
         }
         Ok(heads.latest.number)

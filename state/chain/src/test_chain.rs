@@ -81,7 +81,7 @@ impl TestChain {
     }
 
     pub(crate) fn safe(&self) -> (u64, Cursor) {
-        (self.chain.safe_block(), l1_index::safe_cursor(&self.chain.store).unwrap())
+        (self.chain.safe_block().get(), l1_index::safe_cursor(&self.chain.store).unwrap())
     }
 
     pub(crate) fn has(&self, tx: &RecoveredTx) -> bool {

@@ -5,8 +5,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::{
-    BatchBlock, BatchHeader, BatchKind, ChainConfig, Deposit, DepositKind, data_hash_of_calldata,
-    encode_batch, extend_batch_acc, extend_deposit_acc,
+    BatchBlock, BatchHeader, BatchIndex, BatchKind, ChainConfig, Deposit, DepositIndex,
+    DepositKind, data_hash_of_calldata, encode_batch, extend_batch_acc, extend_deposit_acc,
 };
 use gainsay_l1::{DataLocation, EnqueuedDeposit, L1BlockRef, L1Origin, PostedBatch, RollupConfig};
 use gainsay_transition::RecoveredTx;
@@ -70,7 +70,7 @@ impl TestL1 {
             from: Address::repeat_byte(0xd0),
             l1_block: block,
             l1_time: l1_time(block),
-            index,
+            index: DepositIndex(index),
             l1_base_fee: U256::from(1_000_000_000_u64),
             l1_blob_base_fee: U256::ONE,
             payload: payload.into(),
@@ -87,13 +87,14 @@ impl TestL1 {
         let kind = if data.is_empty() { BatchKind::Forced } else { BatchKind::Calldata };
         let header = BatchHeader {
             kind,
-            index: self.batches.len() as u64,
-            deposits_read,
+            index: BatchIndex(self.batches.len() as u64),
+            deposits_read: DepositIndex(deposits_read),
             l1_block: block,
             l1_time: l1_time(block),
             data_hash: data_hash_of_calldata(data),
         };
-        let last_read = self.deposits.iter().rev().find(|it| it.deposit.index < deposits_read);
+        let last_read =
+            self.deposits.iter().rev().find(|it| it.deposit.index < DepositIndex(deposits_read));
         let deposit_acc = last_read.map_or(B256::ZERO, |record| record.acc);
         let previous = self.batches.last().map_or(B256::ZERO, |batch| batch.posted.acc);
         let location = match kind {
@@ -101,7 +102,7 @@ impl TestL1 {
             _ => DataLocation::Calldata,
         };
         let acc = extend_batch_acc(previous, &header, deposit_acc);
-        let origin = Self::origin(block, 1_000 + header.index);
+        let origin = Self::origin(block, 1_000 + header.index.get());
         let posted = PostedBatch { header, acc, location, origin };
         let batch = FetchedBatch { posted, data: data.to_vec() };
         self.batches.push(batch.clone());

@@ -1,7 +1,7 @@
 //! What the Inbox records of a batch beside its data: header, data hash, batch hash chain, and
 //! the bounds that the header's L1 time puts on L2 timestamps.
 
-use crate::{ChainConfig, packing::pack};
+use crate::{BatchIndex, ChainConfig, DepositIndex, packing::pack};
 use alloy_primitives::{B256, Keccak256, keccak256};
 use serde::{Deserialize, Serialize};
 
@@ -38,9 +38,9 @@ pub struct BatchHeader {
     /// Where the data lies.
     pub kind: BatchKind,
     /// Position among all batches, from 0.
-    pub index: u64,
+    pub index: BatchIndex,
     /// Deposits `[0, deposits_read)` are consumed when this batch ends.
-    pub deposits_read: u64,
+    pub deposits_read: DepositIndex,
     /// L1 block that posted the batch.
     pub l1_block: u64,
     /// Its timestamp, seconds.
@@ -90,7 +90,7 @@ impl BatchHeader {
     // PROTOCOL.md INBOX-3
     #[must_use]
     pub fn pack(&self, acc: B256, deposit_acc: B256) -> [u8; BATCH_ACC_LEN] {
-        let numbers = [self.index, self.deposits_read, self.l1_block, self.l1_time];
+        let numbers = [self.index.get(), self.deposits_read.get(), self.l1_block, self.l1_time];
         let [index, deposits_read, l1_block, l1_time] = numbers.map(u64::to_be_bytes);
         pack([
             &acc.0,
@@ -115,8 +115,8 @@ impl BatchHeader {
         };
         let header = Self {
             kind: BatchKind::try_from(*kind).ok()?,
-            index: u64::from_be_bytes(index),
-            deposits_read: u64::from_be_bytes(deposits_read),
+            index: BatchIndex(u64::from_be_bytes(index)),
+            deposits_read: DepositIndex(u64::from_be_bytes(deposits_read)),
             l1_block: u64::from_be_bytes(l1_block),
             l1_time: u64::from_be_bytes(l1_time),
             data_hash: B256::from_slice(hashes.get(..32)?),

@@ -12,6 +12,7 @@ mod claim;
 mod config;
 mod cursor;
 mod packing;
+mod position;
 
 mod batch_header;
 mod deposit;
@@ -53,3 +54,4 @@ pub use deposit::{
     UnknownDepositKind, extend_deposit_acc, pack_deposit_acc, unpack_deposit_acc,
 };
 pub use genesis_account::GenesisAccount;
+pub use position::{BatchIndex, BlockNumber, DepositIndex};

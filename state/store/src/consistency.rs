@@ -5,7 +5,9 @@
 
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use gainsay_derivation::{extend_batch_acc, extend_deposit_acc, output_root};
+use gainsay_derivation::{
+    BatchIndex, BlockNumber, DepositIndex, extend_batch_acc, extend_deposit_acc, output_root,
+};
 use gainsay_transition::trie::{
     NodeReader, TrieAccount, TrieError, Verified, VerifyError, for_each_leaf,
 };
@@ -263,7 +265,8 @@ impl Store {
             return Err(wrong(Table::Meta, "heads", "the heads are out of order"));
         }
         for number in 0..=heads.safe.number {
-            let cursor = self.cursor(number)?.ok_or_else(|| missing(Table::Cursors, number))?;
+            let cursor =
+                self.cursor(BlockNumber(number))?.ok_or_else(|| missing(Table::Cursors, number))?;
             if self.header(number)?.is_none_or(|it| it.output_root != cursor.output_root) {
                 return Err(wrong(Table::Cursors, number.to_be_bytes(), "another output root"));
             }
@@ -272,32 +275,37 @@ impl Store {
         for log in self.l1_logs(0) {
             log?;
         }
-        (report.deposits, report.batches) = (self.deposit_count(), self.batch_count());
+        (report.deposits, report.batches) = (self.deposit_count().get(), self.batch_count().get());
         self.check_count(Table::Deposits, report.deposits)?;
         self.check_count(Table::Batches, report.batches)?;
         let mut acc = B256::ZERO;
-        for index in 0..report.deposits {
-            let record = self.deposit(index)?.ok_or_else(|| missing(Table::Deposits, index))?;
+        for index in DepositIndex::ZERO.up_to(self.deposit_count()) {
+            let record =
+                self.deposit(index)?.ok_or_else(|| missing(Table::Deposits, index.get()))?;
             acc = extend_deposit_acc(acc, &record.deposit);
             if acc != record.acc || record.deposit.index != index {
-                return Err(wrong(Table::Deposits, index.to_be_bytes(), "the hash chain breaks"));
+                return Err(wrong(
+                    Table::Deposits,
+                    index.get().to_be_bytes(),
+                    "the hash chain breaks",
+                ));
             }
         }
         let mut acc = B256::ZERO;
-        for index in 0..report.batches {
-            let record = self.batch(index)?.ok_or_else(|| missing(Table::Batches, index))?;
-            let key = index.to_be_bytes();
-            let deposit_acc = match record.header.deposits_read.checked_sub(1) {
+        for index in BatchIndex::ZERO.up_to(self.batch_count()) {
+            let record = self.batch(index)?.ok_or_else(|| missing(Table::Batches, index.get()))?;
+            let key = index.get().to_be_bytes();
+            let deposit_acc = match record.header.deposits_read.previous() {
                 None => B256::ZERO,
                 Some(last) => {
-                    self.deposit(last)?.ok_or_else(|| missing(Table::Deposits, last))?.acc
+                    self.deposit(last)?.ok_or_else(|| missing(Table::Deposits, last.get()))?.acc
                 }
             };
             acc = extend_batch_acc(acc, &record.header, deposit_acc);
             if acc != record.acc || record.header.index != index {
                 return Err(wrong(Table::Batches, key, "the hash chain breaks"));
             }
-            if record.derived.is_some_and(|it| it.last_block > heads.safe.number) {
+            if record.derived.is_some_and(|it| it.last_block.get() > heads.safe.number) {
                 return Err(wrong(Table::Batches, key, "derived, but its blocks are not safe"));
             }
         }

@@ -6,6 +6,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use alloy_primitives::{B256, Bytes};
+use gainsay_derivation::{BatchIndex, BlockNumber};
 use gainsay_transition::RecoveredTx;
 use rocksdb::WriteBatch;
 
@@ -145,11 +146,12 @@ impl Store {
         let mut heads = tip.heads;
         heads.latest = Head { number: parent, hash: header.hash };
         if heads.safe.number > parent {
-            let cursor = self.cursor(parent)?.ok_or_else(|| {
+            let cursor = self.cursor(BlockNumber(parent))?.ok_or_else(|| {
                 StoreError::corrupt(Table::Cursors.name(), parent.to_be_bytes(), "it is missing")
             })?;
-            let safe = (parent, cursor.cursor);
-            self.put_safe_moved_back(batch, heads.safe.number, safe, u64::MAX)?;
+            let safe = (BlockNumber(parent), cursor.cursor);
+            let kept = BatchIndex(u64::MAX);
+            self.put_safe_moved_back(batch, BlockNumber(heads.safe.number), safe, kept)?;
             heads.safe = heads.latest;
         }
         batch.put_cf(tables.cf(Table::Meta), META_HEADS, heads.encode());

@@ -13,6 +13,7 @@ use std::{
 };
 
 use alloy_primitives::B256;
+use gainsay_derivation::{BatchIndex, DepositIndex};
 use gainsay_transition::{Receipt, RecoveredTx};
 use parking_lot::{Mutex, RwLock};
 use rocksdb::{WriteBatch, WriteOptions};
@@ -112,9 +113,9 @@ pub(crate) struct Tip {
     /// Oldest block whose state can be read: every later one has its undo record.
     pub(crate) oldest_state: u64,
     /// Number of deposits.
-    pub(crate) deposits: u64,
+    pub(crate) deposits: DepositIndex,
     /// Number of batches.
-    pub(crate) batches: u64,
+    pub(crate) batches: BatchIndex,
 }
 
 /// The store of one chain. Clones share it.
@@ -423,7 +424,8 @@ fn load_tip(tables: &Tables) -> Result<Tip, StoreError> {
             None => Ok(0),
         }
     };
-    let (deposits, batches) = (count(Table::Deposits)?, count(Table::Batches)?);
+    let deposits = DepositIndex(count(Table::Deposits)?);
+    let batches = BatchIndex(count(Table::Batches)?);
     let Some(heads) = tables.get(Table::Meta, META_HEADS)? else {
         let heads = Heads::default();
         return Ok(Tip { heads, header: None, oldest_state: 0, deposits, batches });

@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use alloy_primitives::{Address, B256, Bytes, hex};
 use anyhow::Context;
+use gainsay_derivation::BlockNumber;
 use gainsay_l1::{AssertionChain, L1Client, L1Error, StepVerifier};
 use gainsay_oracle::Request;
 use serde_json::{Value, json};
@@ -91,7 +92,7 @@ fn ask_here(args: &StepArgs, proof: &StepProof) -> anyhow::Result<Verdict> {
     Ok(Verdict { verifier: None, post, gas: Some(verdict.gas) })
 }
 
-fn to_json(block: u64, proof: &StepProof, verdict: &Verdict) -> Value {
+fn to_json(block: BlockNumber, proof: &StepProof, verdict: &Verdict) -> Value {
     let traced = &proof.traced;
     let preimage = proof.preimage.as_ref().map(|read| {
         let kind = match read.request {

@@ -11,10 +11,7 @@ use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_l1::{
     AssertionChain, EdgeGame, L1Error, Proposal, SpansOpening, StepsOpening, TxSender,
-    bindings::{
-        IAssertionChain::{self, Status},
-        IEdgeGame,
-    },
+    bindings::{IAssertionChain::Status, IEdgeGame},
 };
 use tracing::debug;
 
@@ -282,7 +279,7 @@ impl Responder {
         let call = self.chain.contract().propose(
             it.parent,
             it.output_root,
-            cursor(&it),
+            it.cursor.into(),
             it.root,
             it.last_leaf_proof,
             it.expected_batch_acc,
@@ -325,11 +322,6 @@ fn proposal(parent: B256, child: &BelievedChild, stake: U256) -> Proposal {
         expected_batch_acc: child.batch_limit_acc,
         stake,
     }
-}
-
-const fn cursor(proposal: &Proposal) -> IAssertionChain::Cursor {
-    let it = &proposal.cursor;
-    IAssertionChain::Cursor { batch: it.batch, block: it.block, depositsRead: it.deposits_read }
 }
 
 fn position(it: &Position) -> IEdgeGame::Position {

@@ -15,7 +15,8 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Encodable;
 use gainsay_chain::ArchivedBatch;
 use gainsay_derivation::{
-    CLAIM_LEN, Cursor, Deposit, Derivation, Output, decode_batch, pack_claim, pack_deposit_acc,
+    BatchIndex, BlockNumber, CLAIM_LEN, Cursor, Deposit, DepositIndex, Derivation, Output,
+    decode_batch, pack_claim, pack_deposit_acc,
 };
 use gainsay_oracle::{Request, Witness, WitnessOracle};
 use gainsay_program::{pack_input, program_input};
@@ -31,13 +32,13 @@ use crate::{ArchivedChain, ChallengerError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockWitness {
     /// The block.
-    pub number: u64,
+    pub number: BlockNumber,
     /// The claim before it.
     pub agreed: B256,
     /// What `agreed` is the hash of: output root and cursor.
     pub agreed_preimage: [u8; CLAIM_LEN],
     /// The batch that the block is from.
-    pub batch_index: u64,
+    pub batch_index: BatchIndex,
     /// `batchAcc` after that batch.
     pub batch_acc: B256,
     /// The program's input.
@@ -59,8 +60,8 @@ impl ArchivedChain {
     /// [`ChainError::NotDerived`](gainsay_chain::ChainError::NotDerived); [`StoreError::HistoryPruned`] when the state before the
     /// block is too old to be read; [`ChallengerError::ClaimsDiffer`] when program and native
     /// transition disagree, which must never be.
-    pub fn block_witness(&self, number: u64) -> Result<BlockWitness, ChallengerError> {
-        let parent_number = number.checked_sub(1).ok_or(ChallengerError::GenesisBlock)?;
+    pub fn block_witness(&self, number: BlockNumber) -> Result<BlockWitness, ChallengerError> {
+        let parent_number = number.previous().ok_or(ChallengerError::GenesisBlock)?;
         let claim = self.claimed(number)?.claim();
         let agreed = self.claimed(parent_number)?;
         let batch = self.batch(agreed.cursor.batch)?;
@@ -97,7 +98,11 @@ impl ArchivedChain {
     }
 
     /// The parent's header, and what its output root is the hash of.
-    fn add_parent(&self, preimages: &mut Preimages, number: u64) -> Result<B256, ChallengerError> {
+    fn add_parent(
+        &self,
+        preimages: &mut Preimages,
+        number: BlockNumber,
+    ) -> Result<B256, ChallengerError> {
         let StoredHeader { header, hash, output_root, .. } = self.header(number)?;
         let output = Output {
             state_root: header.state_root,
@@ -111,9 +116,9 @@ impl ArchivedChain {
         Ok(output_root)
     }
 
-    fn header(&self, number: u64) -> Result<StoredHeader, ChallengerError> {
+    fn header(&self, number: BlockNumber) -> Result<StoredHeader, ChallengerError> {
         let missing = || ChallengerError::Incomplete { what: format!("header of block {number}") };
-        self.store.header(number)?.ok_or_else(missing)
+        self.store.header(number.get())?.ok_or_else(missing)
     }
 
     /// What the accumulators of a batch are the hashes of, and the deposits not read yet.
@@ -126,7 +131,7 @@ impl ArchivedChain {
     ) -> Result<Vec<Deposit>, ChallengerError> {
         let header = &batch.header;
         preimages.add(archived.committed.clone());
-        let previous = match header.index.checked_sub(1) {
+        let previous = match header.index.previous() {
             Some(before) => self.batch(before)?.acc,
             None => B256::ZERO,
         };
@@ -143,8 +148,8 @@ impl ArchivedChain {
     }
 
     /// `depositAcc[index]`.
-    fn deposit_acc(&self, index: u64) -> Result<B256, ChallengerError> {
-        let Some(last) = index.checked_sub(1) else { return Ok(B256::ZERO) };
+    fn deposit_acc(&self, index: DepositIndex) -> Result<B256, ChallengerError> {
+        let Some(last) = index.previous() else { return Ok(B256::ZERO) };
         let missing = || ChallengerError::Incomplete { what: format!("deposit {last}") };
         Ok(self.store.deposit(last)?.ok_or_else(missing)?.acc)
     }
@@ -154,7 +159,7 @@ impl ArchivedChain {
     fn execute(
         &self,
         preimages: &mut Preimages,
-        parent_number: u64,
+        parent_number: BlockNumber,
         batch: &BatchRecord,
         archived: &ArchivedBatch,
         deposits: Vec<Deposit>,
@@ -167,7 +172,7 @@ impl ArchivedChain {
         let outside = || ChallengerError::WrongBatch { index: batch.header.index, cursor };
         let input = derivation.next_block().ok_or_else(outside)?;
         let state = RecordingState {
-            view: self.store.state_at(parent_number)?,
+            view: self.store.state_at(parent_number.get())?,
             root: parent.header.state_root,
             read: Mutex::default(),
         };

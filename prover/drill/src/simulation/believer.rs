@@ -14,6 +14,7 @@ use gainsay_challenger::{
     dispute::{
         BelievedChild, Commitment, Trace,
         game::{GameAssertion, Heights},
+        strategy::TracePoint,
     },
 };
 
@@ -123,7 +124,8 @@ impl Trace for Believer {
         Ok(Some(self.child.insert(Arc::new(child)).clone()))
     }
 
-    fn spans(&mut self, _: B256, block: u64) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+    fn spans(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        let block = point.block;
         if !self.plays_in(block) {
             return Ok(None);
         }
@@ -142,12 +144,8 @@ impl Trace for Believer {
         Ok(Some(self.runs.entry((block, None)).or_insert(tree).clone()))
     }
 
-    fn steps(
-        &mut self,
-        _: B256,
-        block: u64,
-        span: u64,
-    ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+    fn steps(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        let TracePoint { block, span, .. } = *point;
         if !self.plays_in(block) || self.lies_in(block) && span != self.lie.span {
             return Ok(None);
         }

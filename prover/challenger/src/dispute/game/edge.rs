@@ -1,7 +1,7 @@
 //! What is known of an assertion, an edge, the place that rivals share, and a stake.
 
 use alloy_primitives::{Address, B256, U256};
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, Cursor};
 use gainsay_vm::node;
 
 use super::mutual_id;
@@ -143,7 +143,7 @@ pub struct GameAssertion {
     pub proposer: Address,
     /// Batches that its children must read up to. Unknown for the genesis assertion, whose event
     /// does not say it.
-    pub batch_limit: Option<u64>,
+    pub batch_limit: Option<BatchIndex>,
     /// L1 seconds.
     pub created_at: u64,
     /// L1 seconds at which it got its first rival.
