@@ -18,6 +18,8 @@ pub mod bindings;
 mod rollup_config;
 pub use gainsay_derivation::GenesisAccount;
 pub use rollup_config::{Genesis, L1Start, RollupConfig};
+mod logging;
+pub use logging::start_log;
 mod keys;
 pub use keys::{KeySource, PasswordSource};
 mod key_args;

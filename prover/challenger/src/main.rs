@@ -1,10 +1,9 @@
 //! `gainsay-challenger`: proves wrong claims wrong, down to one instruction.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use gainsay_challenger::commands::{bundle, program, prove, replay, step, vm, watch};
-use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
 #[derive(Debug, Parser)]
@@ -37,14 +36,7 @@ const FAILED: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,gainsay_l1::tx_sender=warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    gainsay_l1::start_log("info,hyper=warn,gainsay_l1::tx_sender=warn");
     run(Arguments::parse().command).await.unwrap_or_else(|error| {
         eprintln!("Error: {error:?}");
         ExitCode::from(FAILED)
