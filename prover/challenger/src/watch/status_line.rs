@@ -44,12 +44,13 @@ impl StatusLine {
         if !self.is_due() {
             return;
         }
-        let [pending, confirmed_count, lost] = numbers.assertions;
         let mut line = format!(
-            "L2 {} | assertions: {confirmed_count} confirmed (last {}), {pending} pending, {lost} \
-             lost | disputes: {}, {} edges",
+            "L2 {} | assertions: {} confirmed (last {}), {} pending, {} lost | disputes: {}, {} edges",
             numbers.l2_block,
+            numbers.confirmed,
             short(confirmed),
+            numbers.pending,
+            numbers.lost,
             numbers.disputes,
             numbers.edges
         );
