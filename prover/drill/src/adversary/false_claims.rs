@@ -141,7 +141,7 @@ fn invented(
     Ok(Deposit {
         kind: DepositKind::Transaction,
         from: friend,
-        index: index,
+        index,
         payload: payload.into(),
         ..like.ok_or_else(missing)?
     })
