@@ -8,6 +8,7 @@
 //! The same code runs in the guest and on a host. It trusts no byte: what it reads is the preimage
 //! of a hash that it already believes. An error means that no honest chain has such a claim.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 extern crate alloc;
 

@@ -115,7 +115,8 @@ impl BatchArchive {
             BatchKind::Blobs => {
                 let mut names = Vec::new();
                 for start in (0..bytes.len()).step_by(ENTRY_LEN) {
-                    let entry = bytes.slice(start..bytes.len().min(start + ENTRY_LEN));
+                    let end = bytes.len().min(start.saturating_add(ENTRY_LEN));
+                    let entry = bytes.slice(start..end);
                     let Some((name, _)) = entry.split_first_chunk::<32>() else { break };
                     names.push(B256::from(name));
                     blobs.insert(B256::from(name), entry.slice(32..));

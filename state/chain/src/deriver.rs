@@ -197,11 +197,11 @@ impl Deriver {
             let missing = || ChainError::incomplete(format!("header of block {number}"));
             Ok::<_, ChainError>(store.header(number)?.ok_or_else(missing)?.header)
         };
-        let (header, parent) = (header(number)?, header(number - 1)?);
+        let (header, parent) = (header(number)?, header(number.saturating_sub(1))?);
         let transactions = store.raw_transactions(number)?.ok_or_else(|| no_body(number))?;
         let (deposits, signed) = (&input.deposits, &input.transactions);
         if header.timestamp != input.timestamp.max(parent.timestamp)
-            || transactions.len() != deposits.len() + signed.len()
+            || transactions.len() != deposits.len().saturating_add(signed.len())
         {
             return Ok(false);
         }
@@ -218,7 +218,7 @@ impl Deriver {
         derived: &mut Derived,
     ) -> Result<(Cursor, bool), ChainError> {
         let store = &self.chain.store;
-        self.rewind(number - 1, derived)?;
+        self.rewind(number.saturating_sub(1), derived)?;
         let parent = store.head_header()?;
         let state = store.state();
         let config = &self.chain.rollup.chain;
@@ -263,14 +263,14 @@ impl Deriver {
         let store = &self.chain.store;
         let heads = store.heads();
         let mut read = l1_index::safe_cursor(store)?.deposits_read;
-        for number in heads.safe.number + 1..=heads.latest.number {
+        for number in heads.safe.number.saturating_add(1)..=heads.latest.number {
             for tx in store.transactions(number)?.ok_or_else(|| no_body(number))? {
                 if !tx.is_deposit() {
                     break;
                 }
                 let expected = store.deposit(read)?.map(|record| hash_of(&record.deposit));
                 if expected != Some(tx.hash) {
-                    return Ok(number - 1);
+                    return Ok(number.saturating_sub(1));
                 }
                 read = read.next();
             }
@@ -308,7 +308,9 @@ impl Deriver {
     /// Those of the store.
     pub fn on_unsafe_block(&self, block: SealedBlock) -> Result<(), ChainError> {
         let head = self.chain.store.head();
-        if block.header.number != head.number + 1 || block.header.parent_hash != head.hash {
+        if block.header.number != head.number.saturating_add(1)
+            || block.header.parent_hash != head.hash
+        {
             // L1 moved the head in the meantime; who showed the block asks again.
             return Ok(());
         }

@@ -124,13 +124,13 @@ fn first_above(
     count: u64,
     is_above: impl Fn(u64) -> Result<bool, ChainError>,
 ) -> Result<u64, ChainError> {
-    let (mut low, mut high) = (0, count);
+    let (mut low, mut high) = (0_u64, count);
     while low < high {
-        let middle = low + (high - low) / 2;
+        let middle = u64::midpoint(low, high);
         if is_above(middle)? {
             high = middle;
         } else {
-            low = middle + 1;
+            low = middle.saturating_add(1);
         }
     }
     Ok(low)

@@ -233,10 +233,11 @@ fn read_targets(
     for shape in &mut *signed {
         shape.target = match columns.of(Column::Targets).number()? {
             0 => 0,
-            1 => dictionaries.new_address(columns)? as u64 + 1,
+            1 => (dictionaries.new_address(columns)? as u64).saturating_add(1),
             code => {
-                dictionaries.address(code - 2)?;
-                code - 1
+                let index = code.saturating_sub(2);
+                dictionaries.address(index)?;
+                index.saturating_add(1)
             }
         };
     }
@@ -244,7 +245,7 @@ fn read_targets(
     for shape in &mut *signed {
         shape.selector = match columns.of(Column::Selectors).number()? {
             0 => 0,
-            code => dictionaries.selector(code - 1, columns)?.1 + 1,
+            code => dictionaries.selector(code.saturating_sub(1), columns)?.1.saturating_add(1),
         };
     }
     signed.sort_by_key(|shape| (shape.target, shape.selector));

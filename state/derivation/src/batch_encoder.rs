@@ -1,6 +1,11 @@
 //! From blocks to the data of a batch, as small as we can make it. For hosts: slow, and it
 //! allocates as it likes. The format stands in [`batch_decoder`](crate::batch_decoder).
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "counts and indices of what is in memory; a host encodes its own blocks"
+)]
+
 use crate::{
     BatchBlock, DecodeError, MAX_BATCH_BLOCKS, MAX_BATCH_TRANSACTIONS,
     batch_decoder::{ACCESS_LIST, FOREIGN_CHAIN, RAW, SIGNATURE_LEN, VERSION, decode_blocks},

@@ -6,6 +6,7 @@
 //! data makes it panic, fail or allocate without bound. Encoding (`std`) is for hosts alone.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 extern crate alloc;
 
 mod claim;

@@ -133,7 +133,9 @@ impl Store {
         drop(previous);
 
         // About the size that it will have: growing it would copy it.
-        let mut batch = WriteBatch::with_capacity_bytes(2 * undo.bytes() + BATCH_BYTES);
+        let mut batch = WriteBatch::with_capacity_bytes(
+            undo.bytes().saturating_mul(2).saturating_add(BATCH_BYTES),
+        );
         self.put_block(&mut batch, block, &changes)?;
         for (key, blob) in undo.pieces() {
             batch.put_cf(inner.tables.cf(Table::Undo), key, blob);
@@ -283,7 +285,9 @@ fn by_hash(block: &SealedBlock) -> Result<Vec<(B256, u32)>, StoreError> {
 fn state_changes(block: &SealedBlock) -> Result<StateChanges, StoreError> {
     let diff = &block.diff;
     let slots: usize = diff.accounts.iter().map(|change| change.storage.len()).sum();
-    let mut changes = Vec::with_capacity(diff.accounts.len() + slots + block.nodes.len());
+    let accounts = diff.accounts.len();
+    let count = accounts.saturating_add(slots).saturating_add(block.nodes.len());
+    let mut changes = Vec::with_capacity(count);
     for change in &diff.accounts {
         let value = change.account.as_ref().map(|account| encode_account(account).into());
         changes.push((StateKey::account(change.address), value));

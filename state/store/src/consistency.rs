@@ -72,7 +72,8 @@ impl Store {
             if self.number(header.hash)? != Some(number) {
                 return Err(wrong(Table::Numbers, header.hash, "it does not lead to its block"));
             }
-            report.transactions += self.check_body(number, &header)?;
+            let transactions = self.check_body(number, &header)?;
+            report.transactions = report.transactions.saturating_add(transactions);
         }
         if parent_hash != report.head.hash || self.genesis_hash()? != self.block_hash(0)? {
             return Err(wrong(Table::Meta, "heads", "the head or genesis hash is another"));
@@ -160,7 +161,8 @@ impl Store {
         }
         report.nodes = nodes.0.nodes.into_inner();
         self.check_count(Table::Storage, report.slots)?;
-        let stored = self.count(Table::AccountNodes)? + self.count(Table::StorageNodes)?;
+        let stored =
+            self.count(Table::AccountNodes)?.saturating_add(self.count(Table::StorageNodes)?);
         if stored != report.nodes {
             let reason = format!("{stored} nodes are stored, the trie has {}", report.nodes);
             return Err(wrong(Table::AccountNodes, [], reason));
@@ -196,7 +198,7 @@ impl Store {
             slots.push((keccak256(slot), value));
         }
         slots.sort_unstable();
-        report.slots += slots.len() as u64;
+        report.slots = report.slots.saturating_add(slots.len() as u64);
         let mut flat = slots.iter();
         let mut is_equal = true;
         for_each_leaf(nodes, Some(owner), leaf.storage_root, &mut |path, leaf| {
@@ -225,7 +227,7 @@ impl Store {
             if piece == 0 {
                 index = Some(UndoIndex::decode(number, Bytes::from(blob))?);
                 before = None;
-                report.undo_records += 1;
+                report.undo_records = report.undo_records.saturating_add(1);
             } else {
                 let part = UndoPart::decode(number, piece, Bytes::from(blob))?;
                 for entry in part.entries() {
@@ -313,12 +315,8 @@ impl Store {
     }
 
     fn count(&self, table: Table) -> Result<u64, StoreError> {
-        let mut count = 0;
-        for item in self.inner.tables.scan(table, &[]) {
-            item?;
-            count += 1;
-        }
-        Ok(count)
+        let items = self.inner.tables.scan(table, &[]);
+        items.into_iter().try_fold(0_u64, |count, item| item.map(|_| count.saturating_add(1)))
     }
 
     fn check_count(&self, table: Table, expected: u64) -> Result<(), StoreError> {

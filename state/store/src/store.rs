@@ -181,7 +181,7 @@ impl Store {
             lock,
             tables,
             undo: UndoCache::new(options.cache_bytes / 8),
-            hot: HotCache::new(options.cache_bytes / 8 * 3),
+            hot: HotCache::new((options.cache_bytes / 8).saturating_mul(3)),
             writer: Mutex::new(()),
             rewinding: RwLock::new(()),
             epoch: AtomicU64::new(0),

@@ -98,7 +98,7 @@ impl L1FeeParams {
             .saturating_mul(U256::from(16));
         let blobs = U256::from(self.blob_base_fee_scalar).saturating_mul(self.blob_base_fee);
         let price = calldata.saturating_add(blobs);
-        U256::from(l1_size).saturating_mul(price) / U256::from(1_000_000_000_000_u64)
+        U256::from(l1_size).saturating_mul(price).wrapping_div(U256::from(1_000_000_000_000_u64))
     }
 }
 

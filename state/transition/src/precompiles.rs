@@ -123,7 +123,7 @@ fn gas_cost(number: u64, input: &[u8]) -> Option<u64> {
     if len > PRECOMPILE_INPUT_BYTES_MAX {
         return None;
     }
-    let items = |size: usize| (len > 0 && len.is_multiple_of(size)).then_some(len / size);
+    let items = |size: usize| len.checked_div(size).filter(|_| len > 0 && len.is_multiple_of(size));
     let gas = match number {
         0x01 => 3_000,
         0x02 => calc_linear_cost(len, 60, 12),
@@ -172,7 +172,8 @@ fn modexp_gas(input: &[u8]) -> Option<u64> {
         |offset| usize::try_from(word(offset)).ok().filter(|len| *len <= MODEXP_OPERAND_BYTES_MAX);
     let (base, exponent, modulus) = (length(0)?, length(32)?, length(64)?);
     // The first 32 bytes of the exponent, or all of it as a number.
-    let head = word(base.saturating_add(96)) >> (8 * (32 - exponent.min(32)));
+    let beyond_head_bits = 8 * 32_usize.saturating_sub(exponent);
+    let head = word(base.saturating_add(96)).wrapping_shr(beyond_head_bits);
     Some(modexp::osaka_gas_calc(base as u64, exponent as u64, modulus as u64, &head))
 }
 

@@ -77,7 +77,7 @@ pub fn verify_proof(
     key: &Nibbles,
     proof: &[Bytes],
 ) -> Result<Option<Bytes>, TrieError<ProofError>> {
-    let mut used = 0;
+    let mut used = 0_usize;
     let value = walk(None, root, key, |_, hash| {
         let rlp =
             proof.get(used).ok_or(ProofError::Truncated { len: proof.len(), expected: *hash })?;
@@ -85,7 +85,7 @@ pub fn verify_proof(
         if computed != *hash {
             return Err(ProofError::HashMismatch { index: used, expected: *hash, computed });
         }
-        used += 1;
+        used = used.saturating_add(1);
         Ok(rlp.clone())
     })?;
     if used < proof.len() {

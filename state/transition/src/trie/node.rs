@@ -11,6 +11,11 @@
 //!
 //! A link is the RLP of the child itself when that is below 32 bytes, else of its keccak hash.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "offsets in one node, whose items are bounded when it is read, and lengths of what is in memory"
+)]
+
 use alloc::vec::Vec;
 use core::ops::Range;
 

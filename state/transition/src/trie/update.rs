@@ -8,6 +8,11 @@
 //! finishes what lies below them, and what they finished is joined in order: threads never show in
 //! a result.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "indices of changes in memory, and places of nibbles in keys of 64 at the most"
+)]
+
 use alloc::vec::Vec;
 use core::ops::Range;
 
