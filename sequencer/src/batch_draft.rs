@@ -162,7 +162,7 @@ fn deposits_due(
     Ok(read)
 }
 
-/// Collects blocks above the safe head, up to what one batch may hold. The engine may change the
+/// Collects blocks above the safe head, up to what one batch may hold. The writer may change the
 /// chain meanwhile: only blocks that follow one another are taken.
 pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> Result<Option<Waiting>, NodeError> {
     let heads = chain.store.heads();

@@ -161,6 +161,7 @@ impl Inbox {
     ///
     /// # Errors
     /// As [`TxSender::send`].
+    // PROTOCOL.md L1-4
     pub async fn deposit_transaction(
         &self,
         sender: &TxSender,

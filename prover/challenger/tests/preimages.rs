@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256, U256, hex};
 use c_kzg::{BYTES_PER_BLOB, Blob, Bytes32, ethereum_kzg_settings};
 use gainsay_challenger::{
     ChallengerError,
-    machine::{OnchainVerifier, TracedStep},
+    machine::{OnchainVerifier, WitnessedStep},
 };
 use gainsay_vm::{Host, MAX_PREIMAGE_BYTES, Machine};
 use rand::{Rng, rngs::StdRng};
@@ -20,7 +20,7 @@ use support::*;
 const DESTINATION: u64 = 0x4_0000;
 
 /// The step that reads the word of a preimage at an offset.
-fn reading(key: B256, offset: u64, host: &mut dyn Host) -> (TracedStep, Machine) {
+fn reading(key: B256, offset: u64, host: &mut dyn Host) -> (WitnessedStep, Machine) {
     let words = read_preimage(key, offset, DESTINATION);
     let mut machine = Machine::new(program(&words), B256::ZERO);
     machine.run(words.len() as u64 - 1, host).unwrap();

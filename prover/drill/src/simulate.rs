@@ -4,7 +4,7 @@ use std::io;
 
 use clap::Args;
 
-use crate::simulation::{print_table, scenarios, simulate};
+use crate::simulation::{print_table, simulate, trials};
 
 /// What to play.
 #[derive(Debug, Args)]
@@ -30,9 +30,9 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<()> {
     };
     let mut out = io::stdout();
     print_table(&mut out, None)?;
-    for scenario in scenarios((blocks, spans, steps), &args.rivals) {
-        let outcome = simulate(scenario, args.seed)?;
-        print_table(&mut out, Some((&scenario, &outcome)))?;
+    for trial in trials((blocks, spans, steps), &args.rivals) {
+        let outcome = simulate(trial, args.seed)?;
+        print_table(&mut out, Some((&trial, &outcome)))?;
     }
     Ok(())
 }

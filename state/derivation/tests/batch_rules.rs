@@ -117,6 +117,7 @@ proptest! {
             position += 1;
         }
         prop_assert_eq!(derivation.cursor(), END);
+        // PROTOCOL.md DERIVE-7
         prop_assert_eq!(indices, (20..30).map(DepositIndex).collect::<Vec<_>>());
     }
 

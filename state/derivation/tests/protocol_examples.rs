@@ -32,6 +32,7 @@ fn hashes(name: &str) -> Vec<B256> {
 
 /// The same values as in `contracts/test/InboxDeposits.t.sol`.
 #[test]
+// PROTOCOL.md INBOX-4
 fn inbox_example() {
     let from = address!("00000000000000000000000000000000000A11CE");
     let to = address!("0000000000000000000000000000000000000B0B");
@@ -64,6 +65,7 @@ fn inbox_example() {
 }
 
 #[test]
+// PROTOCOL.md BATCH-13
 fn batch_example() {
     let data = example("batch-example").concat();
     let blocks = decode_blocks(&data, 1).unwrap();
@@ -78,6 +80,7 @@ fn batch_example() {
 }
 
 #[test]
+// PROTOCOL.md CLAIM-6
 fn claim_example() {
     let word = B256::repeat_byte;
     let output = output_root(word(0x11), word(0x22), word(0x33));

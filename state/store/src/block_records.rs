@@ -155,7 +155,7 @@ struct ReceiptRecord {
 }
 
 pub(crate) fn encode_receipts(receipts: &[Receipt]) -> Vec<u8> {
-    let mut log_index = 0;
+    let mut log_index = 0_u64;
     encode_list(receipts, |receipt| {
         let first_log_index = log_index;
         log_index = log_index.saturating_add(receipt.envelope.logs().len() as u64);

@@ -313,6 +313,7 @@ impl<R: StateReader> BlockExecutor<R> {
     }
 
     /// Ends the block: collects what it changed. Waits for the parent's hash.
+    // PROTOCOL.md BLOCK-3
     pub fn finish(mut self) -> Result<ExecutedBlock, R::Error> {
         set_blooms(&mut self.receipts);
         let mut state = self.evm.0.ctx.journaled_state.database;

@@ -76,6 +76,7 @@ impl From<&L1BlockInfo> for L1FeeParams {
 
 impl L1FeeParams {
     /// Reads the prices in force from a state's `L1Block` predeploy.
+    // PROTOCOL.md FEE-4
     pub fn read<R: StateReader>(
         state: &mut BlockState<R>,
     ) -> Result<Self, crate::block_state::ReadError<R::Error>> {
@@ -103,7 +104,7 @@ impl L1FeeParams {
 }
 
 /// An EVM for the block `context` over `state`.
-// PROTOCOL.md BLOCK-1
+// PROTOCOL.md BLOCK-1, FEE-2
 pub fn build_evm<R: StateReader>(
     config: &ChainConfig,
     context: &BlockContext,

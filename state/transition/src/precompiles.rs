@@ -87,6 +87,7 @@ where
                     bytes.map_err(|error| alloc::format!("precompile {address}: {error}"))?;
                 match bytes {
                     Some(bytes) => PrecompileOutput::new(gas, bytes, call.reservoir),
+                    // PROTOCOL.md PRECOMPILE-2
                     None => {
                         let failure = PrecompileHalt::other_static("precompile failed");
                         PrecompileOutput::halt(failure, call.reservoir)
@@ -172,7 +173,7 @@ fn modexp_gas(input: &[u8]) -> Option<u64> {
         |offset| usize::try_from(word(offset)).ok().filter(|len| *len <= MODEXP_OPERAND_BYTES_MAX);
     let (base, exponent, modulus) = (length(0)?, length(32)?, length(64)?);
     // The first 32 bytes of the exponent, or all of it as a number.
-    let beyond_head_bits = 8 * 32_usize.saturating_sub(exponent);
+    let beyond_head_bits = 32_usize.saturating_sub(exponent).saturating_mul(8);
     let head = word(base.saturating_add(96)).wrapping_shr(beyond_head_bits);
     Some(modexp::osaka_gas_calc(base as u64, exponent as u64, modulus as u64, &head))
 }

@@ -70,6 +70,7 @@ where
         || update_state(nodes, parent.state_root, &executed.diff.accounts),
     );
     let state = state.map_err(|source| SealError { number, source })?;
+    // PROTOCOL.md STATE-3
     let message_passer_root = state
         .storage_roots
         .get(&MESSAGE_PASSER)

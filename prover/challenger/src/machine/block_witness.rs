@@ -80,6 +80,7 @@ impl ArchivedChain {
         let input = program_input(agreed.claim(), batch.acc, config);
         let oracle = WitnessOracle::new(|request: &Request| preimages.get(request));
         let program = gainsay_program::run(&oracle, input).map_err(Box::new)?;
+        // PROTOCOL.md PROGRAM-6
         if program != claim {
             return Err(ChallengerError::ClaimsDiffer { number, native: claim, program });
         }

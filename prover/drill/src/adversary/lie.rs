@@ -122,7 +122,7 @@ impl LieBuilder<'_> {
         if let Some(kind) = fault.step_kind() {
             let at = StepPosition::First(kind);
             return match prove_step(self.program, witness.input, &witness.witness, at) {
-                Ok(proof) => Ok(Some(proof.traced.step)),
+                Ok(proof) => Ok(Some(proof.witnessed.step)),
                 Err(ChallengerError::NoSuchStep { .. }) => Ok(None),
                 Err(error) => Err(error),
             };

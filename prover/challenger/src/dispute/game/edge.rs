@@ -8,6 +8,7 @@ use super::mutual_id;
 
 /// What the leaves of a tree are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// PROTOCOL.md GAME-1
 pub enum Level {
     /// Claims after each block.
     Blocks,
