@@ -84,8 +84,11 @@ pub use hart::{HaltCause, Hart, REGISTER_COUNT, Status};
 pub use host::{Host, MAX_HOST_BYTES, MAX_PREIMAGE_BYTES, NoHost};
 pub use instruction::{Alu, Condition, Instruction, LoadKind, Register, StoreKind};
 pub use machine::{Engine, Machine};
-pub use memory::{MEMORY_BYTES, Memory, PAGE_BYTES};
-pub use merkle::{LEAF_BYTES, MEMORY_HEIGHT, MemoryPath, node, root_from_siblings, zero_hash};
+pub use memory::Memory;
+pub use merkle::{
+    LEAF_BYTES, MEMORY_BYTES, MEMORY_HEIGHT, MemoryPath, PAGE_BYTES, node, root_from_siblings,
+    zero_hash,
+};
 pub use program::Program;
 pub use snapshot::SnapshotPolicy;
 pub use state::{STATE_BYTES, State};

@@ -8,19 +8,10 @@ use alloy_primitives::B256;
 
 use crate::{
     memory_tree::MemoryTree,
-    merkle::{LEAF_BYTES, MemoryPath},
+    merkle::{
+        LEAF_BYTES, MEMORY_BYTES, MEMORY_LEN, MemoryPath, PAGE_BYTES, PAGE_COUNT, PAGE_SHIFT,
+    },
 };
-
-/// Bytes of memory.
-// PROTOCOL.md MACHINE-3
-pub const MEMORY_BYTES: u64 = 1 << 30;
-
-/// Bytes of a page: what is marked, hashed and copied as one.
-pub const PAGE_BYTES: usize = 4096;
-
-pub(crate) const MEMORY_LEN: usize = 1 << 30;
-pub(crate) const PAGE_SHIFT: u32 = 12;
-pub(crate) const PAGE_COUNT: usize = MEMORY_LEN >> PAGE_SHIFT;
 
 /// What a store leaves in the record of its page: a bit for each reader.
 pub(crate) const CHANGED: u8 = 0xff;

@@ -8,7 +8,7 @@ use std::sync::mpsc::sync_channel;
 use alloy_primitives::B256;
 
 use crate::{
-    Hart, batch::hash_many, memory::PAGE_BYTES, memory_tree::MemoryTree, state::pack_state,
+    Hart, batch::hash_many, memory_tree::MemoryTree, merkle::PAGE_BYTES, state::pack_state,
 };
 
 /// States handed over together: fewer would wake the hasher too often.

@@ -18,8 +18,9 @@ use crate::{
     code::WORD_BYTES,
     hart::{HaltCause, register::*},
     host::{HostPort, MAX_HOST_BYTES},
-    memory::{MEMORY_BYTES, Memory, PAGE_BYTES},
+    memory::Memory,
     merkle::{LEAF_BYTES, LEAF_SHIFT},
+    merkle::{MEMORY_BYTES, PAGE_BYTES},
 };
 
 /// Numbers of the system calls.

@@ -10,7 +10,8 @@
 //! | the others but rsp | the guest registers that the program names most |
 
 use crate::{
-    memory::{CHANGED, MEMORY_LEN, PAGE_SHIFT},
+    memory::CHANGED,
+    merkle::{MEMORY_LEN, PAGE_SHIFT},
     predecode::{DISCARD, Op, OpCode},
 };
 
