@@ -17,7 +17,6 @@ use crate::{
     },
     error::StoreError,
     l1_records::CursorRecord,
-    l1_update::L1Update,
     store::{Head, Heads, META_GENESIS, META_HEADS, Store, Tip},
     tables::{StateKey, Table},
     undo::{BlockUndo, piece_key},
@@ -83,29 +82,9 @@ impl Store {
     ///
     /// Errors: [`StoreError::NotNextBlock`], [`StoreError::MalformedBlock`]; nothing is written.
     pub fn commit_block(&self, block: &SealedBlock, sync: bool) -> Result<(), StoreError> {
-        self.commit(block, None, sync)
-    }
-
-    /// As [`Self::commit_block`], with an update of L1 records in the same write. Cursors and heads
-    /// of the update may name the new block.
-    pub fn commit_derived(
-        &self,
-        block: &SealedBlock,
-        update: &L1Update,
-        sync: bool,
-    ) -> Result<(), StoreError> {
-        self.commit(block, Some(update), sync)
-    }
-
-    fn commit(
-        &self,
-        block: &SealedBlock,
-        update: Option<&L1Update>,
-        sync: bool,
-    ) -> Result<(), StoreError> {
         self.check_writable()?;
         let _writer = self.inner.writer.lock();
-        let mut prepared = self.prepare(block, update)?;
+        let mut prepared = self.prepare(block)?;
         // The order of these three is what `latest.rs` relies on.
         self.announce(&prepared);
         let written = self.write(std::mem::take(&mut prepared.batch), sync);
@@ -114,11 +93,7 @@ impl Store {
     }
 
     /// Everything that can be done before anybody sees it.
-    fn prepare(
-        &self,
-        block: &SealedBlock,
-        update: Option<&L1Update>,
-    ) -> Result<Prepared, StoreError> {
+    fn prepare(&self, block: &SealedBlock) -> Result<Prepared, StoreError> {
         let inner = &*self.inner;
         let tip = self.check_next(block)?;
         check_parts(block)?;
@@ -143,9 +118,6 @@ impl Store {
         let mut next = Tip { header: Some(stored_header(block)), ..tip };
         next.heads.latest = Head { number, hash: block.hash };
         next.oldest_state = self.prune_undo(&mut batch, next.oldest_state, number)?;
-        if let Some(update) = update {
-            self.put_l1_update(&mut batch, update, &mut next)?;
-        }
         batch.put_cf(inner.tables.cf(Table::Meta), META_HEADS, next.heads.encode());
         Ok(Prepared { batch, changes, undo, next })
     }

@@ -65,11 +65,6 @@ impl Store {
         Ok(())
     }
 
-    /// Sets the safe head: a block that has a cursor.
-    pub fn set_safe(&self, number: BlockNumber) -> Result<(), StoreError> {
-        self.apply(&L1Update { safe: Some(number), ..Default::default() }, false)
-    }
-
     /// Sets the finalized head.
     pub fn set_finalized(&self, number: BlockNumber) -> Result<(), StoreError> {
         self.apply(&L1Update { finalized: Some(number), ..Default::default() }, false)
@@ -116,12 +111,6 @@ impl Store {
     /// The cursor and output root of a safe block; `None` when it is not safe.
     pub fn cursor(&self, number: BlockNumber) -> Result<Option<CursorRecord>, StoreError> {
         self.read(Table::Cursors, number.get().to_be_bytes(), CursorRecord::decode)
-    }
-
-    /// An L1 block on record.
-    pub fn l1_block(&self, number: u64) -> Result<Option<L1BlockRecord>, StoreError> {
-        let decode = |value: &[u8]| L1BlockRecord::decode(number, value);
-        self.read(Table::L1Blocks, number.to_be_bytes(), decode)
     }
 
     /// The L1 blocks with numbers `from..to`, as far as they are on record.

@@ -51,7 +51,8 @@ fn store_with(folder: &std::path::Path, blocks: u64) -> Store {
             safe: Some(BlockNumber(number)),
             ..Default::default()
         };
-        store.commit_derived(&block, &update, false).unwrap();
+        store.commit_block(&block, false).unwrap();
+        store.apply(&update, false).unwrap();
         parent = block;
     }
     store.verify_consistency().unwrap();
@@ -92,7 +93,6 @@ fn they_are_read_back() {
     store.apply(&update, false).unwrap();
     let left: Vec<_> = store.l1_blocks(0, 999).unwrap().iter().map(|it| it.number).collect();
     assert_eq!(left, [103, 105]);
-    assert_eq!(store.l1_block(101).unwrap(), None);
     drop(store);
     let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
     assert_eq!((store.deposit_count().get(), store.batch_count().get()), (4, 4));
@@ -256,18 +256,19 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(error, StoreError::HeadsOutOfOrder { safe: 4, finalized: 5, .. }));
     let error = refused(L1Update { safe: Some(BlockNumber(5)), ..none() });
     assert!(matches!(error, StoreError::HeadsOutOfOrder { latest: 4, safe: 5, .. }));
+    let set_safe = |number| {
+        let safe = Some(BlockNumber(number));
+        store.apply(&L1Update { safe, ..Default::default() }, false)
+    };
     store.set_finalized(BlockNumber(2)).unwrap();
     assert!(matches!(
         store.set_finalized(BlockNumber(1)),
         Err(StoreError::HeadsOutOfOrder { finalized: 1, finalized_before: 2, .. })
     ));
-    assert!(matches!(
-        store.set_safe(BlockNumber(1)),
-        Err(StoreError::HeadsOutOfOrder { safe: 1, .. })
-    ));
+    assert!(matches!(set_safe(1), Err(StoreError::HeadsOutOfOrder { safe: 1, .. })));
 
-    store.set_safe(BlockNumber(3)).unwrap();
-    assert!(matches!(store.set_safe(BlockNumber(4)), Err(StoreError::CursorMissing { number: 4 })));
+    set_safe(3).unwrap();
+    assert!(matches!(set_safe(4), Err(StoreError::CursorMissing { number: 4 })));
     let cursor = Cursor { batch: BatchIndex(2), block: 0, deposits_read: DepositIndex(2) };
     let error = refused(L1Update { cursors: vec![(BlockNumber(4), cursor)], ..none() });
     assert!(matches!(error, StoreError::CursorNotSafe { number: 4, safe: 3 }));

@@ -94,11 +94,6 @@ impl<R: StateReader> BlockState<R> {
         Ok(())
     }
 
-    /// Makes code known by its hash, as an override for simulations does.
-    pub fn set_code(&mut self, code_hash: B256, code: Bytes) {
-        self.codes.insert(code_hash, Bytecode::new_raw(code));
-    }
-
     /// Sets a slot, as an override for simulations does.
     pub fn set_storage(&mut self, address: Address, slot: U256, now: U256) -> Result<(), R::Error> {
         let before = self.slot(address, slot)?;

@@ -313,7 +313,7 @@ pub(crate) fn next_batch(
     let header = BatchHeader {
         kind: BatchKind::Calldata,
         index,
-        deposits_read: deposits_read,
+        deposits_read,
         l1_block: index.get(),
         l1_time: index.get(),
         data_hash: B256::with_last_byte(3),
