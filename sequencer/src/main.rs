@@ -15,19 +15,14 @@ struct Arguments {
     command: Command,
 }
 
+// What a command does stands above its arguments: a document of a variant would hide it.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Order transactions into blocks, post batches and make claims on L1.
     Sequence(Box<node::SequenceArgs>),
-    /// Rebuild the chain from L1 and serve it read-only.
     Follow(Box<node::FollowArgs>),
-    /// Deploy the contracts of a new chain to L1 and write its rollup.json.
     Deploy(Box<cli::deploy::DeployArgs>),
-    /// Send a message or ether from L1 to L2.
     Deposit(Box<cli::deposit::DepositArgs>),
-    /// Have overdue deposits executed without the sequencer.
     ForceInclude(Box<cli::force_include::ForceIncludeArgs>),
-    /// Show where a chain stands.
     Status(cli::status::StatusArgs),
 }
 

@@ -62,7 +62,7 @@ pub struct NodeArgs {
     pub cache_mib: usize,
 }
 
-/// `gainsay sequence`
+/// Order transactions into blocks, post batches and make claims on L1.
 #[derive(Debug, clap::Args)]
 pub struct SequenceArgs {
     /// What every node needs.
@@ -94,7 +94,7 @@ pub struct SequenceArgs {
     pub proposer_key: ProposerKeyArgs,
 }
 
-/// `gainsay follow`
+/// Rebuild the chain from L1 and serve it read-only.
 #[derive(Debug, clap::Args)]
 pub struct FollowArgs {
     /// What every node needs.

@@ -13,21 +13,15 @@ struct Arguments {
     command: Command,
 }
 
+// What a command does stands above its arguments: a document of a variant would hide it.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Follow L1, and win every dispute about a wrong claim.
     Watch(watch::WatchArgs),
-    /// Derive the chain from L1 and compare the claims on L1 with it.
     Replay(replay::ReplayArgs),
-    /// Run one block in the machine.
     Prove(prove::ProveArgs),
-    /// Prove one instruction of a block's run, and have the contract take it.
     Step(step::StepArgs),
-    /// Write everything that one block's run needs into a file.
     Bundle(bundle::BundleArgs),
-    /// Print the hash of a program, to which a chain's contracts are bound.
     Program(program::ProgramArgs),
-    /// Run any static RV64IM ELF file in the machine, and each step on the contracts.
     Vm(vm::VmArgs),
 }
 

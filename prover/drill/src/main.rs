@@ -13,12 +13,10 @@ struct Arguments {
     command: Command,
 }
 
+// What a command does stands above its arguments: a document of a variant would hide it.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plant faults on a devnet and let its live challenger win.
     Drill(drill::DrillArgs),
-    /// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
-    /// bounds.
     Simulate(simulate::SimulateArgs),
 }
 

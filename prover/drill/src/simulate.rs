@@ -6,7 +6,8 @@ use clap::Args;
 
 use crate::simulation::{print_table, simulate, trials};
 
-/// What to play.
+/// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
+/// bounds.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
     /// Seed of all chances; the same seed plays the same games.

@@ -31,7 +31,7 @@ const CALL_GAS: u64 = 300_000;
 /// Pause between two looks at a chain.
 const POLL: Duration = Duration::from_millis(500);
 
-/// Deposits ether or a transaction from L1 to L2.
+/// Send a message or ether from L1 to L2.
 ///
 /// Without --to the ether goes to the key's own address on L2. The key comes from --user-keystore,
 /// or from the environment variable GAINSAY_USER_KEY or GAINSAY_KEY.

@@ -11,7 +11,7 @@ use std::{
 use super::{amount::format_secs, l2_rpc::L2Rpc};
 use crate::status::{AssertionSummary, BlockStatus, NodeStatus};
 
-/// Shows how far a chain is.
+/// Show where a chain stands.
 #[derive(Clone, Debug, clap::Args)]
 pub struct StatusArgs {
     /// JSON-RPC endpoint of the sequencer or of a follower.

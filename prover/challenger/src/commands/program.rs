@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use gainsay_vm::Program;
 
-/// Arguments of `gainsay-challenger program`.
+/// Print the hash of a program, to which a chain's contracts are bound.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ProgramArgs {
     /// A static ELF file for RV64IM.

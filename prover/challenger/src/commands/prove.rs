@@ -14,7 +14,7 @@ use crate::{
     machine::{BlockRun, peak_memory_bytes, run_block},
 };
 
-/// Runs one block in the machine.
+/// Run one block in the machine.
 ///
 /// Exit code: 0 if its claim is that of the chain derived from L1, and no other is proposed; 1
 /// otherwise; 2 if the command failed.

@@ -16,7 +16,7 @@ use crate::{
     machine::{OnchainVerifier, StepPosition, StepProof, VerifierCode, prove_step},
 };
 
-/// Proves one instruction of a block's run, and has the contract take it.
+/// Prove one instruction of a block's run, and have the contract take it.
 ///
 /// Prints JSON: the states before and after, the witness, the preimage that is read, the verdict.
 /// With --l1-rpc the chain's own StepVerifier is asked by eth_call, else its bytecode in an EVM in

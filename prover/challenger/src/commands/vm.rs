@@ -18,7 +18,7 @@ use crate::machine::{
     FileHost, GasSpent, Sample, VerifierCode, disassemble, register_name, verify_run,
 };
 
-/// Runs an ELF file in the machine.
+/// Run any static RV64IM ELF file in the machine, and each step on the contracts.
 ///
 /// What the program writes goes to the standard output, what is said about the run to the standard
 /// error.
