@@ -3,6 +3,8 @@
 //! In: deposits and batches to be recorded. Out: the same as a follower would hand them over. L1's
 //! clock is far ahead of any wall clock, so that the blocks' times do not depend on the day.
 
+#![expect(clippy::arithmetic_side_effects, reason = "for tests, whose numbers are small")]
+
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::{
     BatchBlock, BatchHeader, BatchIndex, BatchKind, ChainConfig, Deposit, DepositIndex,
