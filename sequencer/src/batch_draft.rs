@@ -8,7 +8,7 @@ use alloy_eips::Decodable2718;
 use alloy_primitives::B256;
 use gainsay_chain::l1_index;
 use gainsay_derivation::{
-    BatchBlock, BlockNumber, Cursor, DepositIndex, EncodeError, MAX_BATCH_BLOCKS, MAX_BLOBS,
+    BATCH_BLOCKS_MAX, BatchBlock, BlockNumber, Cursor, DepositIndex, EncodeError, MAX_BLOBS,
     MAX_CALLDATA_BYTES, blob_capacity, encode_prefix,
 };
 use gainsay_l1::BatchPosition;
@@ -111,7 +111,7 @@ fn append_deposits(
     l1_time: u64,
     encode: impl Fn(&[BatchBlock]) -> Result<(usize, Vec<u8>), EncodeError>,
 ) -> Result<(Vec<BatchBlock>, Vec<u8>), NodeError> {
-    blocks.truncate(MAX_BATCH_BLOCKS - 1);
+    blocks.truncate(BATCH_BLOCKS_MAX - 1);
     loop {
         let mut longer = blocks.clone();
         longer.push(BatchBlock {
@@ -195,7 +195,7 @@ pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> Result<Option<Waiting
         let first = waiting.blocks.is_empty();
         let fits = deposit_gas <= deposit_gas_left
             && waiting.raw_bytes + raw_bytes <= RAW_BYTES_MAX
-            && waiting.blocks.len() < MAX_BATCH_BLOCKS;
+            && waiting.blocks.len() < BATCH_BLOCKS_MAX;
         if !first && !fits {
             waiting.full = true;
             break;
@@ -271,10 +271,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_full_batch_makes_room_for_overdue_deposits() {
-        let blocks = vec![batch_block(5, 1, &[]); MAX_BATCH_BLOCKS];
+        let blocks = vec![batch_block(5, 1, &[]); BATCH_BLOCKS_MAX];
         let fit = |blocks: &[BatchBlock]| encode(blocks, CHAIN_ID, true);
         let (blocks, _) = append_deposits(blocks, 5_000, 9, fit).unwrap();
-        assert_eq!((blocks.len(), deposit_count(&blocks)), (MAX_BATCH_BLOCKS, 5_000));
+        assert_eq!((blocks.len(), deposit_count(&blocks)), (BATCH_BLOCKS_MAX, 5_000));
         // Room for two blocks alone: the first of the real ones, and the deposits.
         let fit = |blocks: &[BatchBlock]| Ok((blocks.len().min(2), Vec::new()));
         let (blocks, _) = append_deposits(vec![batch_block(5, 3, &[]); 7], 30, 9, fit).unwrap();

@@ -23,7 +23,7 @@ pub enum ChallengerError {
     /// The contracts' artifacts, or L1.
     #[error(transparent)]
     L1(#[from] L1Error),
-    /// A program that is none, or a host without a preimage.
+    /// A file that is no program, or a host without a preimage.
     #[error(transparent)]
     Vm(#[from] VmError),
     /// The store.

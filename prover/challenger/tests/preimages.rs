@@ -11,7 +11,7 @@ use gainsay_challenger::{
     ChallengerError,
     machine::{OnchainVerifier, WitnessedStep},
 };
-use gainsay_vm::{Host, MAX_PREIMAGE_BYTES, Machine};
+use gainsay_vm::{Host, Machine, PREIMAGE_BYTES_MAX};
 use rand::{Rng, rngs::StdRng};
 use revm::precompile::Precompiles;
 use support::*;
@@ -61,7 +61,7 @@ fn refuses(verifier: &mut OnchainVerifier, proven: &Proven, proof: &[u8], reason
 #[test]
 fn keccak_preimages_up_to_the_longest() {
     let verifier = &mut verifier();
-    for length in [0, 1, 31, 32, 33, 532, MAX_PREIMAGE_BYTES] {
+    for length in [0, 1, 31, 32, 33, 532, PREIMAGE_BYTES_MAX] {
         let mut host = Preimages::default();
         let preimage = vec![0xd7; length];
         let key = host.add(&preimage);
@@ -81,7 +81,7 @@ fn the_longest_payload_of_a_deposit_can_be_proven() {
     let data_max: usize = data_max.replace('_', "").parse().unwrap();
     // PROTOCOL.md INBOX-2: to, mint, value, gas limit, creation flag; then data.
     let payload_max = 20 + 32 + 32 + 8 + 1 + data_max;
-    assert_eq!(payload_max, MAX_PREIMAGE_BYTES);
+    assert_eq!(payload_max, PREIMAGE_BYTES_MAX);
     let mut host = Preimages::default();
     let payload = vec![0xd7; payload_max];
     let key = host.add(&payload);

@@ -29,7 +29,7 @@ pub use trial::{Outcome, SimulationError, Tactic, Trial};
 use gainsay_challenger::dispute::{
     Commitment, Trace,
     game::{AssertionStatus, EdgeId, Inherited, Level, mutual_id},
-    strategy::{Move, StrategyConfig, decide_beside, locked},
+    strategy::{Move, StrategyConfig, decide_with, locked},
 };
 
 /// Seconds between L1 blocks.
@@ -117,7 +117,7 @@ impl Table {
         let mut rivals = Vec::new();
         for number in 1..=trial.rivals {
             let mut lie = Deviation::random(&mut rng, rules.heights);
-            // Some attack beside the lie of the first one, with a right claim and a wrong inside.
+            // Some attack besides the lie of the first one, with a right claim and a wrong inside.
             let first = rivals.first().and_then(|it: &Player| it.believer.lie_block());
             if let Some(block) = first.filter(|_| number % 5 == 0 && number <= FALSE_FRIENDS_UP_TO)
             {
@@ -234,7 +234,7 @@ impl Table {
             child.map(|child| Move::Propose { parent: GENESIS, child, stake }).into_iter().collect()
         } else {
             let (believer, config) = (&mut player.believer, &player.config);
-            decide_beside(game, believer, config, self.now, &mut self.inherited)?.moves
+            decide_with(game, believer, config, self.now, &mut self.inherited)?.moves
         };
         let account = player.config.account;
         let mut moved = false;
@@ -285,7 +285,7 @@ impl Table {
         self.inherited.clear();
         let (game, believer) = (&self.contracts.game, &mut player.believer);
         let inherited = &mut self.inherited;
-        let decision = decide_beside(game, believer, &player.config, self.now, inherited)?;
+        let decision = decide_with(game, believer, &player.config, self.now, inherited)?;
         if decision.moves.is_empty() {
             self.idle_since = Some(self.contracts.events);
             self.free_at = self.now + self.trial.rules.challenge_period_secs / 200;

@@ -15,6 +15,9 @@ use crate::{ProgramError, read};
 const FIELD_ELEMENT_LEN: usize = 32;
 
 /// The header of the batch that made this accumulator, and the deposit accumulator at its end.
+///
+/// # Errors
+/// A preimage that is missing, or that no honest chain has.
 pub fn read_header<O: Oracle>(
     oracle: &O,
     batch_acc: B256,
@@ -25,6 +28,9 @@ pub fn read_header<O: Oracle>(
 }
 
 /// The data of a batch, as [`decode_batch`](gainsay_derivation::decode_batch) wants it.
+///
+/// # Errors
+/// A preimage that is missing, or that no honest chain has.
 pub fn read_batch_data<O: Oracle>(
     oracle: &O,
     header: &BatchHeader,
@@ -52,6 +58,9 @@ pub fn read_batch_data<O: Oracle>(
 }
 
 /// The deposits `from..to`: the chain walked down from `acc`, the accumulator after `to`.
+///
+/// # Errors
+/// A preimage that is missing, or that no honest chain has.
 pub fn read_deposits<O: Oracle>(
     oracle: &O,
     mut acc: B256,

@@ -167,7 +167,7 @@ impl Memory {
     pub(crate) fn take_changes(&mut self, reader: Reader) -> Vec<u32> {
         let bit = reader as u8;
         let mut pages = Vec::new();
-        // Few pages have changed: the others are passed by in vectors, in two sizes of steps.
+        // Few pages have changed: the rest is passed by in vectors, in two sizes of steps.
         for (group, changes) in (0_u32..).zip(self.changes.as_chunks_mut::<1024>().0) {
             if !any_is_set(changes, bit) {
                 continue;

@@ -28,7 +28,7 @@ pub(crate) struct Waiting {
 
 /// Calls `run` with a function that takes states, and returns what it returns and the hashes of
 /// these states in order. The tree ends as that of the last state.
-pub(crate) fn hash_beside<T>(
+pub(crate) fn hash_meanwhile<T>(
     code_root: B256,
     tree: &mut MemoryTree,
     run: impl FnOnce(&mut dyn FnMut(Waiting)) -> T,

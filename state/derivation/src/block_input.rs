@@ -31,7 +31,7 @@ pub struct Batch {
     pub blocks: Vec<BatchBlock>,
 }
 
-/// All that the transition needs to know beside the parent state to build one block.
+/// All that the transition needs to know besides the parent state to build one block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BlockInput {
@@ -54,6 +54,7 @@ impl BlockInput {
     /// The block that replaces this one when a transaction proves invalid: no transactions, all
     /// deposits left in the batch, and the cursor at the start of the next batch.
     // PROTOCOL.md DERIVE-6
+    #[must_use]
     pub fn into_fallback(self) -> Self {
         let mut deposits = self.deposits;
         let later = self.later_deposits.len() as u64;
@@ -112,6 +113,9 @@ pub struct Derivation {
 impl Derivation {
     /// Starts at `cursor`, at the beginning or in the middle of the batch. `deposits` are those
     /// with the indices `cursor.deposits_read..header.deposits_read`.
+    ///
+    /// # Errors
+    /// [`DerivationError`] when cursor, header and deposits do not belong together.
     pub fn new(
         header: &BatchHeader,
         batch: Batch,
@@ -187,6 +191,7 @@ impl Derivation {
     }
 
     /// Where the chain stands after the blocks returned so far.
+    #[must_use]
     pub const fn cursor(&self) -> Cursor {
         self.cursor
     }

@@ -26,7 +26,7 @@ pub(crate) enum Column {
     Raw,
     /// Literals of words of printable ASCII, zeros at the end left out.
     Text,
-    /// Per block: timestamp, the first absolute, the others as the difference.
+    /// Per block: timestamp, the first absolute, each later one as the difference.
     Timestamps,
     /// Per block: number of transactions.
     TransactionCounts,

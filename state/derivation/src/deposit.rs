@@ -125,6 +125,7 @@ impl Deposit {
 
     /// Reads back what [`Self::pack`] gave: the deposit without its payload, and the
     /// payload's hash. None if the kind is one that no Inbox records.
+    #[must_use]
     pub fn unpack(packed: &[u8; DEPOSIT_LEAF_LEN]) -> Option<(Self, B256)> {
         let (kind, rest) = packed.split_first()?;
         let (from, rest) = rest.split_first_chunk::<20>()?;
@@ -148,6 +149,7 @@ impl Deposit {
 
     /// `keccak(bytes32(kind) ‖ leaf)`: makes the L2 transaction's hash unique.
     // PROTOCOL.md TX-1
+    #[must_use]
     pub fn source_hash(&self) -> B256 {
         let mut packed = [0; 64];
         packed[31] = self.kind as u8;
@@ -163,6 +165,7 @@ impl Deposit {
     /// 2^128 wei or more, which is more than there is, saturates. The target of a creation is not
     /// read.
     // PROTOCOL.md TX-1
+    #[must_use]
     pub fn to_transaction(&self) -> TxDeposit {
         match self.kind {
             DepositKind::FeeReport => self.fee_report(),

@@ -45,7 +45,7 @@ pub use blob::{BLOB_DATA_LEN, BLOB_LEN, blob_capacity, blob_data, to_blobs};
 pub use block_input::{Batch, BatchBlock, BlockInput, Derivation, DerivationError};
 pub use claim::{CLAIM_LEN, Output, claim, output_root, pack_claim, unpack_claim};
 pub use config::{
-    ChainConfig, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, MAX_BLOBS,
+    BATCH_BLOCKS_MAX, BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, ChainConfig, MAX_BLOBS,
     MAX_CALLDATA_BYTES,
 };
 pub use cursor::Cursor;

@@ -1,7 +1,7 @@
-//! What is kept of a block beside its state: header, body, receipts; and the flat accounts.
+//! What is kept of a block besides its state: header, body, receipts; and the flat accounts.
 //!
 //! In: a sealed block. Out: the values of `headers`, `bodies`, `receipts`, `accounts`, and back.
-//! Bodies and receipts are RLP lists, so that one entry is found without decoding the others.
+//! Bodies and receipts are RLP lists, so that one entry is found without decoding the rest.
 
 use alloy_consensus::Header;
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};

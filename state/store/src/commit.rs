@@ -42,7 +42,8 @@ type StateChanges = Vec<(StateKey, Option<Bytes>)>;
 impl Store {
     /// Writes block 0. Does nothing when the store has it already.
     ///
-    /// Errors: [`StoreError::GenesisMismatch`] when the store holds another chain.
+    /// # Errors
+    /// [`StoreError::GenesisMismatch`] when the store holds another chain.
     pub fn init_genesis(&self, block: &SealedBlock) -> Result<(), StoreError> {
         self.check_writable()?;
         let _writer = self.inner.writer.lock();
@@ -80,7 +81,8 @@ impl Store {
     /// without, it survives the end of the process, and a loss of power takes back at most the
     /// newest blocks, whole ones.
     ///
-    /// Errors: [`StoreError::NotNextBlock`], [`StoreError::MalformedBlock`]; nothing is written.
+    /// # Errors
+    /// [`StoreError::NotNextBlock`], [`StoreError::MalformedBlock`]; nothing is written.
     pub fn commit_block(&self, block: &SealedBlock, sync: bool) -> Result<(), StoreError> {
         self.check_writable()?;
         let _writer = self.inner.writer.lock();
@@ -346,7 +348,7 @@ mod tests {
                         assert_reads(view, view.number(), when);
                     }
                 };
-                let mut prepared = store.prepare(&next, None).unwrap();
+                let mut prepared = store.prepare(&next).unwrap();
                 check("prepared");
                 store.announce(&prepared);
                 check("announced");
@@ -354,7 +356,7 @@ mod tests {
                     // The write fails, and is tried again.
                     store.settle(prepared, false);
                     check("taken back");
-                    prepared = store.prepare(&next, None).unwrap();
+                    prepared = store.prepare(&next).unwrap();
                     store.announce(&prepared);
                 }
                 store.write(std::mem::take(&mut prepared.batch), false).unwrap();
@@ -389,7 +391,7 @@ mod tests {
         let key = StateKey::account(Address::ZERO);
         let read_before = store.inner.read_cold(&key).unwrap();
         let first = block(1, genesis.hash);
-        let mut prepared = store.prepare(&first, None).unwrap();
+        let mut prepared = store.prepare(&first).unwrap();
         store.announce(&prepared);
         let read_announced = store.inner.read_cold(&key).unwrap();
         store.inner.fill_hot(&key, &read_before);

@@ -49,7 +49,8 @@ impl Store {
     /// exactly the state whose root the head's header names; that all undo records of the window are
     /// there; that heads, cursors, deposits and batches agree.
     ///
-    /// Errors: [`StoreError::Corrupt`] with the first contradiction.
+    /// # Errors
+    /// [`StoreError::Corrupt`] about the first thing that is wrong.
     pub fn verify_consistency(&self) -> Result<ConsistencyReport, StoreError> {
         let _writer = self.inner.writer.lock();
         let mut report = ConsistencyReport { head: self.head(), ..Default::default() };

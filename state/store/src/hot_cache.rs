@@ -14,7 +14,7 @@ use crate::tables::StateKey;
 
 const SHARDS: usize = 32;
 
-/// Memory that an entry takes beside its value: key, links, table slot, allocator.
+/// Memory that an entry takes besides its value: key, links, table slot, allocator.
 const ENTRY_BYTES: usize = 224;
 
 /// A bounded cache in independently locked shards. What is used again stays, what came once goes

@@ -94,6 +94,7 @@ pub struct CursorRecord {
 
 impl CursorRecord {
     /// The claim of the block: `keccak(output_root ‖ cursor)`.
+    #[must_use]
     pub fn claim(&self) -> B256 {
         gainsay_derivation::claim(self.output_root, &self.cursor)
     }

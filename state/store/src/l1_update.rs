@@ -52,6 +52,9 @@ pub struct L1Update {
 
 impl Store {
     /// Applies an update atomically.
+    ///
+    /// # Errors
+    /// What the update contradicts, and those of the disk: nothing is written.
     pub fn apply(&self, update: &L1Update, sync: bool) -> Result<(), StoreError> {
         self.check_writable()?;
         let _writer = self.inner.writer.lock();
@@ -66,26 +69,37 @@ impl Store {
     }
 
     /// Sets the finalized head.
+    ///
+    /// # Errors
+    /// [`StoreError::HeadsOutOfOrder`], and those of the disk.
     pub fn set_finalized(&self, number: BlockNumber) -> Result<(), StoreError> {
         self.apply(&L1Update { finalized: Some(number), ..Default::default() }, false)
     }
 
     /// Number of deposits on record, and so the index of the next one.
+    #[must_use]
     pub fn deposit_count(&self) -> DepositIndex {
         self.inner.tip.read().deposits
     }
 
     /// Number of batches on record, and so the index of the next one.
+    #[must_use]
     pub fn batch_count(&self) -> BatchIndex {
         self.inner.tip.read().batches
     }
 
     /// A deposit by index.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn deposit(&self, index: DepositIndex) -> Result<Option<DepositRecord>, StoreError> {
         self.read(Table::Deposits, index.get().to_be_bytes(), DepositRecord::decode)
     }
 
     /// The deposits with indices `from..to`, as far as they are on record.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn deposits(
         &self,
         from: DepositIndex,
@@ -95,11 +109,17 @@ impl Store {
     }
 
     /// A batch by index.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn batch(&self, index: BatchIndex) -> Result<Option<BatchRecord>, StoreError> {
         self.read(Table::Batches, index.get().to_be_bytes(), BatchRecord::decode)
     }
 
     /// The batches with indices `from..to`, as far as they are on record.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn batches(
         &self,
         from: BatchIndex,
@@ -109,16 +129,25 @@ impl Store {
     }
 
     /// The cursor and output root of a safe block; `None` when it is not safe.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn cursor(&self, number: BlockNumber) -> Result<Option<CursorRecord>, StoreError> {
         self.read(Table::Cursors, number.get().to_be_bytes(), CursorRecord::decode)
     }
 
     /// The L1 blocks with numbers `from..to`, as far as they are on record.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn l1_blocks(&self, from: u64, to: u64) -> Result<Vec<L1BlockRecord>, StoreError> {
         self.range(Table::L1Blocks, from, to, L1BlockRecord::decode)
     }
 
     /// The newest L1 block on record.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn l1_head(&self) -> Result<Option<L1BlockRecord>, StoreError> {
         let Some((key, value)) = self.inner.tables.last(Table::L1Blocks)? else { return Ok(None) };
         let number = number_from_key(Table::L1Blocks, &key)?;

@@ -1,7 +1,7 @@
 //! Takes blocks back, newest first, each in one atomic write.
 //!
 //! In: the block to go back to. Out: what was taken back, so that its transactions can be ordered
-//! anew. A kill in between leaves the store at the end of some block on the way.
+//! again. A kill in between leaves the store at the end of some block on the way.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -32,7 +32,8 @@ impl Store {
     /// Takes back all blocks above `to` and returns them in ascending order. `safe` moves back with
     /// the head, and with it the cursors and the `derived` marks of batches.
     ///
-    /// Errors, before anything is written: [`StoreError::BlockUnknown`] above the head,
+    /// # Errors
+    /// Before anything is written: [`StoreError::BlockUnknown`] above the head,
     /// [`StoreError::RewindTooDeep`], [`StoreError::HeadsOutOfOrder`] below the finalized block.
     pub fn rewind(&self, to: u64) -> Result<Vec<RewoundBlock>, StoreError> {
         self.check_writable()?;

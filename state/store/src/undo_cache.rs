@@ -14,7 +14,7 @@ use crate::undo::{BlockUndo, UndoIndex, UndoPart};
 /// Pieces kept at most, however small they are.
 const CACHED_PIECES_MAX: NonZeroUsize = NonZeroUsize::new(1 << 15).expect("not zero");
 
-/// Memory that a piece takes beside its bytes.
+/// Memory that a piece takes besides its bytes.
 const PIECE_BYTES: usize = 200;
 
 #[derive(Debug)]

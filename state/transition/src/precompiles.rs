@@ -179,6 +179,7 @@ fn modexp_gas(input: &[u8]) -> Option<u64> {
 }
 
 /// Runs a precompile by revm's code, with all the gas that L1 would give it.
+#[must_use]
 pub fn run_precompile(address: Address, input: &[u8]) -> Option<Bytes> {
     let precompile = op_revm::precompiles::karst().get(&address)?;
     let output = precompile.execute(input, u64::MAX, 0).ok()?;

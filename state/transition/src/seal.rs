@@ -55,6 +55,9 @@ pub struct SealedBlock {
 /// Computes the roots of an executed block and seals it.
 ///
 /// `parent_hash` and `parent` belong together; `nodes` reads the tries of the parent state.
+///
+/// # Errors
+/// [`SealError`] when a node of the parent state cannot be read.
 pub fn seal<R: NodeReader + Sync>(
     executed: ExecutedBlock,
     parent_hash: B256,

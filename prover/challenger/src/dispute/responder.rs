@@ -2,7 +2,7 @@
 //!
 //! In: a [`Move`], and the [`Evidence`] that it carries. Out: what became of it. What stands on L1
 //! already is not sent again, whoever did it; a move that L1 refuses because things have changed is
-//! told as that, and the next look at L1 decides anew. It decides nothing itself.
+//! reported as that, and the next look at L1 decides again. It decides nothing itself.
 //!
 //! Of calls that lock a stake again, contracts credit it back; of others, twice is once. So a move
 //! that crosses another player's same move costs gas and nothing else.
@@ -284,7 +284,7 @@ impl Responder {
             it.last_leaf_proof,
             it.expected_batch_acc,
         );
-        // A proposal that L1 refuses is told by the dry run, with the reason.
+        // The dry run reports a proposal that L1 refuses, with the reason.
         let Ok(id) = call.value(it.stake).from(self.account()).call().await else {
             return Ok(false);
         };

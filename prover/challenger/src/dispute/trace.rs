@@ -65,7 +65,7 @@ pub struct SpansEvidence {
     pub final_state: Bytes,
 }
 
-/// What moves carry beside hashes: what the contracts read themselves.
+/// What moves carry besides hashes: what the contracts read themselves.
 pub trait Evidence {
     /// For a tree of "spans" of the block at `point.block` below the assertion `point.parent`.
     ///

@@ -32,11 +32,13 @@ pub struct LyingTrace<T> {
 
 impl<T: Trace + Evidence> LyingTrace<T> {
     /// A trace with this lie; `salt` makes liars of one kind differ.
+    #[must_use]
     pub const fn new(right: Arc<Mutex<T>>, lie: Lie, salt: u64) -> Self {
         Self { right, lie, salt }
     }
 
     /// What it lies about.
+    #[must_use]
     pub const fn lie(&self) -> &Lie {
         &self.lie
     }
@@ -167,7 +169,7 @@ impl<T: Trace + Evidence> Evidence for LyingTrace<T> {
         self.with_right(|right| right.final_state(point))
     }
 
-    /// There is none for a wrong step, and the others do not need a liar.
+    /// There is no witness for a wrong step, and the right steps need no liar.
     fn witness(&mut self, _: &TracePoint) -> Result<Option<Bytes>, ChallengerError> {
         Ok(None)
     }

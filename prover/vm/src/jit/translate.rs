@@ -7,7 +7,7 @@
 //! | r14 | the memory |
 //! | r15 | steps that may still be executed |
 //! | rax, rcx, rdx | nothing from one instruction to the next |
-//! | the others but rsp | the guest registers that the program names most |
+//! | every other one but rsp | the guest registers that the program names most |
 
 use crate::{
     memory::CHANGED,

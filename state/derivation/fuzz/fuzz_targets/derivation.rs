@@ -26,7 +26,7 @@ struct Step {
     l1_time: u64,
     /// The block that holds an invalid transaction.
     invalid: Option<u8>,
-    /// Derivation starts anew in the middle, as after a restart.
+    /// Derivation starts again in the middle, as after a restart.
     resume: Option<u8>,
 }
 

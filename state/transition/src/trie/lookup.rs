@@ -13,6 +13,9 @@ use super::{
 };
 
 /// The value at `key` in the trie `root` of `owner`.
+///
+/// # Errors
+/// When the reader fails, or a node is none.
 pub fn get<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,
@@ -25,6 +28,9 @@ pub fn get<R: NodeReader>(
 /// The nodes from the root down to `key`, or down to where its path ends, as `eth_getProof` gives
 /// them: RLP, root first, without the nodes that live within their parents. Empty for an empty
 /// trie.
+///
+/// # Errors
+/// When the reader fails, or a node is none.
 pub fn prove<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,
@@ -72,6 +78,9 @@ pub enum ProofError {
 }
 
 /// What `proof` proves of `key` under `root`: its value, or that it has none.
+///
+/// # Errors
+/// When the nodes are not those on the way to the key.
 pub fn verify_proof(
     root: B256,
     key: &Nibbles,
@@ -149,6 +158,9 @@ fn walk<E>(
 
 /// Visits all leaves in rising order of their keys. For checks of a whole state: it reads every
 /// node of the trie.
+///
+/// # Errors
+/// When the reader fails, or a node is none.
 pub fn for_each_leaf<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,

@@ -121,7 +121,7 @@ pub struct Opening {
 /// Where an assertion is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AssertionStatus {
-    /// Neither of the others.
+    /// Neither confirmed nor lost.
     Pending,
     /// Final.
     Confirmed,

@@ -2,7 +2,7 @@
 //!
 //! In: runs, and what is wanted of them. Out: trees and witnesses, kept in memory within a bound
 //! and, if they are trees, on disk. One thing is computed at a time; what is asked for twice waits
-//! once. What cannot be computed stays unknown, is told as a failure, and is tried again after a
+//! once. What cannot be computed stays unknown, is reported as a failure, and is tried again after a
 //! pause: one broken block must not keep a challenger from playing elsewhere.
 
 use std::{
@@ -28,7 +28,7 @@ use crate::{
 
 /// Most things that wait to be computed; others are asked for again.
 const QUEUE: usize = 1_024;
-/// Most bytes of trees and witnesses in memory, beside the newest.
+/// Most bytes of trees and witnesses in memory, besides the newest.
 const MEMORY_MAX: usize = 512 << 20;
 /// Pause before something that failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(20);
