@@ -7,7 +7,7 @@
 #![expect(clippy::too_many_arguments, reason = "the ABI decides")]
 
 use alloy::sol;
-use gainsay_derivation::{BatchIndex, Cursor, DepositIndex};
+use gainsay_derivation::{BatchIndex, Cursor, Deposit, DepositIndex, UnknownDepositKind};
 
 sol!(
     #[sol(rpc, all_derives)]
@@ -47,5 +47,22 @@ impl From<IAssertionChain::Cursor> for Cursor {
 impl From<Cursor> for IAssertionChain::Cursor {
     fn from(it: Cursor) -> Self {
         Self { batch: it.batch.get(), block: it.block, depositsRead: it.deposits_read.get() }
+    }
+}
+
+impl TryFrom<IInbox::DepositEnqueued> for Deposit {
+    type Error = UnknownDepositKind;
+
+    fn try_from(it: IInbox::DepositEnqueued) -> Result<Self, UnknownDepositKind> {
+        Ok(Self {
+            kind: it.kind.try_into()?,
+            from: it.from,
+            l1_block: it.l1Block,
+            l1_time: it.l1Time,
+            index: DepositIndex(it.index),
+            l1_base_fee: it.l1BaseFee,
+            l1_blob_base_fee: it.l1BlobBaseFee,
+            payload: it.payload,
+        })
     }
 }

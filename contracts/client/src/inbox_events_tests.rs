@@ -3,6 +3,8 @@
 use alloy::sol_types::SolEvent;
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 
+use gainsay_derivation::DepositKind;
+
 use super::*;
 use crate::{
     L1BlockRef,

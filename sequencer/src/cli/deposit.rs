@@ -9,7 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use alloy::{rpc::types::TransactionReceipt, sol_types::SolEvent};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, bail};
-use gainsay_derivation::{Deposit, DepositIndex, DepositKind};
+use gainsay_derivation::Deposit;
 use gainsay_l1::{
     DepositRequest, Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs,
     bindings::IInbox::DepositEnqueued,
@@ -142,16 +142,7 @@ fn deposit_of(receipt: &TransactionReceipt, inbox: Address) -> anyhow::Result<De
         .filter_map(|log| DepositEnqueued::decode_log(&log.inner).ok())
         .next()
         .with_context(|| format!("{} recorded no deposit", receipt.transaction_hash))?;
-    Ok(Deposit {
-        kind: DepositKind::try_from(event.kind)?,
-        from: event.from,
-        l1_block: event.l1Block,
-        l1_time: event.l1Time,
-        index: DepositIndex(event.index),
-        l1_base_fee: event.l1BaseFee,
-        l1_blob_base_fee: event.l1BlobBaseFee,
-        payload: event.data.payload,
-    })
+    Ok(Deposit::try_from(event.data)?)
 }
 
 /// Waits until a batch has read the deposit, and forces it when it is overdue.

@@ -5,8 +5,8 @@ use gainsay_derivation::BatchIndex;
 
 use super::*;
 use crate::{
-    test_chain::{CONFIG, TestChain, transfer},
-    test_l1::{TestL1, batch_block, l1_block, l1_time},
+    test_chain::{TestChain, transfer},
+    test_l1::{CONFIG, TestL1, batch_block, l1_block, l1_time},
 };
 
 const RECEIVER: Address = Address::repeat_byte(0x77);

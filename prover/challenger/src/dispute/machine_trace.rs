@@ -95,11 +95,7 @@ impl MachineTrace {
         data: &Path,
     ) -> Result<Self, ChallengerError> {
         let params = &chain.rollup.assertions;
-        let heights = Heights {
-            blocks: params.blocks_height,
-            spans: params.spans_height,
-            steps: params.steps_height,
-        };
+        let heights = Heights::of_chain(params);
         let worker = match program {
             None => None,
             Some(program) => {

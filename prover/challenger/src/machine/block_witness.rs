@@ -15,8 +15,8 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Encodable;
 use gainsay_chain::ArchivedBatch;
 use gainsay_derivation::{
-    BatchIndex, BlockNumber, CLAIM_LEN, Cursor, Deposit, DepositIndex, Derivation, Output,
-    decode_batch, pack_claim, pack_deposit_acc,
+    BlockInput, BlockNumber, CLAIM_LEN, Cursor, DepositIndex, Derivation, Output, decode_batch,
+    pack_claim, pack_deposit_acc,
 };
 use gainsay_oracle::{Request, Witness, WitnessOracle};
 use gainsay_program::{pack_input, program_input};
@@ -37,8 +37,6 @@ pub struct BlockWitness {
     pub agreed: B256,
     /// What `agreed` is the hash of: output root and cursor.
     pub agreed_preimage: [u8; CLAIM_LEN],
-    /// The batch that the block is from.
-    pub batch_index: BatchIndex,
     /// `batchAcc` after that batch.
     pub batch_acc: B256,
     /// The program's input.
@@ -70,12 +68,12 @@ impl ArchivedChain {
         let agreed_preimage = pack_claim(output_root, &agreed.cursor);
         preimages.add(agreed_preimage.to_vec());
         let archived = self.archive.get(&batch.header, batch.acc)?;
-        let deposits = self.add_batch(&mut preimages, &batch, &archived, &agreed.cursor)?;
+        self.add_batch(&mut preimages, &batch, &archived, &agreed.cursor)?;
         let config = &self.rollup.chain;
         preimages.add(config.pack().to_vec());
         preimages.add(pack_input(agreed.claim(), batch.acc, config).to_vec());
         preimages.blobs = archived.blobs.clone().into_iter().collect();
-        let executed = self.execute(&mut preimages, parent_number, &batch, &archived, deposits)?;
+        let executed = self.execute(&mut preimages, parent_number)?;
 
         let input = program_input(agreed.claim(), batch.acc, config);
         let oracle = WitnessOracle::new(|request: &Request| preimages.get(request));
@@ -88,7 +86,6 @@ impl ArchivedChain {
             number,
             agreed: agreed.claim(),
             agreed_preimage,
-            batch_index: batch.header.index,
             batch_acc: batch.acc,
             input,
             witness: oracle.into_witness(),
@@ -122,14 +119,14 @@ impl ArchivedChain {
         self.store.header(number.get())?.ok_or_else(missing)
     }
 
-    /// What the accumulators of a batch are the hashes of, and the deposits not read yet.
+    /// What the accumulators of a batch are the hashes of.
     fn add_batch(
         &self,
         preimages: &mut Preimages,
         batch: &BatchRecord,
         archived: &ArchivedBatch,
         from: &Cursor,
-    ) -> Result<Vec<Deposit>, ChallengerError> {
+    ) -> Result<(), ChallengerError> {
         let header = &batch.header;
         preimages.add(archived.committed.clone());
         let previous = match header.index.previous() {
@@ -137,15 +134,13 @@ impl ArchivedChain {
             None => B256::ZERO,
         };
         let mut acc = self.deposit_acc(from.deposits_read)?;
-        let mut deposits = Vec::new();
         for record in self.store.deposits(from.deposits_read, header.deposits_read)? {
             let leaf = preimages.add(record.deposit.pack().to_vec());
             preimages.add(record.deposit.payload.clone());
             acc = preimages.add(pack_deposit_acc(acc, leaf).to_vec());
-            deposits.push(record.deposit);
         }
         preimages.add(header.pack(previous, acc).to_vec());
-        Ok(deposits)
+        Ok(())
     }
 
     /// `depositAcc[index]`.
@@ -155,28 +150,39 @@ impl ArchivedChain {
         Ok(self.store.deposit(last)?.ok_or_else(missing)?.acc)
     }
 
+    /// What a block is made of, by its batch.
+    ///
+    /// # Errors
+    /// Those of the store and the archive.
+    pub fn block_input(&self, number: BlockNumber) -> Result<BlockInput, ChallengerError> {
+        let parent = number.previous().ok_or(ChallengerError::GenesisBlock)?;
+        let cursor = self.claimed(parent)?.cursor;
+        let batch = self.batch(cursor.batch)?;
+        let header = &batch.header;
+        let archived = self.archive.get(header, batch.acc)?;
+        let decoded = decode_batch(header, &archived.data(), &self.rollup.chain);
+        let deposits = self.store.deposits(cursor.deposits_read, header.deposits_read)?;
+        let deposits = deposits.into_iter().map(|record| record.deposit).collect();
+        let mut derivation = Derivation::new(header, decoded, deposits, cursor)?;
+        let outside = || ChallengerError::WrongBatch { index: header.index, cursor };
+        derivation.next_block().ok_or_else(outside)
+    }
+
     /// Executes the block through the trie and keeps every node and code that was read. Returns the
     /// number of its transactions and their gas.
     fn execute(
         &self,
         preimages: &mut Preimages,
         parent_number: BlockNumber,
-        batch: &BatchRecord,
-        archived: &ArchivedBatch,
-        deposits: Vec<Deposit>,
     ) -> Result<(usize, u64), ChallengerError> {
         let parent = self.header(parent_number)?;
-        let cursor = self.claimed(parent_number)?.cursor;
-        let config = &self.rollup.chain;
-        let decoded = decode_batch(&batch.header, &archived.data(), config);
-        let mut derivation = Derivation::new(&batch.header, decoded, deposits, cursor)?;
-        let outside = || ChallengerError::WrongBatch { index: batch.header.index, cursor };
-        let input = derivation.next_block().ok_or_else(outside)?;
+        let input = self.block_input(parent_number.next())?;
         let state = RecordingState {
             view: self.store.state_at(parent_number.get())?,
             root: parent.header.state_root,
             read: Mutex::default(),
         };
+        let config = &self.rollup.chain;
         let step = transition(config, parent.hash, &parent.header, input, &state, &state)
             .map_err(Box::new)?;
         preimages.hashed.extend(state.read.into_inner().unwrap_or_else(PoisonError::into_inner));

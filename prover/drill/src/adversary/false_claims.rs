@@ -7,8 +7,7 @@
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use gainsay_derivation::{
-    BlockInput, BlockNumber, Cursor, Deposit, DepositIndex, DepositKind, Derivation, decode_batch,
-    output_root,
+    BlockInput, BlockNumber, Cursor, Deposit, DepositIndex, DepositKind, output_root,
 };
 use gainsay_transition::transition;
 
@@ -101,7 +100,7 @@ fn altered_input(
     fault: Fault,
     salt: u64,
 ) -> Result<Option<BlockInput>, ChallengerError> {
-    let mut input = block_input(chain, number)?;
+    let mut input = chain.block_input(number)?;
     match fault {
         Fault::DroppedBatch => input.transactions.clear(),
         Fault::ReorderedBatch => input.transactions.reverse(),
@@ -145,21 +144,6 @@ fn invented(
         payload: payload.into(),
         ..like.ok_or_else(missing)?
     })
-}
-
-/// What the block is made of.
-fn block_input(chain: &ArchivedChain, number: BlockNumber) -> Result<BlockInput, ChallengerError> {
-    let parent = number.previous().ok_or(ChallengerError::GenesisBlock)?;
-    let cursor = chain.claimed(parent)?.cursor;
-    let batch = chain.batch(cursor.batch)?;
-    let header = &batch.header;
-    let archived = chain.archive.get(header, batch.acc)?;
-    let decoded = decode_batch(header, &archived.data(), &chain.rollup.chain);
-    let deposits = chain.store.deposits(cursor.deposits_read, header.deposits_read)?;
-    let deposits = deposits.into_iter().map(|record| record.deposit).collect();
-    let mut derivation = Derivation::new(header, decoded, deposits, cursor)?;
-    let outside = || ChallengerError::WrongBatch { index: header.index, cursor };
-    derivation.next_block().ok_or_else(outside)
 }
 
 /// The header of the block that has these contents.
