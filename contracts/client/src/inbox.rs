@@ -79,11 +79,16 @@ impl Inbox {
         *self.contract.address()
     }
 
-    /// The call that posts a batch as calldata.
+    /// Posts a batch as calldata.
     ///
     /// # Errors
-    /// [`L1Error::Invalid`] when `data` exceeds what the contract takes.
-    pub fn batch_calldata_call(&self, at: BatchPosition, data: Bytes) -> Result<L1Call, L1Error> {
+    /// [`L1Error::Invalid`] when `data` exceeds what the contract takes; as [`TxSender::send`].
+    pub async fn post_batch_calldata(
+        &self,
+        sender: &TxSender,
+        at: BatchPosition,
+        data: Bytes,
+    ) -> Result<TransactionReceipt, L1Error> {
         if data.len() > MAX_CALLDATA_BYTES {
             return Err(L1Error::Invalid {
                 what: "batch calldata",
@@ -96,14 +101,19 @@ impl Inbox {
             expectedDepositAcc: at.deposit_acc,
             data,
         };
-        Ok(self.call(&call))
+        sender.send(self.call(&call)).await
     }
 
-    /// The call that posts a batch as blobs.
+    /// Posts a batch as blobs.
     ///
     /// # Errors
-    /// [`L1Error::Invalid`] when there is no blob or there are more than six.
-    pub fn batch_blobs_call(&self, at: BatchPosition, blobs: Vec<Blob>) -> Result<L1Call, L1Error> {
+    /// [`L1Error::Invalid`] when there is no blob or there are more than six; as [`TxSender::send`].
+    pub async fn post_batch_blobs(
+        &self,
+        sender: &TxSender,
+        at: BatchPosition,
+        blobs: Vec<Blob>,
+    ) -> Result<TransactionReceipt, L1Error> {
         if !(1..=MAX_BLOBS).contains(&blobs.len()) {
             return Err(L1Error::Invalid {
                 what: "batch blobs",
@@ -115,33 +125,7 @@ impl Inbox {
             depositsRead: at.deposits_read.get(),
             expectedDepositAcc: at.deposit_acc,
         };
-        Ok(self.call(&call).with_blobs(blobs))
-    }
-
-    /// Posts a batch as calldata.
-    ///
-    /// # Errors
-    /// As [`Self::batch_calldata_call`] and [`TxSender::send`].
-    pub async fn post_batch_calldata(
-        &self,
-        sender: &TxSender,
-        at: BatchPosition,
-        data: Bytes,
-    ) -> Result<TransactionReceipt, L1Error> {
-        sender.send(self.batch_calldata_call(at, data)?).await
-    }
-
-    /// Posts a batch as blobs.
-    ///
-    /// # Errors
-    /// As [`Self::batch_blobs_call`] and [`TxSender::send`].
-    pub async fn post_batch_blobs(
-        &self,
-        sender: &TxSender,
-        at: BatchPosition,
-        blobs: Vec<Blob>,
-    ) -> Result<TransactionReceipt, L1Error> {
-        sender.send(self.batch_blobs_call(at, blobs)?).await
+        sender.send(self.call(&call).with_blobs(blobs)).await
     }
 
     /// Appends a batch of deposits alone; the contract takes it once one of them is overdue.

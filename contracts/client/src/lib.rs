@@ -50,7 +50,7 @@ pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
 mod assertion_chain;
 pub use assertion_chain::{AssertionChain, AssertionParams, AssertionView, Proposal};
 mod edge_game;
-pub use edge_game::{EdgeGame, SpansOpening, StepsOpening};
+pub use edge_game::EdgeGame;
 mod step_verifier;
 pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;

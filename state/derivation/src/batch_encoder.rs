@@ -1,10 +1,7 @@
 //! From blocks to the data of a batch, as small as we can make it. For hosts: slow, and it
 //! allocates as it likes. The format stands in [`batch_decoder`](crate::batch_decoder).
 
-#![expect(
-    clippy::arithmetic_side_effects,
-    reason = "counts and indices of what is in memory; a host encodes its own blocks"
-)]
+#![expect(clippy::arithmetic_side_effects, reason = "counts of what is in memory")]
 
 use crate::{
     BATCH_BLOCKS_MAX, BATCH_TRANSACTIONS_MAX, BatchBlock, DecodeError,

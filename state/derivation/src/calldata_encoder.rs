@@ -2,10 +2,7 @@
 //!
 //! Only compression depends on them. Whatever is chosen, the decoder gives the same bytes back.
 
-#![expect(
-    clippy::arithmetic_side_effects,
-    reason = "offsets in data that is in memory, and lengths up to a word's"
-)]
+#![expect(clippy::arithmetic_side_effects, reason = "offsets in data in memory")]
 
 use crate::{
     calldata::{

@@ -10,7 +10,7 @@
 use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_l1::{
-    AssertionChain, EdgeGame, L1Error, Proposal, SpansOpening, StepsOpening, TxSender,
+    AssertionChain, EdgeGame, L1Error, Proposal, TxSender,
     bindings::{IAssertionChain::Status, IEdgeGame},
 };
 use tracing::debug;
@@ -165,14 +165,14 @@ impl Responder {
             }
             Move::OpenSpans(open) => {
                 let Some(found) = evidence.final_state(&open.point)? else { return Ok(None) };
-                let opening = SpansOpening {
+                let opening = IEdgeGame::openSpansCall {
                     position: position(&open.position),
                     program: found.program,
                     agreed: found.agreed,
                     claim: found.claim,
                     root: open.root,
-                    final_state: found.final_state,
-                    last_leaf_proof: open.last_leaf_proof.clone(),
+                    finalState: found.final_state,
+                    lastLeafProof: open.last_leaf_proof.clone(),
                 };
                 game.open_spans(sender, opening, open.stake).await
             }
@@ -333,13 +333,13 @@ const fn bisection(edge: &EdgeId, [left, right]: &[B256; 2]) -> IEdgeGame::Bisec
     IEdgeGame::Bisection { mutualId: edge.mutual_id, left: *left, right: *right }
 }
 
-fn steps_opening(open: &OpenMove) -> StepsOpening {
-    StepsOpening {
+fn steps_opening(open: &OpenMove) -> IEdgeGame::openStepsCall {
+    IEdgeGame::openStepsCall {
         position: position(&open.position),
         agreed: open.agreed,
         state: open.edge.root,
         root: open.root,
-        last_leaf_proof: open.last_leaf_proof.clone(),
+        lastLeafProof: open.last_leaf_proof.clone(),
     }
 }
 
