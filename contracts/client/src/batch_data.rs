@@ -82,6 +82,7 @@ impl L1Client {
     /// # Errors
     /// [`L1Error::Missing`] and [`L1Error::BlobsUnavailable`] when it is not (yet) served;
     /// [`L1Error::DataMismatch`] or [`L1Error::BadEvent`] when the transaction does not hold it.
+    // PROTOCOL.md INBOX-5
     pub async fn fetch_batch_data(&self, batch: &PostedBatch) -> Result<BatchData, L1Error> {
         match &batch.location {
             DataLocation::Forced => Ok(BatchData::Forced),
@@ -109,7 +110,7 @@ impl L1Client {
         })?;
         let found = data_hash_of_calldata(&call.data);
         if found != batch.header.data_hash {
-            let (index, expected) = (batch.header.index, batch.header.data_hash);
+            let (index, expected) = (batch.header.index.get(), batch.header.data_hash);
             return Err(L1Error::DataMismatch { index, expected, found });
         }
         Ok(call.data)
