@@ -137,13 +137,16 @@ impl L1Client {
             .await
             .map_err(L1Error::transport(BLOCK))?;
         let number = batch.origin.block_number;
-        let block =
-            block.ok_or_else(|| L1Error::Missing { what: format!("transactions of block {number}") })?;
+        let block = block
+            .ok_or_else(|| L1Error::Missing { what: format!("transactions of block {number}") })?;
         let count = block.transactions.len();
         let found = block.transactions.into_iter().find_map(|it| it.batch_data(batch));
         found.ok_or_else(|| L1Error::FalseAnswer {
             what: format!("transaction {hash} and block {number}"),
-            expected: format!("data of batch {} with hash {}", batch.header.index, batch.header.data_hash),
+            expected: format!(
+                "data of batch {} with hash {}",
+                batch.header.index, batch.header.data_hash
+            ),
             found: format!("{count} transactions without it"),
         })
     }
@@ -228,11 +231,10 @@ impl L1Client {
         let slot_ms = spec.data.slot_ms().ok_or_else(|| {
             unavailable("spec has neither SLOT_DURATION_MS nor SECONDS_PER_SLOT".to_owned())
         })?;
-        let genesis_time = genesis
-            .data
-            .genesis_time
-            .parse()
-            .map_err(|_| unavailable(format!("genesis_time is {}", genesis.data.genesis_time)))?;
+        let genesis_time =
+            genesis.data.genesis_time.parse().map_err(|_| {
+                unavailable(format!("genesis_time is {}", genesis.data.genesis_time))
+            })?;
         let clock = SlotClock::Beacon { genesis_time, slot_ms };
         *beacon.clock.lock() = Some(clock);
         Ok(clock)

@@ -241,7 +241,8 @@ pub(crate) fn asks_to_slow_down(error: &ErrorPayload) -> bool {
 fn asked_pause(answer: &Result<ResponsePacket, TransportError>) -> Option<Duration> {
     match answer {
         Err(RpcError::Transport(TransportErrorKind::HttpErrorWithRetryAfter {
-            retry_after, ..
+            retry_after,
+            ..
         })) => Some(*retry_after),
         _ => None,
     }

@@ -5,7 +5,7 @@
 //! chain is shown by the hashes of parents, which the log reader compares.
 
 use alloy::rpc::types::Header;
-use alloy_primitives::{Address, B256, Bloom, BloomInput, BlockNumber};
+use alloy_primitives::{Address, B256, BlockNumber, Bloom, BloomInput};
 
 use crate::{
     Contracts, L1Error,
@@ -96,11 +96,8 @@ mod tests {
     use crate::bindings::{IEdgeGame::EdgeProven, IInbox::BatchPosted};
 
     fn header(number: BlockNumber, logs: &[Log]) -> Header {
-        let inner = alloy::consensus::Header {
-            number,
-            logs_bloom: logs_bloom(logs),
-            ..Default::default()
-        };
+        let inner =
+            alloy::consensus::Header { number, logs_bloom: logs_bloom(logs), ..Default::default() };
         Header { hash: inner.hash_slow(), inner, total_difficulty: None, size: None }
     }
 

@@ -178,7 +178,10 @@ impl L1Client {
                 && found.block.number > header.block.number
             {
                 let (stuck, ahead) = (header.block.number, found.block.number);
-                warn!(stuck, ahead, "L1 node stands still, node {} is asked from here on", node.host);
+                warn!(
+                    stuck,
+                    ahead, "L1 node stands still, node {} is asked from here on", node.host
+                );
                 self.endpoints.prefer(&node.host);
                 return Ok(found);
             }
@@ -267,7 +270,9 @@ impl L1Client {
         let found: TransportResult<Option<Header>> =
             self.provider.raw_request(HEADER_BY_NUMBER.into(), (number,)).await;
         match found {
-            Ok(header) => header.map(|header| L1Header::check(number.as_number(), header)).transpose(),
+            Ok(header) => {
+                header.map(|header| L1Header::check(number.as_number(), header)).transpose()
+            }
             Err(error) if is_missing_method(&error) => {
                 self.memory.lacks_headers.set();
                 header_of(&self.provider, number).await

@@ -14,9 +14,7 @@
 
 use std::{num::NonZeroUsize, ops::RangeInclusive};
 
-use alloy::{
-    eips::BlockNumberOrTag, rpc::json_rpc::RpcError, rpc::types::Log,
-};
+use alloy::{eips::BlockNumberOrTag, rpc::json_rpc::RpcError, rpc::types::Log};
 use alloy_primitives::{B256, BlockNumber};
 use futures::{StreamExt, TryStreamExt, stream};
 use tracing::{debug, info};
