@@ -254,3 +254,78 @@ fn reason_of(answer: &Result<ResponsePacket, TransportError>) -> String {
         Err(error) => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(json: &str) -> Result<ResponsePacket, TransportError> {
+        Ok(serde_json::from_str(json).unwrap())
+    }
+
+    fn refusal(code: i64, message: &str) -> Result<ResponsePacket, TransportError> {
+        let error = serde_json::json!({ "code": code, "message": message });
+        answer(&serde_json::json!({ "jsonrpc": "2.0", "id": 1, "error": error }).to_string())
+    }
+
+    #[test]
+    fn slow_down_and_ask_for_less_are_told_apart() {
+        for (code, message) in [
+            (429, "Too Many Requests"),
+            (-32_005, "project ID request rate exceeded: rate limit"),
+            (-32_005, "daily request count exceeded, request rate limited"),
+            (-32_007, "50/second request limit reached - reduce calls per second"),
+            (-32_016, "Your app has exceeded its compute units per second capacity"),
+        ] {
+            assert_eq!(judge(&refusal(code, message)), Outcome::Failed, "{message}");
+        }
+        for (code, message) in [
+            (-32_005, "query returned more than 10000 results"),
+            (-32_005, "limit exceeded"),
+            (-32_600, "batch too large"),
+            (-32_602, "block range is too wide"),
+            (-32_000, "response too large"),
+            (3, "execution reverted"),
+        ] {
+            assert_eq!(judge(&refusal(code, message)), Outcome::Answered, "{message}");
+        }
+        assert_eq!(judge(&answer(r#"{"jsonrpc":"2.0","id":1,"result":"0x1"}"#)), Outcome::Answered);
+    }
+
+    #[test]
+    fn http_statuses_are_judged_by_who_is_to_act() {
+        let status = |status| Err(TransportErrorKind::http_error(status, String::new()));
+        for refused in [400, 403, 404, 413] {
+            assert_eq!(judge(&status(refused)), Outcome::Refused);
+        }
+        for failed in [429, 500, 502, 503] {
+            assert_eq!(judge(&status(failed)), Outcome::Failed);
+        }
+        assert_eq!(judge(&Err(TransportErrorKind::custom_str("timed out"))), Outcome::Failed);
+    }
+
+    #[test]
+    fn who_fails_rests_longer_each_time_and_is_asked_last() {
+        let urls = ["http://one:1", "http://two:2", "http://three:3"];
+        let urls = urls.map(|url| url.parse().unwrap());
+        let endpoints = Endpoints::new(&urls).unwrap();
+        let order = || -> Vec<String> {
+            endpoints.by_health().iter().map(|node| node.single.host.clone()).collect()
+        };
+        assert_eq!(order(), ["one:1", "two:2", "three:3"]);
+        let down = Err(TransportErrorKind::custom_str("refused"));
+        endpoints.nodes[0].learn(Outcome::Failed, &down, true);
+        endpoints.nodes[0].learn(Outcome::Failed, &down, true);
+        endpoints.nodes[1].learn(Outcome::Failed, &down, true);
+        assert_eq!(order(), ["three:3", "two:2", "one:1"]);
+        endpoints.nodes[0].learn(Outcome::Answered, &refusal(3, "reverted"), true);
+        assert_eq!(order(), ["one:1", "three:3", "two:2"]);
+        endpoints.prefer("two:2");
+        assert_eq!(order()[0], "two:2");
+        let mut health = Health::default();
+        for _ in 0..100 {
+            health.fail();
+        }
+        assert!(health.rests_until.unwrap() <= Instant::now() + REST_MAX);
+    }
+}
