@@ -178,6 +178,7 @@ contract AssertionInvariantsTest is AssertionTest {
         targets[0] = address(handler);
     }
 
+    // PROTOCOL.md ASSERT-10
     function invariant_balance_isOpenStakesAndCredits() public view {
         uint256 open = 0;
         for (uint256 i = 0; i < handler.count(); ++i) {

@@ -6,9 +6,10 @@
 use alloy_consensus::Transaction;
 use alloy_eips::Decodable2718;
 use alloy_primitives::B256;
+use gainsay_chain::l1_index;
 use gainsay_derivation::{
-    BatchBlock, Cursor, EncodeError, MAX_BATCH_BLOCKS, MAX_BLOBS, MAX_CALLDATA_BYTES,
-    blob_capacity, encode_prefix,
+    BATCH_BLOCKS_MAX, BatchBlock, BlockNumber, Cursor, DepositIndex, EncodeError, MAX_BLOBS,
+    MAX_CALLDATA_BYTES, blob_capacity, encode_prefix,
 };
 use gainsay_l1::BatchPosition;
 use gainsay_store::{DepositRecord, RawTransaction};
@@ -23,7 +24,7 @@ const RAW_BYTES_MAX: usize = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) position: BatchPosition,
-    pub(crate) last_block: u64,
+    pub(crate) last_block: BlockNumber,
     pub(crate) transactions: usize,
     pub(crate) data: Vec<u8>,
 }
@@ -33,7 +34,7 @@ pub(crate) struct Draft {
 pub(crate) struct Waiting {
     /// Where the chain stands in the inbox before the first of the blocks.
     pub(crate) cursor: Cursor,
-    first_block: u64,
+    first_block: BlockNumber,
     blocks: Vec<BatchBlock>,
     /// Hash of the last of the blocks, which commits to all of them.
     last_hash: B256,
@@ -52,28 +53,28 @@ pub(crate) fn draft_batch(
 ) -> Result<Option<Draft>, NodeError> {
     let store = &chain.store;
     let Waiting { cursor, first_block, blocks, last_hash, .. } = waiting;
-    let last_collected = first_block + blocks.len() as u64 - 1;
+    let last_collected = last_of(first_block, &blocks);
     let encode = |blocks: &[BatchBlock]| encode(blocks, chain.rollup.chain.chain_id, calldata_only);
     let (mut blocks, mut data) = encode_prefix_of(blocks, encode)?;
-    let mut deposits_read = cursor.deposits_read + deposit_count(&blocks);
+    let mut deposits_read = cursor.deposits_read.plus(deposit_count(&blocks));
     let due = deposits_due(chain, cursor.deposits_read, deposits_read, l1_time)?;
     if due > deposits_read {
-        tracing::warn!(deposits_read, due, "overdue deposits: the batch gets a block for them");
-        (blocks, data) = append_deposits(blocks, due - cursor.deposits_read, l1_time, encode)?;
+        tracing::warn!(%deposits_read, %due, "overdue deposits: the batch gets a block for them");
+        (blocks, data) = append_deposits(blocks, due.since(cursor.deposits_read), l1_time, encode)?;
         deposits_read = due;
     }
-    let acc = match deposits_read.checked_sub(1) {
+    let acc = match deposits_read.previous() {
         None => Some(B256::ZERO),
         Some(last) => store.deposit(last)?.map(|record| record.acc),
     };
     // A reorg of L1 takes deposits back, then the blocks that read them, then brings new ones: the
     // accumulator belongs to the blocks if they still stand after it was read.
-    let stands = store.heads().safe.number + 1 == first_block
-        && store.block_hash(last_collected)? == Some(last_hash);
+    let stands = l1_index::safe_block(store).next() == first_block
+        && store.block_hash(last_collected.get())? == Some(last_hash);
     let Some(deposit_acc) = acc.filter(|_| stands) else { return Ok(None) };
     Ok(Some(Draft {
         position: BatchPosition { index: cursor.batch, deposits_read, deposit_acc },
-        last_block: first_block + blocks.len() as u64 - 1,
+        last_block: last_of(first_block, &blocks),
         transactions: blocks.iter().map(|block| block.transactions.len()).sum(),
         data,
     }))
@@ -110,7 +111,7 @@ fn append_deposits(
     l1_time: u64,
     encode: impl Fn(&[BatchBlock]) -> Result<(usize, Vec<u8>), EncodeError>,
 ) -> Result<(Vec<BatchBlock>, Vec<u8>), NodeError> {
-    blocks.truncate(MAX_BATCH_BLOCKS - 1);
+    blocks.truncate(BATCH_BLOCKS_MAX - 1);
     loop {
         let mut longer = blocks.clone();
         longer.push(BatchBlock {
@@ -126,6 +127,11 @@ fn append_deposits(
     }
 }
 
+/// The last of blocks that begin with `first`; there is one at the least.
+fn last_of(first: BlockNumber, blocks: &[BatchBlock]) -> BlockNumber {
+    first.plus((blocks.len() as u64).saturating_sub(1))
+}
+
 fn deposit_count(blocks: &[BatchBlock]) -> u64 {
     blocks.iter().map(|block| block.deposit_count).sum()
 }
@@ -136,7 +142,12 @@ fn deposit_count(blocks: &[BatchBlock]) -> u64 {
 /// The Inbox refuses a batch that leaves out an overdue deposit for which it has gas. After L1 was
 /// away for long, that deposit may be in a block too late for the batch, or in none: a sequencer
 /// that did not take it early would be stuck until somebody forces it.
-fn deposits_due(chain: &Chain, from: u64, mut read: u64, l1_time: u64) -> Result<u64, NodeError> {
+fn deposits_due(
+    chain: &Chain,
+    from: DepositIndex,
+    mut read: DepositIndex,
+    l1_time: u64,
+) -> Result<DepositIndex, NodeError> {
     let gas_of = |record: &DepositRecord| record.deposit.to_transaction().gas_limit;
     let store = &chain.store;
     let mut gas: u64 = store.deposits(from, read)?.iter().map(gas_of).sum();
@@ -146,19 +157,19 @@ fn deposits_due(chain: &Chain, from: u64, mut read: u64, l1_time: u64) -> Result
         if l1_time <= due_time || gas > chain.rollup.max_batch_deposit_gas {
             break;
         }
-        read += 1;
+        read = read.next();
     }
     Ok(read)
 }
 
-/// Collects blocks above the safe head, up to what one batch may hold. The engine may change the
+/// Collects blocks above the safe head, up to what one batch may hold. The writer may change the
 /// chain meanwhile: only blocks that follow one another are taken.
 pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> Result<Option<Waiting>, NodeError> {
     let heads = chain.store.heads();
-    let Some(safe) = chain.store.cursor(heads.safe.number)? else { return Ok(None) };
+    let Some(safe) = chain.store.cursor(BlockNumber(heads.safe.number))? else { return Ok(None) };
     let mut waiting = Waiting {
         cursor: safe.cursor,
-        first_block: heads.safe.number + 1,
+        first_block: BlockNumber(heads.safe.number).next(),
         blocks: Vec::new(),
         last_hash: heads.safe.hash,
         raw_bytes: 0,
@@ -184,7 +195,7 @@ pub(crate) fn collect(chain: &Chain, full_bytes: usize) -> Result<Option<Waiting
         let first = waiting.blocks.is_empty();
         let fits = deposit_gas <= deposit_gas_left
             && waiting.raw_bytes + raw_bytes <= RAW_BYTES_MAX
-            && waiting.blocks.len() < MAX_BATCH_BLOCKS;
+            && waiting.blocks.len() < BATCH_BLOCKS_MAX;
         if !first && !fits {
             waiting.full = true;
             break;
@@ -210,13 +221,13 @@ pub(crate) mod tests {
     use crate::{pool::test_chain::CHAIN_ID, test_node::TestNode};
     use alloy_primitives::Address;
     use gainsay_chain::test_l1::{TestL1, batch_block, l1_time};
-    use gainsay_derivation::decode_blocks;
+    use gainsay_derivation::{BatchIndex, decode_blocks};
 
     /// What would be posted now: deposits read, and the data.
     pub(crate) fn post(chain: &Chain, l1_time: u64, calldata_only: bool) -> (u64, Vec<u8>) {
         let waiting = collect(chain, 0).unwrap().unwrap();
         let draft = draft_batch(chain, waiting, l1_time, calldata_only).unwrap().unwrap();
-        (draft.position.deposits_read, draft.data)
+        (draft.position.deposits_read.get(), draft.data)
     }
 
     #[test]
@@ -252,15 +263,18 @@ pub(crate) mod tests {
         let derived = node.deriver.on_batch(&batch).unwrap();
         assert!(derived.displaced.is_empty());
         assert_eq!((1..=3).map(|number| node.hash(number)).collect::<Vec<_>>(), hashes);
-        assert_eq!(node.safe(), (4, Cursor { batch: 1, block: 0, deposits_read: 10 }));
+        assert_eq!(
+            node.safe(),
+            (4, Cursor { batch: BatchIndex(1), block: 0, deposits_read: DepositIndex(10) })
+        );
     }
 
     #[test]
     fn a_full_batch_makes_room_for_overdue_deposits() {
-        let blocks = vec![batch_block(5, 1, &[]); MAX_BATCH_BLOCKS];
+        let blocks = vec![batch_block(5, 1, &[]); BATCH_BLOCKS_MAX];
         let fit = |blocks: &[BatchBlock]| encode(blocks, CHAIN_ID, true);
         let (blocks, _) = append_deposits(blocks, 5_000, 9, fit).unwrap();
-        assert_eq!((blocks.len(), deposit_count(&blocks)), (MAX_BATCH_BLOCKS, 5_000));
+        assert_eq!((blocks.len(), deposit_count(&blocks)), (BATCH_BLOCKS_MAX, 5_000));
         // Room for two blocks alone: the first of the real ones, and the deposits.
         let fit = |blocks: &[BatchBlock]| Ok((blocks.len().min(2), Vec::new()));
         let (blocks, _) = append_deposits(vec![batch_block(5, 3, &[]); 7], 30, 9, fit).unwrap();
@@ -280,7 +294,7 @@ pub(crate) mod tests {
         }
         builder.flush().unwrap();
         let waiting = collect(&node.chain, 0).unwrap().unwrap();
-        assert_eq!((waiting.first_block, waiting.blocks.len()), (1, 3));
+        assert_eq!((waiting.first_block, waiting.blocks.len()), (BlockNumber(1), 3));
         node.chain.store.rewind(2).unwrap();
         assert!(draft_batch(&node.chain, waiting, l1_time(11), true).unwrap().is_none());
         // Derived in between: the same blocks must not go into a second batch.

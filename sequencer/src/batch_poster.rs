@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alloy_primitives::Bytes;
 use gainsay_chain::l1_index;
-use gainsay_derivation::{MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, to_blobs};
+use gainsay_derivation::{BatchIndex, MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, to_blobs};
 use gainsay_l1::{Action, Inbox, L1Client, L1Fees, TxSender, in_background};
 use tokio::{
     sync::broadcast::error::RecvError,
@@ -144,7 +144,7 @@ impl BatchPoster {
         if !waiting.full && since.elapsed() < patience {
             return Ok(());
         }
-        if self.inbox.batch_count().await? != waiting.cursor.batch {
+        if self.inbox.batch_count().await? != waiting.cursor.batch.get() {
             // L1 holds a batch that was not derived when the blocks were read; it may be our own.
             return Ok(());
         }
@@ -161,7 +161,7 @@ impl BatchPoster {
         let derived = l1_index::safe_cursor(store)?.batch;
         for batch in self.foreign.look(store, derived)? {
             tracing::error!(
-                batch,
+                %batch,
                 "another sequencer posts with this key, and takes back what this one promised: \
                  stop one of them"
             );
@@ -197,8 +197,8 @@ impl BatchPoster {
         };
         self.waiting_since = None;
         tracing::info!(
-            batch = position.index,
-            last_block,
+            batch = %position.index,
+            %last_block,
             transactions,
             bytes,
             da = if by_blobs { "blobs" } else { "calldata" },
@@ -210,7 +210,7 @@ impl BatchPoster {
     }
 
     /// Waits until this node has seen the batch, so that it is not posted again.
-    async fn wait_until_derived(&self, index: u64) -> Result<(), NodeError> {
+    async fn wait_until_derived(&self, index: BatchIndex) -> Result<(), NodeError> {
         let started = Instant::now();
         while l1_index::safe_cursor(&self.chain.store)?.batch <= index {
             if started.elapsed() > Duration::from_secs(60) {

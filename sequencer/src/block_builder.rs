@@ -12,7 +12,7 @@ use std::{
 use alloy_consensus::{Header, Transaction};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_chain::l1_index;
-use gainsay_derivation::Deposit;
+use gainsay_derivation::{Deposit, DepositIndex};
 use gainsay_store::{StateView, Store, StoreError};
 use gainsay_transition::{
     BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, RecoveredTx, StateDiff, StateReader,
@@ -57,7 +57,7 @@ pub struct BlockBuilder {
     layers: VecDeque<Arc<StateDiff>>,
     /// Transactions of blocks that were taken back, in their order.
     displaced: VecDeque<RecoveredTx>,
-    deposits_read: u64,
+    deposits_read: DepositIndex,
     l1_head: (u64, u64),
     last_built: Instant,
 }
@@ -79,7 +79,7 @@ impl BlockBuilder {
             parent_hash: HashCell::default(),
             layers: VecDeque::new(),
             displaced: VecDeque::new(),
-            deposits_read: 0,
+            deposits_read: DepositIndex::ZERO,
             l1_head: (0, 0),
             last_built: Instant::now(),
             chain,
@@ -169,7 +169,7 @@ impl BlockBuilder {
         if deposits.is_empty() && signed == 0 && idle {
             return Ok(());
         }
-        self.deposits_read += deposits.len() as u64;
+        self.deposits_read = self.deposits_read.plus(deposits.len() as u64);
         self.parent = Header {
             number: executed.context.number,
             timestamp: executed.context.timestamp,
@@ -316,7 +316,7 @@ impl BlockBuilder {
         let mut gas_left = self.chain.rollup.max_batch_deposit_gas;
         let mut due = Vec::new();
         let from = self.deposits_read;
-        for record in self.chain.store.deposits(from, from + DEPOSITS_MAX)? {
+        for record in self.chain.store.deposits(from, from.plus(DEPOSITS_MAX))? {
             let deposit = record.deposit;
             let gas = deposit.to_transaction().gas_limit;
             if deposit.l1_block > mature || gas > gas_left {
@@ -336,7 +336,7 @@ const TX_GAS_MIN: u64 = 21_000;
 const DEPOSITS_MAX: u64 = 1024;
 
 /// Deposits that the chain has read up to its head, unsafe blocks included.
-fn deposits_read_at_head(store: &Store) -> Result<u64, NodeError> {
+fn deposits_read_at_head(store: &Store) -> Result<DepositIndex, NodeError> {
     let heads = store.heads();
     let mut read = l1_index::safe_cursor(store)?.deposits_read;
     for number in heads.safe.number + 1..=heads.latest.number {
@@ -344,7 +344,7 @@ fn deposits_read_at_head(store: &Store) -> Result<u64, NodeError> {
             // Counted as a block without deposits, the next block would read them twice.
             return Err(NodeError::BodyMissing { number, head: heads.latest.number });
         };
-        read += transactions.iter().filter(|tx| tx.is_deposit()).count() as u64;
+        read = read.plus(transactions.iter().filter(|tx| tx.is_deposit()).count() as u64);
     }
     Ok(read)
 }

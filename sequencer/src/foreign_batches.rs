@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use gainsay_derivation::BatchKind;
+use gainsay_derivation::{BatchIndex, BatchKind, BlockNumber, DepositIndex};
 use gainsay_store::{BatchRecord, Store, StoreError};
 
 /// Batches whose attempts are remembered: more than any L1 reorg drops.
@@ -16,43 +16,53 @@ const ATTEMPTS_MAX: u64 = 256;
 #[derive(Debug, Default)]
 pub struct ForeignBatches {
     /// What we tried to post at each index: an L1 reorg may bring any of them.
-    attempts: BTreeMap<u64, Vec<Attempt>>,
+    attempts: BTreeMap<BatchIndex, Vec<Attempt>>,
     /// Batches below this are judged; none is before L1's head was reached.
-    judged: Option<u64>,
+    judged: Option<BatchIndex>,
 }
 
 /// What a batch does to the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Attempt {
-    last_block: u64,
-    deposits_read: u64,
+    last_block: BlockNumber,
+    deposits_read: DepositIndex,
 }
 
 impl ForeignBatches {
     /// Notes that a batch is about to be posted.
-    pub fn note(&mut self, index: u64, last_block: u64, deposits_read: u64) {
+    pub fn note(
+        &mut self,
+        index: BatchIndex,
+        last_block: BlockNumber,
+        deposits_read: DepositIndex,
+    ) {
         let attempts = self.attempts.entry(index).or_default();
         let attempt = Attempt { last_block, deposits_read };
         if !attempts.contains(&attempt) {
             attempts.push(attempt);
         }
-        self.attempts = self.attempts.split_off(&index.saturating_sub(ATTEMPTS_MAX));
+        let oldest = BatchIndex(index.get().saturating_sub(ATTEMPTS_MAX));
+        self.attempts = self.attempts.split_off(&oldest);
     }
 
     /// L1 holds `count` batches, and all are derived. Those up to here came before this process; so
     /// may the next one, if the one before it ended with a batch on its way.
-    pub fn start(&mut self, count: u64) {
-        self.judged.get_or_insert(count.saturating_add(1));
+    pub fn start(&mut self, count: BatchIndex) {
+        self.judged.get_or_insert(count.next());
     }
 
     /// The batches derived since the last look, up to `derived` of them, that are not ours.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn look(&mut self, store: &Store, derived: u64) -> Result<Vec<u64>, StoreError> {
+    pub fn look(
+        &mut self,
+        store: &Store,
+        derived: BatchIndex,
+    ) -> Result<Vec<BatchIndex>, StoreError> {
         let Some(judged) = self.judged else { return Ok(Vec::new()) };
         let mut foreign = Vec::new();
-        for index in judged..derived {
+        for index in judged.up_to(derived) {
             let Some(record) = store.batch(index)? else { break };
             if !self.is_ours(index, &record) {
                 foreign.push(index);
@@ -63,7 +73,7 @@ impl ForeignBatches {
     }
 
     /// Anybody may force a batch of deposits.
-    fn is_ours(&self, index: u64, record: &BatchRecord) -> bool {
+    fn is_ours(&self, index: BatchIndex, record: &BatchRecord) -> bool {
         let (header, derived) = (&record.header, &record.derived);
         let attempt = derived.as_ref().map(|derived| Attempt {
             last_block: derived.last_block,
@@ -92,21 +102,28 @@ mod tests {
             node.deriver.on_batch(&l1.batch_of(number, 0, &blocks)).unwrap();
         };
         let store = &node.chain.store;
+        let look = |foreign: &mut ForeignBatches, derived| -> Vec<u64> {
+            let found = foreign.look(store, BatchIndex(derived)).unwrap();
+            found.into_iter().map(BatchIndex::get).collect()
+        };
+        let note = |foreign: &mut ForeignBatches, index, last_block| {
+            foreign.note(BatchIndex(index), BlockNumber(last_block), DepositIndex::ZERO);
+        };
         // Blocks: 1..=2, 3, 4, 5..=7, 8.
         post(&mut l1, 2, 2);
-        assert_eq!(foreign.look(store, 1).unwrap(), [0_u64; 0], "before the start");
-        foreign.start(1);
+        assert_eq!(look(&mut foreign, 1), [0_u64; 0], "before the start");
+        foreign.start(BatchIndex(1));
         post(&mut l1, 3, 1);
-        assert_eq!(foreign.look(store, 2).unwrap(), [0_u64; 0], "from the process before");
+        assert_eq!(look(&mut foreign, 2), [0_u64; 0], "from the process before");
         post(&mut l1, 4, 1);
-        foreign.note(3, 6, 0);
-        foreign.note(3, 7, 0);
+        note(&mut foreign, 3, 6);
+        note(&mut foreign, 3, 7);
         post(&mut l1, 5, 3);
-        foreign.note(4, 9, 0);
+        note(&mut foreign, 4, 9);
         post(&mut l1, 6, 1);
-        assert_eq!(foreign.look(store, 5).unwrap(), [2, 4]);
-        assert_eq!(foreign.look(store, 5).unwrap(), [0_u64; 0], "told before");
-        foreign.start(0);
-        assert_eq!(foreign.look(store, 5).unwrap(), [0_u64; 0], "started before");
+        assert_eq!(look(&mut foreign, 5), [2, 4]);
+        assert_eq!(look(&mut foreign, 5), [0_u64; 0], "told before");
+        foreign.start(BatchIndex(0));
+        assert_eq!(look(&mut foreign, 5), [0_u64; 0], "started before");
     }
 }

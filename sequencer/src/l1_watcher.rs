@@ -1,6 +1,6 @@
-//! Follows L1 for a node: looks often, informs the engine, shows the status.
+//! Follows L1 for a node: looks often, informs the writer, shows the status.
 //!
-//! In: the follower, whose steps the engine takes in. Out: the engine's messages, the status, and a
+//! In: the follower, whose steps the writer takes in. Out: the writer's messages, the status, and a
 //! checkpoint of the store for each assertion that this node agrees with. It derives nothing and
 //! sends nothing to L1.
 
@@ -11,8 +11,8 @@ use gainsay_chain::{ChainError, Follower, Progress, ProposedAssertion, l1_index}
 use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client};
 
 use crate::{
-    engine::{EngineMailbox, EngineMessage},
     error::NodeError,
+    node_writer::{WriterMailbox, WriterMessage},
     status::{AssertionSummary, BlockStatus, StatusHandle},
 };
 
@@ -25,8 +25,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct L1Watcher {
     client: L1Client,
-    follower: Follower<EngineMailbox>,
-    engine: EngineMailbox,
+    follower: Follower<WriterMailbox>,
+    writer: WriterMailbox,
     /// For the times of assertions.
     contract: AssertionChain,
     status: StatusHandle,
@@ -42,8 +42,8 @@ impl L1Watcher {
     #[must_use]
     pub fn new(
         client: L1Client,
-        follower: Follower<EngineMailbox>,
-        engine: EngineMailbox,
+        follower: Follower<WriterMailbox>,
+        writer: WriterMailbox,
         status: StatusHandle,
         poll_interval: Duration,
     ) -> Self {
@@ -51,7 +51,7 @@ impl L1Watcher {
         Self {
             client,
             follower,
-            engine,
+            writer,
             contract,
             status,
             poll_interval,
@@ -93,7 +93,7 @@ impl L1Watcher {
                 self.caught_up = true;
                 let l1_block = self.follower.l1_block();
                 tokio::task::block_in_place(|| {
-                    self.engine.tell(EngineMessage::CaughtUp { l1_block })
+                    self.writer.tell(WriterMessage::CaughtUp { l1_block })
                 })?;
                 self.refresh_status().await?;
             }
@@ -180,7 +180,7 @@ impl L1Watcher {
             return Ok(None);
         };
         let record = store.cursor(number)?;
-        Ok(record.filter(|it| it.output_root == assertion.output_root).map(|_| number))
+        Ok(record.filter(|it| it.output_root == assertion.output_root).map(|_| number.get()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The node of Gainsay: sequencer and follower in one binary, `gainsay`.
 //!
 //! Reading order: [`chain`] (what all parts share), [`pool`] and [`block_builder`] (transactions
-//! into blocks), [`root_pipeline`] (blocks into the store), [`l1_watcher`] and [`engine`] (L1 into
+//! into blocks), [`root_pipeline`] (blocks into the store), [`l1_watcher`] and [`node_writer`] (L1 into
 //! the safe chain, which `gainsay-chain` derives), [`batch_poster`] and [`proposer`] (the chain onto
 //! L1), [`unsafe_sync`] (a follower's look at its sequencer), [`rpc`], [`node`] (puts them together),
 //! [`error`].
@@ -15,11 +15,11 @@ pub mod block_builder;
 pub mod chain;
 pub mod cli;
 pub mod displaced_journal;
-pub mod engine;
 pub mod error;
 pub mod foreign_batches;
 pub mod l1_watcher;
 pub mod node;
+pub mod node_writer;
 pub mod pool;
 pub mod proposer;
 pub mod root_pipeline;

@@ -1,10 +1,7 @@
 //! `gainsay`: the sequencer, the follower and the commands of their operators and users.
 
-use std::io::IsTerminal;
-
 use clap::{Parser, Subcommand};
 use gainsay::{cli, node};
-use tracing_subscriber::EnvFilter;
 
 /// Threads free here what others allocated, all the time: glibc's allocator takes locks for that.
 #[global_allocator]
@@ -18,35 +15,21 @@ struct Arguments {
     command: Command,
 }
 
+// What a command does stands above its arguments: a document of a variant would hide it.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Order transactions into blocks, post batches and make claims on L1.
     Sequence(Box<node::SequenceArgs>),
-    /// Rebuild the chain from L1 and serve it read-only.
     Follow(Box<node::FollowArgs>),
-    /// Deploy the contracts of a new chain to L1 and write its rollup.json.
     Deploy(Box<cli::deploy::DeployArgs>),
-    /// Send a message or ether from L1 to L2.
     Deposit(Box<cli::deposit::DepositArgs>),
-    /// Have overdue deposits executed without the sequencer.
     ForceInclude(Box<cli::force_include::ForceIncludeArgs>),
-    /// Show where a chain stands.
     Status(cli::status::StatusArgs),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env()
-        // Clients that send nonsense must not fill the log.
-        .unwrap_or_else(|_| {
-            EnvFilter::new("info,hyper=warn,jsonrpsee=warn,jsonrpsee-server=error")
-        });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    // Clients that send nonsense must not fill the log.
+    gainsay_l1::start_log("info,hyper=warn,jsonrpsee=warn,jsonrpsee-server=error");
     match Arguments::parse().command {
         Command::Sequence(args) => Ok(node::sequence(*args).await?),
         Command::Follow(args) => Ok(node::follow(*args).await?),

@@ -23,9 +23,9 @@ use crate::{
     batch_poster::{BatchPoster, DataAvailability, PosterConfig},
     block_builder::{BlockBuilder, BuilderConfig},
     chain::Chain,
-    engine::{Announcer, Building, Engine, EngineMailbox, EngineMessage, MESSAGES_MAX},
     error::NodeError,
     l1_watcher::L1Watcher,
+    node_writer::{Announcer, Building, MESSAGES_MAX, NodeWriter, WriterMailbox, WriterMessage},
     pool::{Pool, PoolLimits},
     proposer::Proposer,
     rpc::{self, RpcContext, RpcLimits, TxSink},
@@ -63,7 +63,7 @@ pub struct NodeArgs {
     pub cache_mib: usize,
 }
 
-/// `gainsay sequence`
+/// Order transactions into blocks, post batches and make claims on L1.
 #[derive(Debug, clap::Args)]
 pub struct SequenceArgs {
     /// What every node needs.
@@ -95,7 +95,7 @@ pub struct SequenceArgs {
     pub proposer_key: ProposerKeyArgs,
 }
 
-/// `gainsay follow`
+/// Rebuild the chain from L1 and serve it read-only.
 #[derive(Debug, clap::Args)]
 pub struct FollowArgs {
     /// What every node needs.
@@ -167,9 +167,9 @@ impl Foundation {
         Ok(Self { chain: Chain::new(store, rollup), client, status: StatusHandle::default() })
     }
 
-    async fn follower(&self, engine: EngineMailbox) -> Result<Follower<EngineMailbox>, NodeError> {
+    async fn follower(&self, writer: WriterMailbox) -> Result<Follower<WriterMailbox>, NodeError> {
         let (chain, client) = (self.chain.safe_chain(), self.client.clone());
-        Ok(Follower::open(chain, client, engine, None).await?)
+        Ok(Follower::open(chain, client, writer, None).await?)
     }
 
     fn deriver(&self, unsafe_blocks: UnsafeBlocks, keeps_displaced: bool) -> Deriver {
@@ -209,10 +209,10 @@ pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
         },
     )?;
     let building = Building { builder, pool: pool.clone(), block_time };
-    let (engine, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
+    let (writer, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
     let deriver = base.deriver(UnsafeBlocks::Keep, true);
-    let engine_thread = Engine::new(deriver, Some(building), mailbox);
-    let follower = base.follower(EngineMailbox::new(engine.clone())).await?;
+    let node_writer = NodeWriter::new(deriver, Some(building), mailbox);
+    let follower = base.follower(WriterMailbox::new(writer.clone())).await?;
 
     let mut tasks = Tasks::default();
     let poster_sender = TxSender::new(base.client.clone(), signer, own_key()).await?;
@@ -234,7 +234,7 @@ pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
     }
     tasks.spawn("batch_poster", poster.run());
     let sink = TxSink::Pool(pool);
-    let parts = Parts { engine: engine_thread, mailbox: engine, follower, sink };
+    let parts = Parts { writer: node_writer, mailbox: writer, follower, sink };
     run(base, args.node, parts, tasks).await
 }
 
@@ -244,33 +244,33 @@ pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
 /// Arguments that cannot be used, or the first task that failed.
 pub async fn follow(args: FollowArgs) -> Result<(), NodeError> {
     let base = Foundation::lay(&args.node).await?;
-    let (engine, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
+    let (writer, mailbox) = mpsc::sync_channel(MESSAGES_MAX);
     let unsafe_blocks = match args.sequencer_rpc {
         Some(_) => UnsafeBlocks::Keep,
         None => UnsafeBlocks::Drop,
     };
-    let engine_thread = Engine::new(base.deriver(unsafe_blocks, false), None, mailbox);
-    let follower = base.follower(EngineMailbox::new(engine.clone())).await?;
+    let node_writer = NodeWriter::new(base.deriver(unsafe_blocks, false), None, mailbox);
+    let follower = base.follower(WriterMailbox::new(writer.clone())).await?;
     let mut tasks = Tasks::default();
     let sink = match args.sequencer_rpc {
         Some(url) => {
             let ahead_max = args.node.history_blocks / 2;
-            let mailbox = EngineMailbox::new(engine.clone());
+            let mailbox = WriterMailbox::new(writer.clone());
             let sync = UnsafeSync::new(base.chain.clone(), &url, mailbox, ahead_max)?;
             tasks.spawn("unsafe_sync", sync.run());
             TxSink::Forward { url }
         }
         None => TxSink::ReadOnly,
     };
-    let parts = Parts { engine: engine_thread, mailbox: engine, follower, sink };
+    let parts = Parts { writer: node_writer, mailbox: writer, follower, sink };
     run(base, args.node, parts, tasks).await
 }
 
 /// What differs between the kinds, ready to start.
 struct Parts {
-    engine: Engine,
-    mailbox: mpsc::SyncSender<EngineMessage>,
-    follower: Follower<EngineMailbox>,
+    writer: NodeWriter,
+    mailbox: mpsc::SyncSender<WriterMessage>,
+    follower: Follower<WriterMailbox>,
     sink: TxSink,
 }
 
@@ -281,16 +281,16 @@ async fn run(
     parts: Parts,
     mut tasks: Tasks,
 ) -> Result<(), NodeError> {
-    let Parts { engine, mailbox, follower, sink } = parts;
+    let Parts { writer, mailbox, follower, sink } = parts;
     let store = base.chain.store.clone();
-    let (ended, engine_end) = tokio::sync::oneshot::channel();
-    let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
+    let (ended, writer_end) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("writer".into()).spawn(move || {
         // The receiver is gone only when the node is stopping anyway.
-        let _stopping = ended.send(engine.run());
+        let _stopping = ended.send(writer.run());
     });
-    let thread = thread.map_err(|source| NodeError::System { what: "engine", source })?;
-    tasks.spawn("engine", async move {
-        engine_end.await.unwrap_or(Err(NodeError::TaskPanicked { name: "engine" }))
+    let thread = thread.map_err(|source| NodeError::System { what: "writer", source })?;
+    tasks.spawn("writer", async move {
+        writer_end.await.unwrap_or(Err(NodeError::TaskPanicked { name: "writer" }))
     });
     let context = RpcContext {
         chain: Arc::new(base.chain.clone()),
@@ -301,11 +301,11 @@ async fn run(
     let (address, server) = rpc::serve(context, args.listen).await?;
     tracing::info!(%address, head = store.head().number, "JSON-RPC is listening");
     let poll_interval = Duration::from_millis(args.l1_poll_ms);
-    let mailbox = EngineMailbox::new(mailbox);
+    let mailbox = WriterMailbox::new(mailbox);
     let watcher = L1Watcher::new(base.client, follower, mailbox, base.status, poll_interval);
     tasks.spawn("l1_watcher", watcher.run());
     let result = tasks.run().await;
-    // Nobody holds the mailbox any more: the engine finishes its block and ends.
+    // Nobody holds the mailbox any more: the writer finishes its block and ends.
     server.stop().await;
     let _joined = tokio::task::spawn_blocking(move || thread.join()).await;
     store.flush()?;

@@ -187,8 +187,8 @@ impl Proposer {
         let receipt = self.contract.propose(&self.sender, proposal).await?;
         tracing::info!(
             parent = %parent.id,
-            last_block,
-            batches = cursor.batch,
+            %last_block,
+            batches = %cursor.batch,
             %output_root,
             l1_block = receipt.block_number,
             "proposed assertion"

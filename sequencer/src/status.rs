@@ -1,4 +1,7 @@
 //! What `rollup_status` shows: how far L1 has taken up what the sequencer made.
+//!
+//! In: what the watcher of L1 sees. Out: the status in memory, and the answer to clients, which
+//! `gainsay status` reads back.
 
 use std::sync::Arc;
 
@@ -57,6 +60,46 @@ pub struct RollupStatus {
     pub proposed: Option<AssertionSummary>,
     /// The newest assertion that is confirmed.
     pub confirmed: Option<AssertionSummary>,
+}
+
+/// Answer of `rollup_status`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeStatus {
+    /// Whether this node is the sequencer.
+    pub(crate) sequencing: bool,
+    /// Newest block, preconfirmed by the sequencer.
+    pub(crate) latest: BlockStatus,
+    /// Newest block whose batch is on L1.
+    pub(crate) safe: BlockStatus,
+    /// Newest block whose batch is in a finalized block of L1.
+    pub(crate) finalized: BlockStatus,
+    /// Newest assertion that may still be challenged.
+    pub(crate) proposed: Option<AssertionSummary>,
+    /// Newest assertion that is confirmed: withdrawals of its block and before can be made.
+    pub(crate) confirmed: Option<AssertionSummary>,
+    pub(crate) l1_head: BlockStatus,
+    pub(crate) l1_finalized: BlockStatus,
+    pub(crate) batches: BatchCounts,
+    pub(crate) deposits: DepositCounts,
+}
+
+/// How many batches there are.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct BatchCounts {
+    /// On L1.
+    pub(crate) posted: u64,
+    /// That this node has derived.
+    pub(crate) derived: u64,
+}
+
+/// How many deposits there are.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct DepositCounts {
+    /// In the inbox.
+    pub(crate) enqueued: u64,
+    /// That batches on L1 have read.
+    pub(crate) read: u64,
 }
 
 /// Shared, always current.

@@ -1,6 +1,6 @@
 //! A follower's look at its sequencer: blocks that no batch on L1 holds yet.
 //!
-//! In: the sequencer's JSON-RPC (`debug_getRawBlock`). Out: executed blocks for the engine. The
+//! In: the sequencer's JSON-RPC (`debug_getRawBlock`). Out: executed blocks for the writer. The
 //! sequencer is trusted for their order and their deposits, not for their result: each block is
 //! executed, and its hash must agree. L1 has the last word when the batch comes.
 
@@ -25,8 +25,8 @@ use op_alloy_consensus::OpTxEnvelope;
 
 use crate::{
     chain::Chain,
-    engine::{EngineMailbox, EngineMessage},
     error::NodeError,
+    node_writer::{WriterMailbox, WriterMessage},
 };
 
 /// Pause between looks when nothing is new.
@@ -37,7 +37,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a block of the sequencer was not taken now. All of it may pass: the sequencer is restarted,
-/// or the engine took back the block below while this one was executed.
+/// or the writer took back the block below while this one was executed.
 #[derive(Debug, thiserror::Error)]
 enum UnsafeBlockError {
     /// The sequencer did not answer.
@@ -61,9 +61,9 @@ enum UnsafeBlockError {
     WrongHash { number: u64, found: B256, expected: B256 },
     #[error("executing a block of the sequencer: {0}")]
     Panicked(#[from] tokio::task::JoinError),
-    /// The engine has ended, and with it the node.
+    /// The writer has ended, and with it the node.
     #[error(transparent)]
-    Engine(#[from] ChainError),
+    Writer(#[from] ChainError),
 }
 
 /// Follows the sequencer's head.
@@ -71,7 +71,7 @@ enum UnsafeBlockError {
 pub struct UnsafeSync {
     chain: Chain,
     client: HttpClient,
-    engine: EngineMailbox,
+    writer: WriterMailbox,
     unsafe_blocks_max: u64,
 }
 
@@ -83,7 +83,7 @@ impl UnsafeSync {
     pub fn new(
         chain: Chain,
         url: &str,
-        engine: EngineMailbox,
+        writer: WriterMailbox,
         unsafe_blocks_max: u64,
     ) -> Result<Self, NodeError> {
         let client = HttpClientBuilder::default()
@@ -94,7 +94,7 @@ impl UnsafeSync {
                 url: url.to_owned(),
                 source: Box::new(source),
             })?;
-        Ok(Self { chain, client, engine, unsafe_blocks_max })
+        Ok(Self { chain, client, writer, unsafe_blocks_max })
     }
 
     /// Runs for ever. A sequencer that is away or wrong is no error: L1 is enough.
@@ -131,22 +131,22 @@ impl UnsafeSync {
         if block.header.parent_hash != head.hash {
             if head.number > heads.safe.number {
                 tracing::info!(head = head.number, "the sequencer took blocks back");
-                self.tell(EngineMessage::DropUnsafe)?;
+                self.tell(WriterMessage::DropUnsafe)?;
             }
             return Ok(false);
         }
         let chain = self.chain.clone();
         let sealed = tokio::task::spawn_blocking(move || execute(&chain, block)).await??;
-        self.tell(EngineMessage::Unsafe(Box::new(sealed)))?;
+        self.tell(WriterMessage::Unsafe(Box::new(sealed)))?;
         Ok(true)
     }
 
-    /// Tells the engine, and waits until it has acted.
-    fn tell(&self, message: EngineMessage) -> Result<(), ChainError> {
-        let mut engine = self.engine.clone();
+    /// Tells the writer, and waits until it has acted.
+    fn tell(&self, message: WriterMessage) -> Result<(), ChainError> {
+        let mut writer = self.writer.clone();
         tokio::task::block_in_place(|| {
-            engine.tell(message)?;
-            engine.settle()
+            writer.tell(message)?;
+            writer.settle()
         })
     }
 }

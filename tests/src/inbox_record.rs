@@ -69,7 +69,7 @@ pub async fn assert_posted_once(devnet: &Devnet, node: &mut Node) -> u64 {
         let data = client.fetch_batch_data(batch).await.unwrap().to_bytes();
         let decoded = decode_batch(header, &data, &devnet.rollup.chain);
         let [from, to] = [cursor.deposits_read, header.deposits_read]
-            .map(|count| usize::try_from(count).unwrap());
+            .map(|count| usize::try_from(count.get()).unwrap());
         let deposits = record.deposits[from..to].to_vec();
         let mut derivation = Derivation::new(header, decoded, deposits, cursor).unwrap();
         while let Some(input) = derivation.next_block() {

@@ -1,14 +1,19 @@
-//! What the documents say can be followed: links lead somewhere, rules that code cites are defined,
-//! tests that are named exist.
+//! What the documents say can be followed: links lead somewhere, rules are defined and kept by code
+//! that cites them, tests that are named exist, and the runbook names every flag, metric and alarm.
 //!
-//! In: all text files of the repository. It asks no network, and judges no content.
+//! In: all text files of the repository, and what our programs say of themselves. It asks no network,
+//! and judges no content.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
+
+use gainsay_challenger::watch::{AlarmKind, Metrics, listen};
+use gainsay_tests::challenger_binary;
 
 /// Folders that hold what others wrote, or what was built.
 const FOREIGN: [&str; 6] = ["node_modules", "target", "out", "cache", "corpus", "artifacts"];
@@ -17,6 +22,11 @@ const TEXTS: [&str; 6] = ["rs", "sol", "md", "toml", "json", "js"];
 /// The specification, of which each rule begins a line in this way.
 const PROTOCOL: &str = "state/PROTOCOL.md";
 const RULE: &str = "- **";
+/// Rules about how to read the specification: nothing keeps them.
+const NOTATION: &str = "NOTE-";
+/// The runbook, and its heading under which the flags are listed, a section a command.
+const RUNBOOK: &str = "sequencer/OPERATE.md";
+const FLAGS: &str = "## All flags";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -151,7 +161,7 @@ fn ids(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn rules_that_are_cited_are_defined() {
+fn rules_are_defined_and_cited() {
     let protocol = fs::read_to_string(root().join(PROTOCOL)).unwrap();
     let defined = defined(&protocol);
     let words: BTreeSet<&str> =
@@ -177,8 +187,101 @@ fn rules_that_are_cited_are_defined() {
         }
     }
     assert!(wrong.is_empty(), "rules that PROTOCOL.md does not define:\n{}", wrong.join("\n"));
-    assert!(!cited.is_empty(), "no code cites a rule");
-    println!("{} rules, {} of them cited by code", defined.len(), cited.len());
+    let is_kept = |id: &&&str| id.starts_with(NOTATION) || cited.contains(**id);
+    let forgotten: Vec<_> = defined.iter().filter(|id| !is_kept(id)).collect();
+    assert!(forgotten.is_empty(), "rules that no code cites: {forgotten:?}");
+}
+
+fn runbook() -> String {
+    fs::read_to_string(root().join(RUNBOOK)).unwrap()
+}
+
+/// What one of our programs says of itself.
+fn help(program: &str, arguments: &[&str]) -> String {
+    let binary = challenger_binary().with_file_name(program);
+    let output = Command::new(&binary).args(arguments).arg("--help").output();
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
+    assert!(output.status.success(), "{program} {arguments:?} --help failed");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The subcommands that a help text lists, with what it says of each.
+fn subcommands(help: &str) -> Vec<(&str, &str)> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let rows = lines.take_while(|line| !line.is_empty());
+    let rows = rows.filter_map(|line| line.trim_start().split_once(' '));
+    rows.map(|(name, text)| (name, text.trim())).filter(|(name, _)| *name != "help").collect()
+}
+
+/// The flags that begin a line of a help text, or a row of a table.
+fn flags<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let is_mark = |it: char| it == ' ' || it == '|' || it == '`';
+    let words = lines.filter_map(|line| line.trim_start_matches(is_mark).split(is_mark).next());
+    let is_flag = |it: &&str| it.starts_with("--") && *it != "--help" && *it != "--version";
+    words.filter(is_flag).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_flag_of_every_command_is_in_the_runbook() {
+    let runbook = runbook();
+    let (_, part) = runbook.split_once(FLAGS).unwrap();
+    let sections = part.split("\n### ").skip(1).map(|section| {
+        let heading = section.lines().next().unwrap().trim_matches('`');
+        (heading.to_owned(), flags(section.lines().filter(|line| line.starts_with("| `"))))
+    });
+    let mut expected = BTreeMap::new();
+    for program in ["gainsay", "gainsay-challenger", "gainsay-drill"] {
+        for (name, _) in subcommands(&help(program, &[])) {
+            let options = flags(help(program, &[name]).lines());
+            expected.insert(format!("{program} {name}"), options);
+        }
+    }
+    assert!(expected.len() > 10, "{} commands were found", expected.len());
+    assert_eq!(sections.collect::<BTreeMap<_, _>>(), expected, "flags in {RUNBOOK}");
+}
+
+#[tokio::test]
+async fn every_metric_and_alarm_is_in_the_runbook() {
+    let runbook = runbook();
+    for kind in AlarmKind::ALL {
+        let row = format!("| `{}` |", kind.name());
+        assert!(runbook.contains(&row), "the table of alarms has no {}", kind.name());
+    }
+    let listener = listen(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(Metrics::default().serve(listener));
+    let answer = reqwest::get(format!("http://{address}/metrics")).await.unwrap();
+    let text = answer.text().await.unwrap();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE gainsay_challenger_"));
+    let names: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.len() > 15, "{} metrics were found", names.len());
+    for name in names {
+        let is_named = [format!("`{name}`"), format!("`{name}{{")];
+        let is_named = is_named.iter().any(|it| runbook.contains(it));
+        assert!(is_named, "the table of metrics has no {name}");
+    }
+}
+
+/// The help of a command is the whole text above its arguments, not the first line of it.
+#[test]
+fn help_tells_what_the_list_of_commands_has_no_room_for() {
+    for (program, name, phrase) in [
+        ("gainsay", "deploy", "GAINSAY_DEPLOYER_KEY"),
+        ("gainsay", "deposit", "Without --to the ether goes to the key's own address"),
+        ("gainsay", "force-include", "The key only pays for L1 gas"),
+        ("gainsay-challenger", "watch", "With --watch-only it needs no key and no program"),
+        ("gainsay-challenger", "replay", "Exit code: 0 if every claim seen is right"),
+        ("gainsay-challenger", "prove", "Exit code: 0 if its claim is that of the chain"),
+        ("gainsay-challenger", "step", "With --l1-rpc the chain's own StepVerifier is asked"),
+        ("gainsay-challenger", "vm", "What the program writes goes to the standard output"),
+        ("gainsay-drill", "drill", "Names: the faults first-block"),
+    ] {
+        let list = help(program, &[]);
+        let (_, short) = *subcommands(&list).iter().find(|(it, _)| *it == name).unwrap();
+        let long = help(program, &[name]).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(long.starts_with(short), "{program} {name}: {short}");
+        assert!(long.contains(phrase), "{program} {name} --help does not say '{phrase}'");
+    }
 }
 
 #[test]
@@ -191,4 +294,9 @@ fn the_checks_see_what_they_look_for() {
         ["BATCH-2", "EIP-155"]
     );
     assert_eq!(defined("- **BATCH-2** one\n**L1-1** none\n"), BTreeSet::from(["BATCH-2"]));
+    let help =
+        "A.\n\nCommands:\n  one  First\n  help  Print\n\nOptions:\n      --a-b <N>\n  -h, --help\n";
+    assert_eq!(subcommands(help), [("one", "First")]);
+    assert_eq!(flags(help.lines()), BTreeSet::from(["--a-b".to_owned()]));
+    assert_eq!(flags("| `--c FILE` | x |".lines()), BTreeSet::from(["--c".to_owned()]));
 }

@@ -10,8 +10,8 @@ use alloy::{
 };
 use brotli::enc::BrotliEncoderParams;
 use gainsay_derivation::{
-    BLOB_LEN, BatchBlock, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS,
-    MAX_CALLDATA_BYTES, encode_batch, to_blobs,
+    BATCH_BLOCKS_MAX, BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, BLOB_LEN, BatchBlock, BatchIndex,
+    DepositIndex, MAX_CALLDATA_BYTES, encode_batch, to_blobs,
 };
 use gainsay_l1::{BatchPosition, Inbox, TxSender};
 use gainsay_tests::{
@@ -36,8 +36,8 @@ impl Poster {
     async fn next(&self) -> BatchPosition {
         let deposits_read = self.inbox.deposit_count().await.unwrap();
         BatchPosition {
-            index: self.inbox.batch_count().await.unwrap(),
-            deposits_read,
+            index: BatchIndex(self.inbox.batch_count().await.unwrap()),
+            deposits_read: DepositIndex(deposits_read),
             deposit_acc: self.inbox.deposit_acc(deposits_read, BlockId::latest()).await.unwrap(),
         }
     }
@@ -108,7 +108,7 @@ fn empty_blocks(version: u8, count: usize) -> Vec<u8> {
 /// A few hundred bytes that brotli turns into twice the bytes that a batch may have.
 fn bomb(version: u8) -> Vec<u8> {
     let mut data = vec![version];
-    let zeros = vec![0; 2 * MAX_BATCH_BYTES];
+    let zeros = vec![0; 2 * BATCH_BYTES_MAX];
     let params = BrotliEncoderParams { quality: 5, lgwin: 24, ..Default::default() };
     brotli::BrotliCompress(&mut Cursor::new(zeros), &mut data, &params).unwrap();
     assert!(data.len() < MAX_CALLDATA_BYTES, "the bomb has {} bytes", data.len());
@@ -116,7 +116,7 @@ fn bomb(version: u8) -> Vec<u8> {
 }
 
 fn too_many_transactions(version: u8) -> Vec<u8> {
-    let count = MAX_BATCH_TRANSACTIONS + 1;
+    let count = BATCH_TRANSACTIONS_MAX + 1;
     let columns = [(TIMES, vec![0]), (COUNTS, varint(count)), (DEPOSITS, vec![0])];
     let more = [(KINDS, vec![5; count]), (RAW_LENGTHS, vec![0; count])];
     crafted(version, &[&columns[..], &more].concat())
@@ -143,9 +143,9 @@ fn garbage(random: &mut StdRng, good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("truncated", good[..random.random_range(1..good.len())].to_vec()),
         ("of another version", wrong_version),
         ("a decompression bomb", bomb(version)),
-        ("above the cap by its table", one_of_zeros(version, MAX_BATCH_BYTES)),
-        ("of a transaction that is none", one_of_zeros(version, MAX_BATCH_BYTES - 100)),
-        ("of too many blocks", empty_blocks(version, MAX_BATCH_BLOCKS + 1)),
+        ("above the cap by its table", one_of_zeros(version, BATCH_BYTES_MAX)),
+        ("of a transaction that is none", one_of_zeros(version, BATCH_BYTES_MAX - 100)),
+        ("of too many blocks", empty_blocks(version, BATCH_BLOCKS_MAX + 1)),
         ("of too many transactions", too_many_transactions(version)),
         ("as long as L1 takes", random_bytes(random, MAX_CALLDATA_BYTES)),
     ]
@@ -308,7 +308,7 @@ async fn all_agree(mut devnet: Devnet, mut follower: Node) {
     follower
         .wait("to derive all batches", || async {
             let derived = number(&rpc.status().await["batches"]["derived"]);
-            if derived >= posted.index { Ok(()) } else { Err(format!("{derived} batches")) }
+            if derived >= posted.index.get() { Ok(()) } else { Err(format!("{derived} batches")) }
         })
         .await;
     let height = follower.rpc.height("safe").await;

@@ -84,7 +84,7 @@ async fn follow(devnet: &Devnet, url: &str, data: &Path) -> Seen {
     let head = client.latest().await.unwrap();
     while follower.step(&head).await.unwrap() == Progress::Advanced {}
     let assertions = follower.assertions().read().in_order();
-    let l2_block = follower.chain().safe_block();
+    let l2_block = follower.chain().safe_block().get();
     Seen { l1_block: follower.l1_block().number, l2_block, assertions }
 }
 

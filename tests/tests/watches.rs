@@ -5,7 +5,7 @@
 use std::{fs, time::Duration};
 
 use alloy::primitives::{B256, U256};
-use gainsay_derivation::claim;
+use gainsay_derivation::{DepositIndex, claim};
 use gainsay_keccak::Commitment;
 use gainsay_l1::{AssertionChain, Proposal, bindings::IAssertionChain::Status};
 use gainsay_tests::{
@@ -46,7 +46,7 @@ async fn lie(devnet: &Devnet, role: Role) -> B256 {
     let inbox = devnet.l1.inbox(&devnet.rollup);
     let mut cursor = parent.cursor;
     cursor.batch = parent.batch_limit;
-    cursor.deposits_read = inbox.contract().depositsRead().call().await.unwrap();
+    cursor.deposits_read = DepositIndex(inbox.contract().depositsRead().call().await.unwrap());
     let output_root = B256::repeat_byte(0xbd);
     let height = devnet.rollup.assertions.blocks_height;
     let tree = Commitment::new(height, &[claim(output_root, &cursor)]).unwrap();

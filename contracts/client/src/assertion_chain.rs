@@ -5,7 +5,7 @@
 
 use alloy::{providers::DynProvider, rpc::types::TransactionReceipt, sol_types::SolCall};
 use alloy_primitives::{Address, B256, U256};
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, Cursor};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -71,7 +71,7 @@ pub struct AssertionView {
     /// Position in the Inbox after its last block.
     pub cursor: Cursor,
     /// Batches that its children must read up to.
-    pub batch_limit: u64,
+    pub batch_limit: BatchIndex,
     /// `batchAcc[batch_limit]`.
     pub batch_limit_acc: B256,
     /// Who staked on it.
@@ -117,11 +117,7 @@ impl AssertionChain {
         let call = IAssertionChain::proposeCall {
             parent: proposal.parent,
             outputRoot: proposal.output_root,
-            cursor: IAssertionChain::Cursor {
-                batch: proposal.cursor.batch,
-                block: proposal.cursor.block,
-                depositsRead: proposal.cursor.deposits_read,
-            },
+            cursor: proposal.cursor.into(),
             root: proposal.root,
             lastLeafProof: proposal.last_leaf_proof,
             expectedBatchAcc: proposal.expected_batch_acc,
@@ -175,12 +171,8 @@ impl AssertionChain {
             parent: found.parent,
             root: found.root,
             output_root: found.outputRoot,
-            cursor: Cursor {
-                batch: found.cursor.batch,
-                block: found.cursor.block,
-                deposits_read: found.cursor.depositsRead,
-            },
-            batch_limit: found.batchLimit,
+            cursor: found.cursor.into(),
+            batch_limit: BatchIndex(found.batchLimit),
             batch_limit_acc: found.batchLimitAcc,
             proposer: found.proposer,
             created_at: found.createdAt,

@@ -107,6 +107,7 @@ impl L1Client {
     /// # Errors
     /// [`L1Error::Missing`], [`L1Error::BlobsUnavailable`] and [`L1Error::FalseAnswer`] when it is not
     /// (yet) served.
+    // PROTOCOL.md INBOX-5
     pub async fn fetch_batch_data(&self, batch: &PostedBatch) -> Result<BatchData, L1Error> {
         match &batch.location {
             DataLocation::Forced => Ok(BatchData::Forced),

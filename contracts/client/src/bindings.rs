@@ -7,6 +7,7 @@
 #![expect(clippy::too_many_arguments, reason = "the ABI decides")]
 
 use alloy::sol;
+use gainsay_derivation::{BatchIndex, Cursor, Deposit, DepositIndex, UnknownDepositKind};
 
 sol!(
     #[sol(rpc, all_derives)]
@@ -32,3 +33,36 @@ sol!(
     #[sol(rpc, all_derives)]
     "../src/IEdgeGame.sol"
 );
+
+impl From<IAssertionChain::Cursor> for Cursor {
+    fn from(it: IAssertionChain::Cursor) -> Self {
+        Self {
+            batch: BatchIndex(it.batch),
+            block: it.block,
+            deposits_read: DepositIndex(it.depositsRead),
+        }
+    }
+}
+
+impl From<Cursor> for IAssertionChain::Cursor {
+    fn from(it: Cursor) -> Self {
+        Self { batch: it.batch.get(), block: it.block, depositsRead: it.deposits_read.get() }
+    }
+}
+
+impl TryFrom<IInbox::DepositEnqueued> for Deposit {
+    type Error = UnknownDepositKind;
+
+    fn try_from(it: IInbox::DepositEnqueued) -> Result<Self, UnknownDepositKind> {
+        Ok(Self {
+            kind: it.kind.try_into()?,
+            from: it.from,
+            l1_block: it.l1Block,
+            l1_time: it.l1Time,
+            index: DepositIndex(it.index),
+            l1_base_fee: it.l1BaseFee,
+            l1_blob_base_fee: it.l1BlobBaseFee,
+            payload: it.payload,
+        })
+    }
+}

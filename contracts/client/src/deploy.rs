@@ -81,6 +81,7 @@ pub struct Deployment {
 ///
 /// # Errors
 /// [`L1Error::File`] when an artifact is missing or does not fit; otherwise as [`TxSender::send`].
+// PROTOCOL.md L1-1
 pub async fn deploy(
     sender: &TxSender,
     artifacts: &Path,
@@ -128,6 +129,7 @@ pub async fn deploy_step_verifier(sender: &TxSender, artifacts: &Path) -> Result
 ///
 /// # Errors
 /// As [`deploy`].
+// PROTOCOL.md L1-2
 pub async fn deploy_assertion_chain(
     sender: &TxSender,
     artifacts: &Path,

@@ -10,45 +10,11 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use crate::{
     L1Client, L1Error,
     bindings::IEdgeGame::{
-        self, Bisection, Claim, IEdgeGameInstance, Position, Program, Settlement, TimerUpdate,
+        self, Bisection, IEdgeGameInstance, Position, Settlement, TimerUpdate,
     },
     transaction::L1Call,
     tx_sender::TxSender,
 };
-
-/// A tree of machine states after each span of one block's run.
-#[derive(Clone, Debug)]
-pub struct SpansOpening {
-    /// Where the height-0 edge is.
-    pub position: Position,
-    /// What the program hash commits to.
-    pub program: Program,
-    /// What the claim before the block is the hash of.
-    pub agreed: Claim,
-    /// The claim after it: the edge's root.
-    pub claim: B256,
-    /// Root of the tree.
-    pub root: B256,
-    /// The packed last state.
-    pub final_state: Bytes,
-    /// Siblings of the tree's last leaf, upwards.
-    pub last_leaf_proof: Vec<B256>,
-}
-
-/// A tree of machine states after each instruction of one span.
-#[derive(Clone, Debug)]
-pub struct StepsOpening {
-    /// Where the height-0 edge is.
-    pub position: Position,
-    /// The state before the span.
-    pub agreed: B256,
-    /// The state after it: the edge's root.
-    pub state: B256,
-    /// Root of the tree.
-    pub root: B256,
-    /// Siblings of the tree's last leaf, upwards.
-    pub last_leaf_proof: Vec<B256>,
-}
 
 /// The EdgeGame at its address.
 #[derive(Clone, Debug)]
@@ -98,19 +64,10 @@ impl EdgeGame {
     pub async fn open_spans(
         &self,
         sender: &TxSender,
-        opening: SpansOpening,
+        opening: IEdgeGame::openSpansCall,
         stake: U256,
     ) -> Result<TransactionReceipt, L1Error> {
-        let call = IEdgeGame::openSpansCall {
-            position: opening.position,
-            program: opening.program,
-            agreed: opening.agreed,
-            claim: opening.claim,
-            root: opening.root,
-            finalState: opening.final_state,
-            lastLeafProof: opening.last_leaf_proof,
-        };
-        self.send(sender, &call, stake).await
+        self.send(sender, &opening, stake).await
     }
 
     /// Stakes on the instructions of one span.
@@ -120,17 +77,10 @@ impl EdgeGame {
     pub async fn open_steps(
         &self,
         sender: &TxSender,
-        opening: StepsOpening,
+        opening: IEdgeGame::openStepsCall,
         stake: U256,
     ) -> Result<TransactionReceipt, L1Error> {
-        let call = IEdgeGame::openStepsCall {
-            position: opening.position,
-            agreed: opening.agreed,
-            state: opening.state,
-            root: opening.root,
-            lastLeafProof: opening.last_leaf_proof,
-        };
-        self.send(sender, &call, stake).await
+        self.send(sender, &opening, stake).await
     }
 
     /// Executes one instruction.

@@ -10,7 +10,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
-use gainsay_derivation::{MAX_BLOBS, MAX_CALLDATA_BYTES};
+use gainsay_derivation::{BatchIndex, DepositIndex, MAX_BLOBS, MAX_CALLDATA_BYTES};
 
 use crate::{
     L1Client, L1Error,
@@ -23,9 +23,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchPosition {
     /// Index of the batch.
-    pub index: u64,
+    pub index: BatchIndex,
     /// Deposits read when the batch ends.
-    pub deposits_read: u64,
+    pub deposits_read: DepositIndex,
     /// `depositAcc[deposits_read]` on the L1 chain that the batch was built on.
     pub deposit_acc: B256,
 }
@@ -79,11 +79,16 @@ impl Inbox {
         *self.contract.address()
     }
 
-    /// The call that posts a batch as calldata.
+    /// Posts a batch as calldata.
     ///
     /// # Errors
-    /// [`L1Error::Invalid`] when `data` exceeds what the contract takes.
-    pub fn batch_calldata_call(&self, at: BatchPosition, data: Bytes) -> Result<L1Call, L1Error> {
+    /// [`L1Error::Invalid`] when `data` exceeds what the contract takes; as [`TxSender::send`].
+    pub async fn post_batch_calldata(
+        &self,
+        sender: &TxSender,
+        at: BatchPosition,
+        data: Bytes,
+    ) -> Result<TransactionReceipt, L1Error> {
         if data.len() > MAX_CALLDATA_BYTES {
             return Err(L1Error::Invalid {
                 what: "batch calldata",
@@ -91,19 +96,24 @@ impl Inbox {
             });
         }
         let call = IInbox::postBatchCall {
-            expectedIndex: at.index,
-            depositsRead: at.deposits_read,
+            expectedIndex: at.index.get(),
+            depositsRead: at.deposits_read.get(),
             expectedDepositAcc: at.deposit_acc,
             data,
         };
-        Ok(self.call(&call))
+        sender.send(self.call(&call)).await
     }
 
-    /// The call that posts a batch as blobs.
+    /// Posts a batch as blobs.
     ///
     /// # Errors
-    /// [`L1Error::Invalid`] when there is no blob or there are more than six.
-    pub fn batch_blobs_call(&self, at: BatchPosition, blobs: Vec<Blob>) -> Result<L1Call, L1Error> {
+    /// [`L1Error::Invalid`] when there is no blob or there are more than six; as [`TxSender::send`].
+    pub async fn post_batch_blobs(
+        &self,
+        sender: &TxSender,
+        at: BatchPosition,
+        blobs: Vec<Blob>,
+    ) -> Result<TransactionReceipt, L1Error> {
         if !(1..=MAX_BLOBS).contains(&blobs.len()) {
             return Err(L1Error::Invalid {
                 what: "batch blobs",
@@ -111,37 +121,11 @@ impl Inbox {
             });
         }
         let call = IInbox::postBlobBatchCall {
-            expectedIndex: at.index,
-            depositsRead: at.deposits_read,
+            expectedIndex: at.index.get(),
+            depositsRead: at.deposits_read.get(),
             expectedDepositAcc: at.deposit_acc,
         };
-        Ok(self.call(&call).with_blobs(blobs))
-    }
-
-    /// Posts a batch as calldata.
-    ///
-    /// # Errors
-    /// As [`Self::batch_calldata_call`] and [`TxSender::send`].
-    pub async fn post_batch_calldata(
-        &self,
-        sender: &TxSender,
-        at: BatchPosition,
-        data: Bytes,
-    ) -> Result<TransactionReceipt, L1Error> {
-        sender.send(self.batch_calldata_call(at, data)?).await
-    }
-
-    /// Posts a batch as blobs.
-    ///
-    /// # Errors
-    /// As [`Self::batch_blobs_call`] and [`TxSender::send`].
-    pub async fn post_batch_blobs(
-        &self,
-        sender: &TxSender,
-        at: BatchPosition,
-        blobs: Vec<Blob>,
-    ) -> Result<TransactionReceipt, L1Error> {
-        sender.send(self.batch_blobs_call(at, blobs)?).await
+        sender.send(self.call(&call).with_blobs(blobs)).await
     }
 
     /// Appends a batch of deposits alone; the contract takes it once one of them is overdue.
@@ -161,6 +145,7 @@ impl Inbox {
     ///
     /// # Errors
     /// As [`TxSender::send`].
+    // PROTOCOL.md L1-4
     pub async fn deposit_transaction(
         &self,
         sender: &TxSender,

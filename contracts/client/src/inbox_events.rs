@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use alloy::{rpc::types::Log, sol_types::SolEventInterface};
 use alloy_primitives::{B256, BlockNumber};
 use gainsay_derivation::{
-    BatchHeader, BatchKind, Deposit, DepositKind, data_hash_of_blobs, extend_batch_acc,
-    extend_deposit_acc,
+    BatchHeader, BatchIndex, BatchKind, Deposit, DepositIndex, data_hash_of_blobs,
+    extend_batch_acc, extend_deposit_acc,
 };
 use serde::{Deserialize, Serialize};
 
@@ -149,23 +149,14 @@ impl Chains<'_> {
         let expected = self.after.deposit_count;
         check_index("deposit", expected, event.index, &origin)?;
         check_l1_block(event.l1Block, &origin)?;
-        let kind = DepositKind::try_from(event.kind)
-            .map_err(|error| bad_event(&origin, error.to_string()))?;
-        let deposit = Deposit {
-            kind,
-            from: event.from,
-            l1_block: event.l1Block,
-            l1_time: event.l1Time,
-            index: event.index,
-            l1_base_fee: event.l1BaseFee,
-            l1_blob_base_fee: event.l1BlobBaseFee,
-            payload: event.payload,
-        };
+        let claimed = event.acc;
+        let deposit =
+            Deposit::try_from(event).map_err(|error| bad_event(&origin, error.to_string()))?;
         let previous = self
             .deposit_acc(expected)
             .ok_or_else(|| bad_event(&origin, format!("depositAcc[{expected}] is not known")))?;
         let acc = extend_deposit_acc(previous, &deposit);
-        check_acc("deposit", expected, acc, event.acc, &origin)?;
+        check_acc("deposit", expected, acc, claimed, &origin)?;
         self.fresh.push(acc);
         self.after.deposit_count += 1;
         Ok(EnqueuedDeposit { deposit, acc, origin })
@@ -192,8 +183,8 @@ impl Chains<'_> {
         }
         let header = BatchHeader {
             kind,
-            index: event.index,
-            deposits_read: event.depositsRead,
+            index: BatchIndex(event.index),
+            deposits_read: DepositIndex(event.depositsRead),
             l1_block: event.l1Block,
             l1_time: event.l1Time,
             data_hash: event.dataHash,
@@ -243,7 +234,7 @@ fn locate(
             let found = data_hash_of_blobs(hashes);
             if found != header.data_hash {
                 return Err(L1Error::DataMismatch {
-                    index: header.index,
+                    index: header.index.get(),
                     expected: header.data_hash,
                     found,
                 });

@@ -3,6 +3,8 @@
 use alloy::sol_types::SolEvent;
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 
+use gainsay_derivation::DepositKind;
+
 use super::*;
 use crate::{
     L1BlockRef,
@@ -49,7 +51,7 @@ impl Scribe {
             from: Address::repeat_byte(3),
             l1_block: 7,
             l1_time: 70,
-            index: self.deposit_accs.len() as u64,
+            index: DepositIndex(self.deposit_accs.len() as u64),
             l1_base_fee: U256::from(1),
             l1_blob_base_fee: U256::from(2),
             payload: Bytes::from_static(b"payload"),
@@ -58,7 +60,7 @@ impl Scribe {
         let acc = extend_deposit_acc(previous, &deposit);
         self.deposit_accs.push(acc);
         self.emit(&DepositEnqueued {
-            index: deposit.index,
+            index: deposit.index.get(),
             kind: deposit.kind as u8,
             from: deposit.from,
             l1Block: deposit.l1_block,
@@ -73,8 +75,8 @@ impl Scribe {
     fn batch(&mut self, kind: BatchKind, deposits_read: u64, data_hash: B256) {
         let header = BatchHeader {
             kind,
-            index: self.batches,
-            deposits_read,
+            index: BatchIndex(self.batches),
+            deposits_read: DepositIndex(deposits_read),
             l1_block: 7,
             l1_time: 70,
             data_hash,
@@ -86,7 +88,7 @@ impl Scribe {
         self.batch_acc = extend_batch_acc(self.batch_acc, &header, deposit_acc);
         self.batches += 1;
         self.emit(&BatchPosted {
-            index: header.index,
+            index: header.index.get(),
             kind: kind as u8,
             depositsRead: deposits_read,
             l1Block: 7,

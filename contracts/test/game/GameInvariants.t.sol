@@ -321,6 +321,7 @@ contract GameInvariantsTest is GameTest {
         targets[0] = address(handler);
     }
 
+    // PROTOCOL.md GAME-14
     function invariant_nothingWrongIsConfirmed_etherIsConserved() public {
         handler.check();
     }

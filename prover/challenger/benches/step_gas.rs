@@ -132,7 +132,7 @@ fn spend_steps() -> Vec<u32> {
     words
 }
 
-/// Stores something beside each node on the way from the heap's leaf to the root.
+/// Stores something next to each node on the way from the heap's leaf to the root.
 fn fill_siblings() -> Vec<u32> {
     let store = |height: u32| {
         let mut words = load_immediate(5, (HEAP & !31) ^ 32 << height);

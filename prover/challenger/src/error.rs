@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 
 use alloy_primitives::{Address, B256};
 use gainsay_chain::ChainError;
-use gainsay_derivation::{Cursor, DerivationError};
+use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DerivationError};
 use gainsay_keccak::LeafCountError;
 use gainsay_l1::{Action, L1Error};
 use gainsay_oracle::OracleError;
@@ -23,7 +23,7 @@ pub enum ChallengerError {
     /// The contracts' artifacts, or L1.
     #[error(transparent)]
     L1(#[from] L1Error),
-    /// A program that is none, or a host without a preimage.
+    /// A file that is no program, or a host without a preimage.
     #[error(transparent)]
     Vm(#[from] VmError),
     /// The store.
@@ -111,7 +111,7 @@ pub enum ChallengerError {
     #[error("L1 gave batch {index}, expected batch {} at {cursor:?}", cursor.batch)]
     WrongBatch {
         /// Index of the batch.
-        index: u64,
+        index: BatchIndex,
         /// Where the safe chain stands.
         cursor: Cursor,
     },
@@ -141,7 +141,7 @@ pub enum ChallengerError {
     #[error("block {number}: the native transition claims {native}, the program {program}")]
     ClaimsDiffer {
         /// The block.
-        number: u64,
+        number: BlockNumber,
         /// By the chain in the store.
         native: B256,
         /// By the program.

@@ -8,8 +8,8 @@
 //! | `offline_bundle` | a block as one file |
 //! | `onchain_verifier` | the bytecode of `StepVerifier` and `PreimageOracle` in an EVM |
 //! | `step_refusal` | why they refuse a witness |
-//! | `traced_step` | a step with its witness, and many of them judged at once |
-//! | `trace_replay` | a program's trace through them, step by step |
+//! | `witnessed_step` | a step with its witness, and many of them judged at once |
+//! | `verified_run` | a program's run through them, step by step |
 //! | `file_host` | the host of programs that are run from files |
 //! | `disassembly` | instructions as text |
 //!
@@ -19,10 +19,10 @@ mod step_refusal;
 pub use step_refusal::StepRefusal;
 mod onchain_verifier;
 pub use onchain_verifier::{OnchainVerifier, TX_GAS_MAX, Verdict, VerifierCode};
-mod traced_step;
-pub use traced_step::{TracedStep, verify_all};
-mod trace_replay;
-pub use trace_replay::{GasSpent, ReplayReport, Sample, replay_trace};
+mod witnessed_step;
+pub use witnessed_step::{WitnessedStep, verify_all};
+mod verified_run;
+pub use verified_run::{GasSpent, Sample, VerifiedRun, verify_run};
 mod file_host;
 pub use file_host::FileHost;
 mod disassembly;

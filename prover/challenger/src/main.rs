@@ -1,10 +1,9 @@
 //! `gainsay-challenger`: proves wrong claims wrong, down to one instruction.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use gainsay_challenger::commands::{bundle, program, prove, replay, step, vm, watch};
-use tracing_subscriber::EnvFilter;
 
 /// Replay a chain from L1 and prove what it computes, instruction by instruction.
 #[derive(Debug, Parser)]
@@ -14,21 +13,15 @@ struct Arguments {
     command: Command,
 }
 
+// What a command does stands above its arguments: a document of a variant would hide it.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Follow L1, and win every dispute about a wrong claim.
     Watch(watch::WatchArgs),
-    /// Derive the chain from L1 and compare the claims on L1 with it.
     Replay(replay::ReplayArgs),
-    /// Run one block in the machine.
     Prove(prove::ProveArgs),
-    /// Prove one instruction of a block's run, and have the contract take it.
     Step(step::StepArgs),
-    /// Write everything that one block's run needs into a file.
     Bundle(bundle::BundleArgs),
-    /// Print the hash of a program, to which a chain's contracts are bound.
     Program(program::ProgramArgs),
-    /// Run any static RV64IM ELF file in the machine, and each step on the contracts.
     Vm(vm::VmArgs),
 }
 
@@ -37,14 +30,7 @@ const FAILED: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,gainsay_l1::tx_sender=warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    gainsay_l1::start_log("info,hyper=warn,gainsay_l1::tx_sender=warn");
     run(Arguments::parse().command).await.unwrap_or_else(|error| {
         eprintln!("Error: {error:?}");
         ExitCode::from(FAILED)

@@ -234,17 +234,12 @@ impl Watch {
         let tip = self.follower.l1_block();
         let mut numbers = self.options.metrics.numbers();
         (numbers.l1_block, numbers.l1_time) = (tip.number, tip.timestamp);
-        numbers.l2_block = chain.safe_block();
-        numbers.batches = chain.store.batch_count();
-        numbers.assertions = [0; 3];
-        for (_, assertion) in game.assertions() {
-            let place = match assertion.status {
-                AssertionStatus::Pending => 0,
-                AssertionStatus::Confirmed => 1,
-                AssertionStatus::Lost => 2,
-            };
-            numbers.assertions[place] += 1;
-        }
+        numbers.l2_block = chain.safe_block().get();
+        numbers.batches = chain.store.batch_count().get();
+        let count = |status| game.assertions().filter(|(_, it)| it.status == status).count() as u64;
+        numbers.pending = count(AssertionStatus::Pending);
+        numbers.confirmed = count(AssertionStatus::Confirmed);
+        numbers.lost = count(AssertionStatus::Lost);
         numbers.disputes = count_disputes(game);
         numbers.edges = game.edge_count() as u64;
         if let Some(player) = &self.player {
@@ -259,9 +254,11 @@ impl Watch {
         }
         let work = self.trace.work();
         numbers.computing = work.as_ref().map_or(0, |it| it.waiting as u64 + 1);
-        numbers.looks[usize::from(!has_seen_l1)] += 1;
         if has_seen_l1 {
+            numbers.looks_seen += 1;
             numbers.seen_at = metrics::unix_secs();
+        } else {
+            numbers.looks_failed += 1;
         }
         let numbers = numbers.clone();
         let budget = self.player.as_ref().map(|it| it.rules().budget);

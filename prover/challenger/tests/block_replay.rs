@@ -1,4 +1,4 @@
-//! The trace of a real block through the deployed contracts: the program that disputes are about,
+//! The run of a real block through the deployed contracts: the program that disputes are about,
 //! its preimages and their proofs. Every step of the sample leads where the machine went.
 //!
 //! Needs the program's ELF file: `scripts/build-program` builds it, GAINSAY_PROGRAM_ELF names it.
@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, env, fs, num::NonZeroU64, path::Path, sync::Arc
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain::{CALLER, Chain, L1_TIME, Step};
-use gainsay_challenger::machine::{Sample, VerifierCode, replay_trace};
+use gainsay_challenger::machine::{Sample, VerifierCode, verify_run};
 use gainsay_derivation::{BatchBlock, BatchKind, encode_batch};
 use gainsay_oracle::{Request, WitnessOracle};
 use gainsay_program::run;
@@ -77,7 +77,7 @@ fn a_real_block_step_by_step_on_the_deployed_contracts() {
     let whole = env::var_os("GAINSAY_WHOLE_TRACE").is_some();
     let sample = if whole { Sample::Whole } else { Sample::Every(INTERVAL) };
     let start = Instant::now();
-    let report = replay_trace(&program, step.input, &mut host, &code, sample, 1 << 36).unwrap();
+    let report = verify_run(&program, step.input, &mut host, &code, sample, 1 << 36).unwrap();
     let seconds = start.elapsed().as_secs_f64();
 
     let hart = &report.hart;

@@ -6,7 +6,7 @@
 mod support;
 
 use alloy_primitives::{B256, Bytes, U256};
-use gainsay_challenger::machine::{OnchainVerifier, StepRefusal, TracedStep};
+use gainsay_challenger::machine::{OnchainVerifier, StepRefusal, WitnessedStep};
 use gainsay_l1::bindings::IStepVerifier::{IStepVerifierErrors, WrongPreState};
 use gainsay_vm::{Host, Machine};
 use rand::Rng;
@@ -20,19 +20,19 @@ fn prepared(last: &[u32]) -> Vec<u32> {
     words
 }
 
-fn step_of(words: &[u32], step: usize, host: &mut dyn Host) -> TracedStep {
+fn step_of(words: &[u32], step: usize, host: &mut dyn Host) -> WitnessedStep {
     let mut machine = Machine::new(program(words), B256::repeat_byte(9));
     machine.run(step as u64, host).unwrap();
     take_step(&mut machine, host)
 }
 
 /// The last step of a program.
-fn last(words: &[u32], host: &mut dyn Host) -> TracedStep {
+fn last(words: &[u32], host: &mut dyn Host) -> WitnessedStep {
     step_of(words, words.len() - 1, host)
 }
 
 /// A step of each kind of witness.
-fn steps() -> Vec<(&'static str, TracedStep)> {
+fn steps() -> Vec<(&'static str, WitnessedStep)> {
     let none = &mut Preimages::default();
     let mut preimages = Preimages::default();
     let key = preimages.add(&[7; 100]);

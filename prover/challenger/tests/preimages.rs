@@ -9,9 +9,9 @@ use alloy_primitives::{Address, B256, U256, hex};
 use c_kzg::{BYTES_PER_BLOB, Blob, Bytes32, ethereum_kzg_settings};
 use gainsay_challenger::{
     ChallengerError,
-    machine::{OnchainVerifier, TracedStep},
+    machine::{OnchainVerifier, WitnessedStep},
 };
-use gainsay_vm::{Host, MAX_PREIMAGE_BYTES, Machine};
+use gainsay_vm::{Host, Machine, PREIMAGE_BYTES_MAX};
 use rand::{Rng, rngs::StdRng};
 use revm::precompile::Precompiles;
 use support::*;
@@ -20,7 +20,7 @@ use support::*;
 const DESTINATION: u64 = 0x4_0000;
 
 /// The step that reads the word of a preimage at an offset.
-fn reading(key: B256, offset: u64, host: &mut dyn Host) -> (TracedStep, Machine) {
+fn reading(key: B256, offset: u64, host: &mut dyn Host) -> (WitnessedStep, Machine) {
     let words = read_preimage(key, offset, DESTINATION);
     let mut machine = Machine::new(program(&words), B256::ZERO);
     machine.run(words.len() as u64 - 1, host).unwrap();
@@ -61,7 +61,7 @@ fn refuses(verifier: &mut OnchainVerifier, proven: &Proven, proof: &[u8], reason
 #[test]
 fn keccak_preimages_up_to_the_longest() {
     let verifier = &mut verifier();
-    for length in [0, 1, 31, 32, 33, 532, MAX_PREIMAGE_BYTES] {
+    for length in [0, 1, 31, 32, 33, 532, PREIMAGE_BYTES_MAX] {
         let mut host = Preimages::default();
         let preimage = vec![0xd7; length];
         let key = host.add(&preimage);
@@ -81,7 +81,7 @@ fn the_longest_payload_of_a_deposit_can_be_proven() {
     let data_max: usize = data_max.replace('_', "").parse().unwrap();
     // PROTOCOL.md INBOX-2: to, mint, value, gas limit, creation flag; then data.
     let payload_max = 20 + 32 + 32 + 8 + 1 + data_max;
-    assert_eq!(payload_max, MAX_PREIMAGE_BYTES);
+    assert_eq!(payload_max, PREIMAGE_BYTES_MAX);
     let mut host = Preimages::default();
     let payload = vec![0xd7; payload_max];
     let key = host.add(&payload);

@@ -16,7 +16,7 @@ use std::{
 use alloy_primitives::B256;
 use gainsay_challenger::{
     ChallengerError,
-    machine::{FileHost, Sample, TracedStep, replay_trace, verify_all},
+    machine::{FileHost, Sample, WitnessedStep, verify_all, verify_run},
 };
 use gainsay_vm::{Machine, NoHost, Program};
 use rand::Rng;
@@ -191,7 +191,7 @@ fn a_sample_has_all_that_is_rare() {
     let code = verifier_code();
     let replay = |sample, steps_max| {
         let host = &mut FileHost::default();
-        replay_trace(&program, B256::ZERO, host, &code, sample, steps_max).unwrap()
+        verify_run(&program, B256::ZERO, host, &code, sample, steps_max).unwrap()
     };
     let whole = replay(Sample::Whole, u64::MAX);
     let every = NonZeroU64::new(1_000).unwrap();
@@ -212,7 +212,8 @@ fn the_first_difference_is_told() {
     let (seed, mut random) = seeded();
     let code = verifier_code();
     let mut machine = Machine::new(program(&countdown(100)), B256::ZERO);
-    let steps: Vec<TracedStep> = (0..200).map(|_| take_step(&mut machine, &mut NoHost)).collect();
+    let steps: Vec<WitnessedStep> =
+        (0..200).map(|_| take_step(&mut machine, &mut NoHost)).collect();
     assert_eq!(verify_all(&code, &steps).unwrap().len(), 200);
 
     let (first, second) = (random.random_range(0..100), random.random_range(100..200));

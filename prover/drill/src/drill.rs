@@ -27,7 +27,7 @@ use honest_side::HonestSide;
 pub use scenario::Scenario;
 use serde_json::{Value, json};
 
-/// Plants faults on a devnet, one after another, and lets the live challenger win each.
+/// Plant faults on a devnet, one after another, and let its live challenger win each.
 ///
 /// Names: the faults first-block, middle-block, last-block, receipts, cursor, dropped-batch,
 /// reordered-batch, altered-batch, ignored-deposit, invented-deposit, interior, after-end, spans,

@@ -1,10 +1,9 @@
 //! `gainsay-drill`: lies on purpose, to see that a challenger wins.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use gainsay_drill::{drill, simulate};
-use tracing_subscriber::EnvFilter;
 
 /// Plant lies on a devnet, or play the dispute protocol alone, and see the truth win.
 #[derive(Debug, Parser)]
@@ -14,12 +13,10 @@ struct Arguments {
     command: Command,
 }
 
+// What a command does stands above its arguments: a document of a variant would hide it.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plant faults on a devnet and let its live challenger win.
     Drill(drill::DrillArgs),
-    /// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
-    /// bounds.
     Simulate(simulate::SimulateArgs),
 }
 
@@ -28,14 +25,7 @@ const FAILED: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,gainsay_l1::tx_sender=warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    gainsay_l1::start_log("info,hyper=warn,gainsay_l1::tx_sender=warn");
     run(Arguments::parse().command).await.unwrap_or_else(|error| {
         eprintln!("Error: {error:?}");
         ExitCode::from(FAILED)

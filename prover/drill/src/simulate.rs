@@ -4,9 +4,10 @@ use std::io;
 
 use clap::Args;
 
-use crate::simulation::{print_table, scenarios, simulate};
+use crate::simulation::{print_table, simulate, trials};
 
-/// What to play.
+/// Play the dispute protocol alone against many rivals, and compare delay and stakes with their
+/// bounds.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
     /// Seed of all chances; the same seed plays the same games.
@@ -30,9 +31,9 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<()> {
     };
     let mut out = io::stdout();
     print_table(&mut out, None)?;
-    for scenario in scenarios((blocks, spans, steps), &args.rivals) {
-        let outcome = simulate(scenario, args.seed)?;
-        print_table(&mut out, Some((&scenario, &outcome)))?;
+    for trial in trials((blocks, spans, steps), &args.rivals) {
+        let outcome = simulate(trial, args.seed)?;
+        print_table(&mut out, Some((&trial, &outcome)))?;
     }
     Ok(())
 }

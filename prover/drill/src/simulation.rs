@@ -1,6 +1,6 @@
 //! The protocol alone, played by seed: one honest player against many rivals which delay as they can.
 //!
-//! In: a scenario and a seed. Out: how long it took until the right assertion was confirmed, what the
+//! In: a trial and a seed. Out: how long it took until the right assertion was confirmed, what the
 //! honest player did and locked, what it got. The honest player is the real `strategy`; the rules
 //! are a model of the contracts; liars use the same strategy for beliefs that are wrong.
 //!
@@ -8,28 +8,28 @@
 //! |---|---|
 //! | `contract` | the rules |
 //! | `believer` | beliefs |
-//! | `scenario` | what is played, and how it went |
-//! | `table` | scenarios side by side |
+//! | `trial` | what is played, and how it went |
+//! | `table` | trials side by side |
 
 mod believer;
 mod contract;
-mod scenario;
 mod table;
+mod trial;
 
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
-use believer::{Believer, Lie};
+use believer::{Believer, Deviation};
 use contract::{Contracts, GENESIS, RIGHT_CLAIM};
 pub use contract::{Refusal, Rules};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-pub use scenario::{Outcome, Scenario, SimulationError, Tactic};
-pub use table::{print_table, scenarios};
+pub use table::{print_table, trials};
+pub use trial::{Outcome, SimulationError, Tactic, Trial};
 
 use gainsay_challenger::dispute::{
     Commitment, Trace,
     game::{AssertionStatus, EdgeId, Inherited, Level, mutual_id},
-    strategy::{Move, StrategyConfig, decide_beside, locked},
+    strategy::{Move, StrategyConfig, decide_with, locked},
 };
 
 /// Seconds between L1 blocks.
@@ -52,7 +52,7 @@ struct Player {
 }
 
 struct Table {
-    scenario: Scenario,
+    trial: Trial,
     contracts: Contracts,
     honest: Player,
     rivals: Vec<Player>,
@@ -72,12 +72,12 @@ struct Table {
     idle_since: Option<usize>,
 }
 
-/// Plays a scenario to its end.
+/// Plays a trial to its end.
 ///
 /// # Errors
 /// What must not happen.
-pub fn simulate(scenario: Scenario, seed: u64) -> Result<Outcome, SimulationError> {
-    let mut table = Table::new(scenario, seed)?;
+pub fn simulate(trial: Trial, seed: u64) -> Result<Outcome, SimulationError> {
+    let mut table = Table::new(trial, seed)?;
     let limit = START + 4 * table.outcome.bound_secs;
     while table.now <= limit {
         table.rivals_move()?;
@@ -93,7 +93,7 @@ pub fn simulate(scenario: Scenario, seed: u64) -> Result<Outcome, SimulationErro
 }
 
 impl Player {
-    fn new(rules: &Rules, number: u64, lie: Lie, moves_left: u64) -> Self {
+    fn new(rules: &Rules, number: u64, lie: Deviation, moves_left: u64) -> Self {
         let [stake, spans_stake, steps_stake] = rules.stakes.map(U256::from);
         let account = Address::left_padding_from(&(number + 1).to_be_bytes());
         let config = StrategyConfig {
@@ -110,27 +110,27 @@ impl Player {
 }
 
 impl Table {
-    fn new(scenario: Scenario, seed: u64) -> Result<Self, SimulationError> {
+    fn new(trial: Trial, seed: u64) -> Result<Self, SimulationError> {
         let mut rng = StdRng::seed_from_u64(seed);
-        let rules = scenario.rules;
+        let rules = trial.rules;
         let mut contracts = Contracts::new(rules, START - 1);
         let mut rivals = Vec::new();
-        for number in 1..=scenario.rivals {
-            let mut lie = Lie::random(&mut rng, rules.heights);
-            // Some attack beside the lie of the first one, with a right claim and a wrong inside.
+        for number in 1..=trial.rivals {
+            let mut lie = Deviation::random(&mut rng, rules.heights);
+            // Some attack besides the lie of the first one, with a right claim and a wrong inside.
             let first = rivals.first().and_then(|it: &Player| it.believer.lie_block());
             if let Some(block) = first.filter(|_| number % 5 == 0 && number <= FALSE_FRIENDS_UP_TO)
             {
                 lie = lie.of_a_false_friend(block);
             }
-            let quits = scenario.tactic == Tactic::Quitters;
+            let quits = trial.tactic == Tactic::Quitters;
             let moves = if quits { rng.random_range(1..60) } else { u64::MAX };
             let player = Player::new(&rules, number, lie, moves);
             contracts.learn(player.believer.claim);
             rivals.push(player);
         }
-        let honest = Player::new(&rules, 0, Lie::default(), u64::MAX);
-        let bound_secs = 2 * rules.challenge_period_secs + scenario.censorship_secs;
+        let honest = Player::new(&rules, 0, Deviation::default(), u64::MAX);
+        let bound_secs = 2 * rules.challenge_period_secs + trial.censorship_secs;
         let outcome = Outcome {
             delay_secs: 0,
             settled_secs: 0,
@@ -145,7 +145,7 @@ impl Table {
         let claims = Commitment::new(rules.heights.blocks, &[RIGHT_CLAIM])
             .map_err(gainsay_challenger::ChallengerError::from)?;
         Ok(Self {
-            scenario,
+            trial,
             contracts,
             honest,
             rivals,
@@ -164,17 +164,17 @@ impl Table {
 
     fn rivals_move(&mut self) -> Result<(), SimulationError> {
         let is_last_moment = self.now == START || self.is_about_to_win();
-        if self.scenario.tactic == Tactic::LastMoment && !is_last_moment {
+        if self.trial.tactic == Tactic::LastMoment && !is_last_moment {
             return Ok(());
         }
         for index in 0..self.rivals.len() {
             if self.rivals[index].moves_left == 0 || !self.is_awake(&self.rivals[index]) {
                 continue;
             }
-            match self.scenario.tactic {
+            match self.trial.tactic {
                 Tactic::Eager | Tactic::Quitters => {
                     let moved = self.rival_moves(index, usize::MAX)?;
-                    let period = self.scenario.rules.challenge_period_secs;
+                    let period = self.trial.rules.challenge_period_secs;
                     let wait = match (moved, self.rivals[index].believer.lie_block()) {
                         (true, Some(_)) => L1_BLOCK_SECS,
                         (true, None) => FALSE_FRIEND_WAIT_SECS,
@@ -185,8 +185,7 @@ impl Table {
                 }
                 Tactic::Random => {
                     self.rival_moves(index, 1)?;
-                    let wait =
-                        self.rng.random_range(1..self.scenario.rules.challenge_period_secs / 8);
+                    let wait = self.rng.random_range(1..self.trial.rules.challenge_period_secs / 8);
                     self.rivals[index].wakes_at = self.now + wait;
                 }
                 Tactic::LastMoment => {
@@ -219,7 +218,7 @@ impl Table {
     /// Seconds until the right assertion wins if nothing stops its clock.
     fn seconds_to_win(&self) -> u64 {
         let timer = self.contracts.game.inherited_timer(&self.right_edge, self.now);
-        self.scenario.rules.challenge_period_secs.saturating_sub(timer)
+        self.trial.rules.challenge_period_secs.saturating_sub(timer)
     }
 
     /// Whether the rival found something to do.
@@ -235,7 +234,7 @@ impl Table {
             child.map(|child| Move::Propose { parent: GENESIS, child, stake }).into_iter().collect()
         } else {
             let (believer, config) = (&mut player.believer, &player.config);
-            decide_beside(game, believer, config, self.now, &mut self.inherited)?.moves
+            decide_with(game, believer, config, self.now, &mut self.inherited)?.moves
         };
         let account = player.config.account;
         let mut moved = false;
@@ -286,14 +285,14 @@ impl Table {
         self.inherited.clear();
         let (game, believer) = (&self.contracts.game, &mut player.believer);
         let inherited = &mut self.inherited;
-        let decision = decide_beside(game, believer, &player.config, self.now, inherited)?;
+        let decision = decide_with(game, believer, &player.config, self.now, inherited)?;
         if decision.moves.is_empty() {
             self.idle_since = Some(self.contracts.events);
-            self.free_at = self.now + self.scenario.rules.challenge_period_secs / 200;
+            self.free_at = self.now + self.trial.rules.challenge_period_secs / 200;
         } else {
             self.idle_since = None;
-            let censored_until = START + self.scenario.censorship_secs;
-            let lands_at = (self.now + self.scenario.lag_secs).max(censored_until);
+            let censored_until = START + self.trial.censorship_secs;
+            let lands_at = (self.now + self.trial.lag_secs).max(censored_until);
             self.sent = Some((lands_at, decision.moves));
         }
         Ok(())
@@ -328,7 +327,7 @@ impl Table {
             (None, Some(_)) => self.free_at,
             (None, None) => self.now + 1,
         };
-        let rival = match self.scenario.tactic {
+        let rival = match self.trial.tactic {
             Tactic::LastMoment if self.confirmed_at.is_some() => None,
             Tactic::LastMoment => {
                 let wait = self.seconds_to_win().saturating_sub(2 * L1_BLOCK_SECS);
@@ -349,7 +348,7 @@ impl Table {
     fn finish(mut self) -> Result<Outcome, SimulationError> {
         let game = &self.contracts.game;
         let honest = self.honest.config.account;
-        let [stake, spans, steps] = self.scenario.rules.stakes.map(U256::from);
+        let [stake, spans, steps] = self.trial.rules.stakes.map(U256::from);
         let theirs = |level| {
             let theirs = game.openings().filter(|(_, it)| it.staker != honest && it.level == level);
             U256::from(theirs.count())
@@ -388,14 +387,14 @@ mod tests {
             let seed = seed.wrapping_add(round);
             println!("GAINSAY_SEED={seed}");
             for (heights, rivals) in [((2, 3, 4), [1, 10]), ((10, 16, 20), [1, 3])] {
-                for scenario in scenarios(heights, &rivals) {
-                    let outcome = simulate(scenario, seed).unwrap();
-                    assert!(outcome.delay_secs <= outcome.bound_secs, "{scenario:?} {outcome:?}");
-                    assert!(outcome.locked_max <= outcome.locked_bound, "{scenario:?}");
+                for trial in trials(heights, &rivals) {
+                    let outcome = simulate(trial, seed).unwrap();
+                    assert!(outcome.delay_secs <= outcome.bound_secs, "{trial:?} {outcome:?}");
+                    assert!(outcome.locked_max <= outcome.locked_bound, "{trial:?}");
                     // Whoever was first with the right assertion gets half of a wrong one's stake.
                     let has_proposed = outcome.moves.contains_key("propose");
-                    let least = if has_proposed { scenario.rules.stakes[0] / 2 } else { 0 };
-                    assert!(outcome.gained >= U256::from(least), "{scenario:?} {outcome:?}");
+                    let least = if has_proposed { trial.rules.stakes[0] / 2 } else { 0 };
+                    assert!(outcome.gained >= U256::from(least), "{trial:?} {outcome:?}");
                 }
             }
         }
@@ -403,16 +402,16 @@ mod tests {
 
     #[test]
     fn a_seed_plays_the_same_game_again() {
-        let scenario = scenarios((4, 4, 4), &[7])[1];
-        let [one, two] = [simulate(scenario, 5).unwrap(), simulate(scenario, 5).unwrap()];
+        let trial = trials((4, 4, 4), &[7])[1];
+        let [one, two] = [simulate(trial, 5).unwrap(), simulate(trial, 5).unwrap()];
         assert_eq!(format!("{one:?}"), format!("{two:?}"));
     }
 
     #[test]
     fn an_honest_player_that_is_kept_out_for_a_period_loses() {
-        let mut scenario = scenarios((2, 3, 4), &[1])[0];
-        scenario.censorship_secs = scenario.rules.challenge_period_secs + 1;
-        let error = simulate(scenario, 1).unwrap_err();
+        let mut trial = trials((2, 3, 4), &[1])[0];
+        trial.censorship_secs = trial.rules.challenge_period_secs + 1;
+        let error = simulate(trial, 1).unwrap_err();
         let is_lost = match error {
             SimulationError::WrongConfirmed { .. } => true,
             SimulationError::Refused { refusal, .. } => refusal.0 == "AssertionRivalTooLate",

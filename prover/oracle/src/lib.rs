@@ -4,6 +4,7 @@
 //! In: requests. Out: keys (`type byte ‖ low 31 bytes of a keccak hash`) and bytes.
 //! Architecture invariant: no disk, no network, and no meaning of the bytes.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 extern crate alloc;
 

@@ -42,6 +42,7 @@ pub enum Request {
 
 impl Request {
     /// The type byte.
+    #[must_use]
     pub const fn kind(&self) -> u8 {
         match self {
             Self::Keccak(_) => 1,
@@ -50,8 +51,9 @@ impl Request {
         }
     }
 
-    /// What names the preimage beside the type: for a blob and a precompile also what is hashed
+    /// What names the preimage besides the type: for a blob and a precompile also what is hashed
     /// into the key, and the head of the proof on L1.
+    #[must_use]
     pub fn name(&self) -> Vec<u8> {
         match self {
             Self::Keccak(hash) => hash.to_vec(),
@@ -63,6 +65,7 @@ impl Request {
     }
 
     /// Inverse of [`Self::kind`] and [`Self::name`].
+    #[must_use]
     pub fn from_name(kind: u8, name: &[u8]) -> Option<Self> {
         Some(match kind {
             1 => Self::Keccak(B256::try_from(name).ok()?),
@@ -81,6 +84,7 @@ impl Request {
     }
 
     /// The machine's key.
+    #[must_use]
     pub fn key(&self) -> B256 {
         let mut key = match self {
             Self::Keccak(hash) => *hash,

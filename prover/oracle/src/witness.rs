@@ -50,6 +50,9 @@ pub struct Witness {
 
 impl Witness {
     /// Adds a preimage. That of a keccak request must have its hash.
+    ///
+    /// # Errors
+    /// [`OracleError`] when a keccak preimage has another hash.
     pub fn insert(&mut self, request: Request, preimage: Bytes) -> Result<(), OracleError> {
         if let Request::Keccak(expected) = request {
             let found = keccak256(&preimage);
@@ -62,6 +65,7 @@ impl Witness {
     }
 
     /// The preimage of a request.
+    #[must_use]
     pub fn get(&self, request: &Request) -> Option<&Bytes> {
         self.preimages.get(request)
     }
@@ -72,6 +76,7 @@ impl Witness {
     }
 
     /// All, by the machine's keys.
+    #[must_use]
     pub fn by_key(&self) -> BTreeMap<B256, (Request, Bytes)> {
         let entry = |(request, bytes): (&Request, &Bytes)| {
             (request.key(), (request.clone(), bytes.clone()))
@@ -80,6 +85,7 @@ impl Witness {
     }
 
     /// The bundle.
+    #[must_use]
     pub fn to_bundle(&self) -> Vec<u8> {
         let mut bundle = vec![VERSION];
         for (request, bytes) in &self.preimages {
@@ -94,6 +100,9 @@ impl Witness {
     }
 
     /// Reads a bundle back and checks its hashes.
+    ///
+    /// # Errors
+    /// [`OracleError`] when the bytes are no bundle, or a keccak preimage has another hash.
     pub fn from_bundle(bundle: &[u8]) -> Result<Self, OracleError> {
         let mut witness = Self::default();
         let mut rest = bundle;
@@ -144,11 +153,13 @@ pub struct WitnessOracle<S> {
 
 impl<S: Source> WitnessOracle<S> {
     /// Nothing recorded yet.
+    #[must_use]
     pub fn new(source: S) -> Self {
         Self { source, witness: Mutex::default() }
     }
 
     /// What was asked for.
+    #[must_use]
     pub fn into_witness(self) -> Witness {
         self.witness.into_inner().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 use alloy_primitives::B256;
 use gainsay_derivation::{
-    BLOB_LEN, BatchHeader, BatchKind, Deposit, blob_data, unpack_deposit_acc,
+    BLOB_LEN, BatchHeader, BatchKind, Deposit, DepositIndex, blob_data, unpack_deposit_acc,
 };
 use gainsay_oracle::{Oracle, Request};
 
@@ -15,6 +15,9 @@ use crate::{ProgramError, read};
 const FIELD_ELEMENT_LEN: usize = 32;
 
 /// The header of the batch that made this accumulator, and the deposit accumulator at its end.
+///
+/// # Errors
+/// A preimage that is missing, or that no honest chain has.
 pub fn read_header<O: Oracle>(
     oracle: &O,
     batch_acc: B256,
@@ -25,6 +28,9 @@ pub fn read_header<O: Oracle>(
 }
 
 /// The data of a batch, as [`decode_batch`](gainsay_derivation::decode_batch) wants it.
+///
+/// # Errors
+/// A preimage that is missing, or that no honest chain has.
 pub fn read_batch_data<O: Oracle>(
     oracle: &O,
     header: &BatchHeader,
@@ -52,14 +58,17 @@ pub fn read_batch_data<O: Oracle>(
 }
 
 /// The deposits `from..to`: the chain walked down from `acc`, the accumulator after `to`.
+///
+/// # Errors
+/// A preimage that is missing, or that no honest chain has.
 pub fn read_deposits<O: Oracle>(
     oracle: &O,
     mut acc: B256,
-    to: u64,
-    from: u64,
+    to: DepositIndex,
+    from: DepositIndex,
 ) -> Result<Vec<Deposit>, ProgramError<O::Error>> {
     let mut deposits = Vec::new();
-    for _ in from..to {
+    for _ in from.up_to(to) {
         let link: [u8; 64] = read(oracle, acc, "deposit accumulator")?;
         let (previous, leaf) = unpack_deposit_acc(&link);
         let packed = read(oracle, leaf, "deposit")?;

@@ -8,6 +8,7 @@
 //! The same code runs in the guest and on a host. It trusts no byte: what it reads is the preimage
 //! of a hash that it already believes. An error means that no honest chain has such a claim.
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 extern crate alloc;
 
@@ -75,6 +76,9 @@ pub fn program_input(agreed: B256, batch_acc: B256, config: &ChainConfig) -> B25
 }
 
 /// The claim after the one that `input` names.
+///
+/// # Errors
+/// [`ProgramError`]: no honest chain has the claim that `input` names, or a preimage is missing.
 // PROTOCOL.md PROGRAM-3
 pub fn run<O: Oracle>(oracle: &O, input: B256) -> Result<B256, ProgramError<O::Error>> {
     // Prologue: what is agreed upon.

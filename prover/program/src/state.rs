@@ -19,6 +19,7 @@ pub struct OracleState<'a, O> {
 
 impl<'a, O: Oracle> OracleState<'a, O> {
     /// The state with this root.
+    #[must_use]
     pub const fn new(oracle: &'a O, root: B256) -> Self {
         Self { oracle, root }
     }

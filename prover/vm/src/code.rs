@@ -8,7 +8,7 @@ use alloy_primitives::{B256, keccak256};
 use crate::{VmError, batch::hash_pairs, merkle::LEAF_BYTES};
 
 /// Most bytes of code: 18 levels of leaves.
-pub const MAX_CODE_BYTES: u64 = 1 << 23;
+pub const CODE_BYTES_MAX: u64 = 1 << 23;
 
 /// Bytes of an instruction.
 pub(crate) const WORD_BYTES: u64 = 4;
@@ -29,13 +29,13 @@ impl Code {
     /// up to a whole instruction.
     ///
     /// # Errors
-    /// [`VmError::CodeSize`] when it is empty or exceeds [`MAX_CODE_BYTES`].
+    /// [`VmError::CodeSize`] when it is empty or exceeds [`CODE_BYTES_MAX`].
     pub fn new(address: u64, text: &[u8]) -> Result<Self, VmError> {
         let front = address & 0x1f;
         let start = address.wrapping_sub(front);
         let bytes = (text.len() as u64).saturating_add(front).next_multiple_of(WORD_BYTES);
         let end = start.checked_add(bytes).ok_or(VmError::CodeSize { bytes })?;
-        if text.is_empty() || bytes > MAX_CODE_BYTES {
+        if text.is_empty() || bytes > CODE_BYTES_MAX {
             return Err(VmError::CodeSize { bytes });
         }
         let mut padded = vec![0; usize::try_from(front).expect("below 32")];

@@ -16,7 +16,7 @@ pub enum VmError {
     // The host is wrong.
     /// The host gave a preimage that no one could prove.
     #[error("preimage of key {key} has {bytes} bytes, expected at most {max}",
-        max = crate::MAX_PREIMAGE_BYTES)]
+        max = crate::PREIMAGE_BYTES_MAX)]
     PreimageTooLong {
         /// What the program asked for.
         key: B256,
@@ -78,7 +78,7 @@ pub enum VmError {
         found: usize,
     },
     /// No code, or more than the code tree holds.
-    #[error("code of {bytes} bytes, expected 1 to {max}", max = crate::MAX_CODE_BYTES)]
+    #[error("code of {bytes} bytes, expected 1 to {max}", max = crate::CODE_BYTES_MAX)]
     CodeSize {
         /// From the start rounded down to the end rounded up.
         bytes: u64,

@@ -12,7 +12,8 @@ use crate::{
     hart::REGISTER_COUNT,
     host::HostPort,
     instruction::Alu,
-    memory::{CHANGED, MEMORY_LEN, PAGE_COUNT, PAGE_SHIFT},
+    memory::CHANGED,
+    merkle::{MEMORY_LEN, PAGE_COUNT, PAGE_SHIFT},
     predecode::{FastCode, Op, OpCode},
     reference::{self, alu},
 };
@@ -37,6 +38,8 @@ pub(crate) fn run(
             reference::step(hart, code, memory, host)?;
             continue;
         }
+        // The loop without looks runs past its limit to the next jump, by less than the longest run of
+        // instructions without one: so it gets a limit that lies so far before the boundary.
         let left = until.wrapping_sub(hart.step);
         let exit = if left > fast.longest_run {
             let limit = until.wrapping_sub(fast.longest_run);
@@ -197,10 +200,12 @@ fn execute_from<const CAREFUL: bool>(
                 go!(op.imm.cast_unsigned() as usize);
             }
             OpCode::Jalr => {
+                // Read before rd is written: both may be the same register.
                 let pc = x[usize::from(op.rs1)].wrapping_add(imm) & !1;
                 x[usize::from(op.rd)] = pc_of(index.wrapping_add(1), start);
                 let target = index_of(pc, start);
                 // The last op is the sentinel behind the code.
+                // A step that leaves the code is executed; the next one faults, by the reference.
                 if pc & WORD_BYTES.wrapping_sub(1) != 0 || target >= ops.len().wrapping_sub(1) {
                     base = base.wrapping_add(1);
                     return (At { index, base }, Out::Jump(pc));

@@ -57,13 +57,13 @@ pub enum HaltCause {
     PreimageOutOfRange = 0x10b,
     /// `read_preimage` of a key whose first byte names no type.
     UnknownKeyType = 0x10c,
-    /// `keccak` of more bytes than [`crate::MAX_KECCAK_BYTES`].
+    /// `keccak` of more bytes than [`crate::KECCAK_BYTES_MAX`].
     KeccakTooLong = 0x10d,
     /// `keccak` of bytes that do not begin a subtree of memory.
     MisalignedKeccak = 0x10e,
     /// `keccak` beyond the memory.
     KeccakOutOfRange = 0x10f,
-    /// ECALL with a number that is none of the machine's.
+    /// ECALL with a number that the machine does not know.
     UnknownSyscall = 0x110,
 }
 
@@ -80,7 +80,7 @@ pub struct Hart {
     pub exit_code: u16,
     /// x0..x31; x0 is always zero.
     pub x: [u64; REGISTER_COUNT],
-    /// What `read_input` returns: all that a run depends on beside its program and preimages.
+    /// What `read_input` returns: all that a run depends on besides its program and preimages.
     pub input: B256,
 }
 

@@ -6,12 +6,12 @@ use alloy_primitives::{B256, Bytes};
 use crate::VmError;
 
 /// Most bytes of one `hint` or `write` that reach the host; the rest is cut off.
-pub const MAX_HOST_BYTES: usize = 1 << 20;
+pub const HOST_BYTES_MAX: usize = 1 << 20;
 
 /// Longest preimage that a machine takes from its host. It must not be shorter than anything that the
 /// program reads: the payload of a deposit with 120,000 bytes of data is the longest. Its proof on L1
 /// fits one transaction.
-pub const MAX_PREIMAGE_BYTES: usize = 93 + 120_000;
+pub const PREIMAGE_BYTES_MAX: usize = 93 + 120_000;
 
 /// The host of a run.
 pub trait Host {
@@ -22,10 +22,10 @@ pub trait Host {
     /// What proves the preimage of `key` to the contract `PreimageOracle`, for witnesses.
     fn proof(&mut self, key: &B256) -> Option<Bytes>;
 
-    /// A hint at what the program is going to ask for. At most [`MAX_HOST_BYTES`].
+    /// A hint at what the program is going to ask for. At most [`HOST_BYTES_MAX`].
     fn hint(&mut self, hint: &[u8]);
 
-    /// What the program wrote for people to read. At most [`MAX_HOST_BYTES`] at a time.
+    /// What the program wrote for people to read. At most [`HOST_BYTES_MAX`] at a time.
     fn write(&mut self, text: &[u8]);
 }
 
@@ -65,7 +65,7 @@ impl<'a> HostPort<'a> {
     pub(crate) fn preimage(&mut self, key: &B256) -> Result<&Bytes, VmError> {
         if self.cached.as_ref().is_none_or(|(cached, _)| cached != key) {
             let bytes = self.host.preimage(key).ok_or(VmError::MissingPreimage { key: *key })?;
-            if bytes.len() > MAX_PREIMAGE_BYTES {
+            if bytes.len() > PREIMAGE_BYTES_MAX {
                 return Err(VmError::PreimageTooLong { key: *key, bytes: bytes.len() });
             }
             self.cached = Some((*key, bytes));
@@ -80,13 +80,13 @@ impl<'a> HostPort<'a> {
 
     pub(crate) fn hint(&mut self, step: u64, hint: &[u8]) {
         if step >= self.fresh_from {
-            self.host.hint(&hint[..hint.len().min(MAX_HOST_BYTES)]);
+            self.host.hint(&hint[..hint.len().min(HOST_BYTES_MAX)]);
         }
     }
 
     pub(crate) fn write(&mut self, step: u64, text: &[u8]) {
         if step >= self.fresh_from {
-            self.host.write(&text[..text.len().min(MAX_HOST_BYTES)]);
+            self.host.write(&text[..text.len().min(HOST_BYTES_MAX)]);
         }
     }
 }

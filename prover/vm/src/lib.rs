@@ -20,7 +20,7 @@
 //! | `witness`, `verify`, `verify_alu`, `verify_proof` | the proof of one step |
 //!
 //! Every input has a defined next state: what a program does is never an error. Errors are a file
-//! that is no program, a preimage that the host lacks, a witness that is none.
+//! that is no program, a preimage that the host lacks, bytes that are no witness.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -77,17 +77,20 @@ mod verify;
 mod verify_alu;
 mod verify_proof;
 
-pub use code::{Code, MAX_CODE_BYTES};
+pub use code::{CODE_BYTES_MAX, Code};
 pub use decode::decode;
 pub use error::VmError;
 pub use hart::{HaltCause, Hart, REGISTER_COUNT, Status};
-pub use host::{Host, MAX_HOST_BYTES, MAX_PREIMAGE_BYTES, NoHost};
+pub use host::{HOST_BYTES_MAX, Host, NoHost, PREIMAGE_BYTES_MAX};
 pub use instruction::{Alu, Condition, Instruction, LoadKind, Register, StoreKind};
 pub use machine::{Engine, Machine};
-pub use memory::{MEMORY_BYTES, Memory, PAGE_BYTES};
-pub use merkle::{LEAF_BYTES, MEMORY_HEIGHT, MemoryPath, node, root_from_siblings, zero_hash};
+pub use memory::Memory;
+pub use merkle::{
+    LEAF_BYTES, MEMORY_BYTES, MEMORY_HEIGHT, MemoryPath, PAGE_BYTES, node, root_from_siblings,
+    zero_hash,
+};
 pub use program::Program;
 pub use snapshot::SnapshotPolicy;
 pub use state::{STATE_BYTES, State};
-pub use syscall::{MAX_KECCAK_BYTES, syscall_number};
+pub use syscall::{KECCAK_BYTES_MAX, syscall_number};
 pub use verify::{PreimageOracle, keccak_oracle, verify_step};

@@ -16,7 +16,7 @@ use crate::{
     memory::Reader,
     reference,
     snapshot::Snapshots,
-    sparse::{Waiting, hash_beside},
+    sparse::{Waiting, hash_meanwhile},
     witness::witness,
 };
 
@@ -202,7 +202,7 @@ impl Machine {
     ) -> Result<Vec<B256>, VmError> {
         let code_root = self.program.code().root();
         let mut tree = self.memory.take_tree();
-        let (result, mut hashes) = hash_beside(code_root, &mut tree, |hash| {
+        let (result, mut hashes) = hash_meanwhile(code_root, &mut tree, |hash| {
             let mut step = 0_u64;
             for _ in 0..count {
                 step = step.saturating_add(interval);

@@ -8,19 +8,10 @@ use alloy_primitives::B256;
 
 use crate::{
     memory_tree::MemoryTree,
-    merkle::{LEAF_BYTES, MemoryPath},
+    merkle::{
+        LEAF_BYTES, MEMORY_BYTES, MEMORY_LEN, MemoryPath, PAGE_BYTES, PAGE_COUNT, PAGE_SHIFT,
+    },
 };
-
-/// Bytes of memory.
-// PROTOCOL.md MACHINE-3
-pub const MEMORY_BYTES: u64 = 1 << 30;
-
-/// Bytes of a page: what is marked, hashed and copied as one.
-pub const PAGE_BYTES: usize = 4096;
-
-pub(crate) const MEMORY_LEN: usize = 1 << 30;
-pub(crate) const PAGE_SHIFT: u32 = 12;
-pub(crate) const PAGE_COUNT: usize = MEMORY_LEN >> PAGE_SHIFT;
 
 /// What a store leaves in the record of its page: a bit for each reader.
 pub(crate) const CHANGED: u8 = 0xff;
@@ -176,7 +167,7 @@ impl Memory {
     pub(crate) fn take_changes(&mut self, reader: Reader) -> Vec<u32> {
         let bit = reader as u8;
         let mut pages = Vec::new();
-        // Few pages have changed: the others are passed by in vectors, in two sizes of steps.
+        // Few pages have changed: the rest is passed by in vectors, in two sizes of steps.
         for (group, changes) in (0_u32..).zip(self.changes.as_chunks_mut::<1024>().0) {
             if !any_is_set(changes, bit) {
                 continue;

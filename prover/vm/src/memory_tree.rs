@@ -9,8 +9,7 @@ use rayon::prelude::*;
 
 use crate::{
     batch::hash_pairs,
-    memory::{PAGE_BYTES, PAGE_COUNT},
-    merkle::{LEAF_BYTES, MEMORY_HEIGHT, zero_hash},
+    merkle::{LEAF_BYTES, MEMORY_HEIGHT, PAGE_BYTES, PAGE_COUNT, zero_hash},
 };
 
 /// Levels inside a page: 128 leaves.
@@ -83,6 +82,7 @@ impl MemoryTree {
         } else {
             groups.par_iter_mut().for_each(Group::hash);
         }
+        // Above the pages a version is a state: the roots of pages become one level, state by state.
         let mut changed: Vec<((usize, usize), B256)> = Vec::with_capacity(versions);
         for Group { versions, numbers, nodes, roots } in groups {
             for ((version, _), root) in roots.places.iter().zip(&roots.hashes) {
@@ -99,6 +99,7 @@ impl MemoryTree {
             level.rise(self);
         }
         level.write(self);
+        // A state without a changed page has no root of its own here: it keeps the one before.
         let mut roots = level.places.iter().zip(&level.hashes).peekable();
         let root_after = |state| {
             if let Some((_, hash)) = roots.next_if(|((version, _), _)| *version == state) {
@@ -120,6 +121,7 @@ impl MemoryTree {
         numbers.dedup();
         let mut groups: Vec<Group<'a>> = Vec::with_capacity(numbers.len() / PAGES_TOGETHER);
         for numbers in numbers.chunks(PAGES_TOGETHER) {
+            // Taken out of the map, so that threads own the pages that they hash.
             let zero_page = || Box::new(*ZERO_PAGE);
             let take = |number| self.pages.remove(number).unwrap_or_else(zero_page);
             groups.push(Group {
@@ -150,6 +152,7 @@ impl MemoryTree {
             let first = 1_usize << MEMORY_HEIGHT.wrapping_sub(height);
             return self.node(first | index as usize);
         };
+        // The high bits of the index name the page, the low ones the node in its level there.
         let inside = index & !(u32::MAX << below_root);
         let place = (1 << below_root) | inside as usize;
         self.pages.get(&(index >> below_root)).map_or(zero_hash(height), |nodes| nodes[place])
@@ -158,6 +161,7 @@ impl MemoryTree {
     /// A node at or above the roots of pages, by its place in the heap.
     fn node(&self, index: usize) -> B256 {
         match self.nodes[index] {
+            // The first byte alone tells most hashes from a subtree of zeros.
             [0, ..] if self.nodes[index] == [0; 32] => {
                 zero_hash(MEMORY_HEIGHT.wrapping_sub(index.ilog2()))
             }
@@ -207,6 +211,7 @@ impl Level {
             }
             for (version, place) in nodes {
                 let above = (*version, place >> 1);
+                // Places rise within a version, so that two children of one parent are neighbours.
                 if places.last() != Some(&above) {
                     let [left, right] = [place & !1, place | 1];
                     pairs.push([tree.node(*version, left), tree.node(*version, right)]);
@@ -242,6 +247,7 @@ impl Group<'_> {
         let mut level = Level { places: Vec::new(), hashes: Vec::new() };
         let mut newest: Vec<Option<&[u8; PAGE_BYTES]>> = vec![None; self.nodes.len()];
         for (version, (page, _, bytes)) in self.versions.iter().enumerate() {
+            // What differs from the version before, or, for the first one, from the tree.
             let before =
                 newest[*page].replace(bytes).map(|bytes| bytes.as_chunks::<LEAF_BYTES>().0);
             for (leaf, bytes) in bytes.as_chunks::<LEAF_BYTES>().0.iter().enumerate() {

@@ -1,9 +1,21 @@
-//! What the two trees share: nodes are keccak256(left ‖ right), leaves are 32 raw bytes; and the
+//! The measures of the memory, and what the two trees share: nodes are keccak256(left ‖ right), leaves are 32 raw bytes; and the
 //! hashes of subtrees of zeros, which witnesses leave out.
 
 use std::sync::LazyLock;
 
 use alloy_primitives::{B256, keccak256};
+
+/// Bytes of memory.
+// PROTOCOL.md MACHINE-3
+pub const MEMORY_BYTES: u64 = 1 << 30;
+
+pub(crate) const MEMORY_LEN: usize = 1 << 30;
+
+/// Bytes of a page: what is marked, hashed and copied as one.
+pub const PAGE_BYTES: usize = 1 << PAGE_SHIFT;
+
+pub(crate) const PAGE_SHIFT: u32 = 12;
+pub(crate) const PAGE_COUNT: usize = MEMORY_LEN >> PAGE_SHIFT;
 
 /// Height of the memory tree: 2^25 leaves of 32 bytes are 2^30 bytes.
 pub const MEMORY_HEIGHT: u32 = 25;

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 #[cfg(all(target_arch = "x86_64", unix))]
 use crate::jit::Jit;
 use crate::{
-    Code, Hart, Memory, State, VmError,
+    Code, Memory, VmError,
     elf::{Elf, Segment},
     predecode::FastCode,
 };
@@ -119,16 +119,6 @@ impl Program {
         packed[32..64].copy_from_slice(self.memory_root.as_slice());
         packed[64..].copy_from_slice(&self.entry.to_be_bytes());
         keccak256(packed)
-    }
-
-    /// The state before the first instruction.
-    #[must_use]
-    pub fn initial_state(&self, input: B256) -> State {
-        State {
-            code_root: self.code.root(),
-            memory_root: self.memory_root,
-            hart: Hart::new(self.entry, input),
-        }
     }
 
     /// Puts the image into a memory of zeros.

@@ -4,10 +4,7 @@
 //! They stay within a budget of bytes: when it is exceeded, every second one is merged into the
 //! next, and from then on they are taken half as often.
 
-use crate::{
-    Hart, Memory, Program,
-    memory::{PAGE_BYTES, Reader},
-};
+use crate::{Hart, Memory, Program, memory::Reader, merkle::PAGE_BYTES};
 
 /// How often to take snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

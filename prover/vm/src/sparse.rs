@@ -8,7 +8,7 @@ use std::sync::mpsc::sync_channel;
 use alloy_primitives::B256;
 
 use crate::{
-    Hart, batch::hash_many, memory::PAGE_BYTES, memory_tree::MemoryTree, state::pack_state,
+    Hart, batch::hash_many, memory_tree::MemoryTree, merkle::PAGE_BYTES, state::pack_state,
 };
 
 /// States handed over together: fewer would wake the hasher too often.
@@ -28,7 +28,7 @@ pub(crate) struct Waiting {
 
 /// Calls `run` with a function that takes states, and returns what it returns and the hashes of
 /// these states in order. The tree ends as that of the last state.
-pub(crate) fn hash_beside<T>(
+pub(crate) fn hash_meanwhile<T>(
     code_root: B256,
     tree: &mut MemoryTree,
     run: impl FnOnce(&mut dyn FnMut(Waiting)) -> T,

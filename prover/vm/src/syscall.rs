@@ -17,9 +17,10 @@ use crate::{
     Hart, VmError,
     code::WORD_BYTES,
     hart::{HaltCause, register::*},
-    host::{HostPort, MAX_HOST_BYTES},
-    memory::{MEMORY_BYTES, Memory, PAGE_BYTES},
+    host::{HOST_BYTES_MAX, HostPort},
+    memory::Memory,
     merkle::{LEAF_BYTES, LEAF_SHIFT},
+    merkle::{MEMORY_BYTES, PAGE_BYTES},
 };
 
 /// Numbers of the system calls.
@@ -39,7 +40,7 @@ pub mod syscall_number {
 }
 
 /// Most bytes that `keccak` hashes.
-pub const MAX_KECCAK_BYTES: u64 = 65_536;
+pub const KECCAK_BYTES_MAX: u64 = 65_536;
 
 /// Key types: KECCAK, BLOB, PRECOMPILE.
 const KEY_TYPES: std::ops::RangeInclusive<u8> = 1..=3;
@@ -133,7 +134,7 @@ pub(crate) fn preimage_request(hart: &Hart) -> (B256, u64) {
 // PROTOCOL.md MACHINE-9
 pub(crate) fn keccak_subtree(hart: &Hart) -> Result<(u32, u32), HaltCause> {
     let (pointer, length) = (hart.x[A0], hart.x[A1]);
-    if length > MAX_KECCAK_BYTES {
+    if length > KECCAK_BYTES_MAX {
         return Err(HaltCause::KeccakTooLong);
     }
     let size = length.next_power_of_two().max(LEAF_BYTES as u64);
@@ -172,7 +173,7 @@ pub(crate) fn preimage_word(preimage: &[u8], offset: u64) -> B256 {
 /// What the host gets of a range: nothing if it leaves the memory.
 fn for_host(memory: &Memory, pointer: u64, length: u64) -> Option<&[u8]> {
     let range = memory.slice(pointer, length)?;
-    Some(&range[..range.len().min(MAX_HOST_BYTES)])
+    Some(&range[..range.len().min(HOST_BYTES_MAX)])
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "addresses in memory have 30 bits")]

@@ -5,7 +5,7 @@
 mod support;
 
 use alloy_primitives::{B256, keccak256};
-use gainsay_vm::{Engine, HaltCause, Hart, MAX_HOST_BYTES, Machine, Status};
+use gainsay_vm::{Engine, HOST_BYTES_MAX, HaltCause, Hart, Machine, Status};
 use support::*;
 
 /// Sets registers, then executes a word.
@@ -236,10 +236,10 @@ fn hints_and_writes_reach_the_host_once_and_capped() {
     machine.go_to(u64::MAX, &mut host).unwrap();
     assert_eq!(host.writes.len(), 2);
     assert_eq!(host.writes[0], b"A\0\0");
-    assert_eq!(host.writes[1].len(), MAX_HOST_BYTES);
+    assert_eq!(host.writes[1].len(), HOST_BYTES_MAX);
     assert_eq!(host.hints.len(), 2);
     assert_eq!(host.hints[0], b"A\0");
-    assert_eq!(host.hints[1].len(), MAX_HOST_BYTES);
+    assert_eq!(host.hints[1].len(), HOST_BYTES_MAX);
     // a0 of the last write is its length, in or out of range.
     let (_, after, _) = last_step(&call(64, &[7, END - 1, 2]), &host);
     assert_eq!(after.x[A0 as usize], 2);

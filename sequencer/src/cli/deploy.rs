@@ -32,7 +32,7 @@ const MAINNETS: [(u64, &str); 6] = [
 
 const DAY_SECS: u64 = 86_400;
 
-/// Deploys the contracts of a new chain and writes its rollup.json.
+/// Deploy the contracts of a new chain to L1 and write its rollup.json.
 ///
 /// The key comes from --deployer-keystore, or from the environment variable GAINSAY_DEPLOYER_KEY.
 #[derive(Clone, Debug, clap::Args)]

@@ -9,7 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use alloy::{rpc::types::TransactionReceipt, sol_types::SolEvent};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, bail};
-use gainsay_derivation::{Deposit, DepositKind};
+use gainsay_derivation::Deposit;
 use gainsay_l1::{
     DepositRequest, Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs,
     bindings::IInbox::DepositEnqueued,
@@ -31,7 +31,7 @@ const CALL_GAS: u64 = 300_000;
 /// Pause between two looks at a chain.
 const POLL: Duration = Duration::from_millis(500);
 
-/// Deposits ether or a transaction from L1 to L2.
+/// Send a message or ether from L1 to L2.
 ///
 /// Without --to the ether goes to the key's own address on L2. The key comes from --user-keystore,
 /// or from the environment variable GAINSAY_USER_KEY or GAINSAY_KEY.
@@ -108,7 +108,7 @@ pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
     println!("deposit        {} in L1 block {}", deposit.index, deposit.l1_block);
     println!("L2 transaction {hash}");
     if args.force {
-        wait_and_force(&rollup, &inbox, &sender, deposit.index).await?;
+        wait_and_force(&rollup, &inbox, &sender, deposit.index.get()).await?;
     }
     match l2 {
         Some(l2) => wait_for_l2(&l2, hash, Duration::from_secs(args.timeout_secs)).await,
@@ -142,16 +142,7 @@ fn deposit_of(receipt: &TransactionReceipt, inbox: Address) -> anyhow::Result<De
         .filter_map(|log| DepositEnqueued::decode_log(&log.inner).ok())
         .next()
         .with_context(|| format!("{} recorded no deposit", receipt.transaction_hash))?;
-    Ok(Deposit {
-        kind: DepositKind::try_from(event.kind)?,
-        from: event.from,
-        l1_block: event.l1Block,
-        l1_time: event.l1Time,
-        index: event.index,
-        l1_base_fee: event.l1BaseFee,
-        l1_blob_base_fee: event.l1BlobBaseFee,
-        payload: event.data.payload,
-    })
+    Ok(Deposit::try_from(event.data)?)
 }
 
 /// Waits until a batch has read the deposit, and forces it when it is overdue.

@@ -17,7 +17,7 @@ use super::{
 /// Longest pause between two looks at L1 while waiting.
 const POLL_MAX_SECS: u64 = 12;
 
-/// Forces deposits that the sequencer did not read in time into the chain.
+/// Have overdue deposits executed without the sequencer.
 ///
 /// The key only pays for L1 gas; it comes from --user-keystore, or from the environment variable
 /// GAINSAY_USER_KEY or GAINSAY_KEY.

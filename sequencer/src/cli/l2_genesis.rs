@@ -136,6 +136,7 @@ pub struct GenesisSources<'a> {
 ///
 /// # Errors
 /// A manifest or an artifact that cannot be read, or does not fit the parameters.
+// PROTOCOL.md GENESIS-3
 pub fn build_alloc(
     sources: &GenesisSources<'_>,
 ) -> anyhow::Result<BTreeMap<Address, GenesisAccount>> {

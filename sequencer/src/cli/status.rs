@@ -8,12 +8,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::{amount::format_secs, l2_rpc::L2Rpc};
-use crate::status::{AssertionSummary, BlockStatus};
+use crate::status::{AssertionSummary, BlockStatus, NodeStatus};
 
-/// Shows how far a chain is.
+/// Show where a chain stands.
 #[derive(Clone, Debug, clap::Args)]
 pub struct StatusArgs {
     /// JSON-RPC endpoint of the sequencer or of a follower.
@@ -22,34 +20,6 @@ pub struct StatusArgs {
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Answer of `rollup_status`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Status {
-    sequencing: bool,
-    latest: BlockStatus,
-    safe: BlockStatus,
-    finalized: BlockStatus,
-    proposed: Option<AssertionSummary>,
-    confirmed: Option<AssertionSummary>,
-    l1_head: BlockStatus,
-    l1_finalized: BlockStatus,
-    batches: Batches,
-    deposits: Deposits,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Batches {
-    posted: u64,
-    derived: u64,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Deposits {
-    enqueued: u64,
-    read: u64,
 }
 
 /// Asks and prints.
@@ -68,7 +38,7 @@ pub async fn run(args: StatusArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn table(status: &Status, now: u64) -> String {
+fn table(status: &NodeStatus, now: u64) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: String| {
         let _infallible = writeln!(text, "{name:<13} {value}");
@@ -136,8 +106,9 @@ fn short(hash: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::{BatchCounts, DepositCounts};
     use alloy_primitives::B256;
-    use gainsay_derivation::Cursor;
+    use gainsay_derivation::{BatchIndex, Cursor, DepositIndex};
 
     #[test]
     fn the_table_shows_ages_and_the_time_left() {
@@ -146,11 +117,11 @@ mod tests {
         let assertion = |seconds_left| AssertionSummary {
             id: B256::repeat_byte(9),
             output_root: B256::ZERO,
-            cursor: Cursor { batch: 4, block: 0, deposits_read: 5 },
+            cursor: Cursor { batch: BatchIndex(4), block: 0, deposits_read: DepositIndex(5) },
             block_number: Some(80),
             seconds_left,
         };
-        let mut status = Status {
+        let mut status = NodeStatus {
             sequencing: true,
             latest: block(100, 10_000),
             safe: block(90, 9_880),
@@ -159,8 +130,8 @@ mod tests {
             confirmed: None,
             l1_head: block(55, 9_999),
             l1_finalized: block(0, 0),
-            batches: Batches { posted: 5, derived: 5 },
-            deposits: Deposits { enqueued: 7, read: 5 },
+            batches: BatchCounts { posted: 5, derived: 5 },
+            deposits: DepositCounts { enqueued: 7, read: 5 },
         };
         let text = table(&status, 10_005);
         let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();

@@ -1,17 +1,17 @@
 //! A real chain for the pool's tests: a store in a temporary folder, executed and sealed blocks,
 //! wallets with keys.
 
-use std::collections::BTreeMap;
-
 use alloy::signers::{SignerSync, local::PrivateKeySigner};
 use alloy_consensus::{SignableTransaction, TxEip1559, TxLegacy};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_primitives::{Address, TxKind, U256, keccak256};
+pub(crate) use gainsay_chain::test_l1::CHAIN_ID;
+use gainsay_chain::test_l1::{CONFIG, alloc};
 use gainsay_derivation::ChainConfig;
 use gainsay_store::{Store, StoreOptions};
 use gainsay_transition::{
-    BlockExecutor, ExecuteError, ExecutedBlock, GenesisAccount, HISTORY_STORAGE, L1_BLOCK,
-    MESSAGE_PASSER, RecoveredTx, SealedBlock, genesis, seal,
+    BlockExecutor, ExecuteError, ExecutedBlock, GenesisAccount, RecoveredTx, SealedBlock, genesis,
+    seal,
 };
 use op_alloy_consensus::OpTxEnvelope;
 
@@ -20,7 +20,6 @@ use crate::pool::{Pool, PoolLimits};
 pub(crate) const GWEI: u128 = 1_000_000_000;
 /// A base fee for blocks in tests, in wei.
 pub(crate) const BASE_FEE: u64 = 1_000_000_000;
-pub(crate) const CHAIN_ID: u64 = 42_069;
 /// Wei that each wallet has in genesis.
 pub(crate) const FUNDS: u128 = 10_000_000_000 * GWEI;
 
@@ -103,38 +102,9 @@ pub(crate) struct TestChain {
 impl TestChain {
     /// A chain whose first `wallets` wallets have [`FUNDS`], and with these accounts, too.
     pub(crate) fn new(wallets: u64, others: &[(Address, GenesisAccount)]) -> Self {
-        let config = ChainConfig {
-            chain_id: CHAIN_ID,
-            block_gas_limit: 30_000_000,
-            base_fee_change_denominator: 50,
-            elasticity: 2,
-            min_base_fee_wei: 1_000_000,
-            initial_base_fee_wei: 1_000_000_000,
-            sequencer_window_secs: 3_600,
-            sequencer_drift_secs: 600,
-        };
-        let code = |code: &[u8]| GenesisAccount {
-            nonce: 1,
-            code: Bytes::copy_from_slice(code),
-            ..Default::default()
-        };
-        let word = |value: u128| B256::from(U256::from(value));
-        let mut l1_block = code(&[0]);
-        // Base fee, scalars (blob, base), blob base fee: see contracts/genesis/predeploys.json.
-        l1_block.storage = BTreeMap::from([
-            (word(1), word(20 * GWEI)),
-            (word(3), word((1_014_213 << 64) | (5_227 << 96))),
-            (word(7), word(GWEI)),
-        ]);
-        let mut alloc = BTreeMap::from([
-            (L1_BLOCK, l1_block),
-            (MESSAGE_PASSER, code(&[0])),
-            (HISTORY_STORAGE, code(&[0])),
-        ]);
-        for index in 0..wallets {
-            let balance = U256::from(FUNDS);
-            alloc.insert(wallet(index).address(), GenesisAccount { balance, ..Default::default() });
-        }
+        let config = CONFIG;
+        let funded = (0..wallets).map(|index| (wallet(index).address(), U256::from(FUNDS)));
+        let mut alloc = alloc(funded);
         alloc.extend(others.iter().cloned());
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), &StoreOptions::default()).unwrap();

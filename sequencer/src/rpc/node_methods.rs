@@ -3,14 +3,13 @@
 //! In: nothing but the configuration and the status. Out: `net_*`, `web3_*`, `rollup_*`, `txpool_*`.
 
 use alloy_primitives::{Address, B256, Bytes, U64, keccak256};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     error::RpcError,
     node::{Methods, RpcNode, Sink},
 };
-use crate::status::{AssertionSummary, BlockStatus};
+use crate::status::{BatchCounts, BlockStatus, DepositCounts, NodeStatus};
 
 /// As geth's, so that tools can take it apart: name/version/system/compiler.
 fn client_version() -> String {
@@ -48,52 +47,14 @@ pub(super) fn register(methods: &mut Methods) {
     methods.read("rollup_config", |node, _| config(node));
 }
 
-/// Answer of `rollup_status`.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Status {
-    /// Whether this node is the sequencer.
-    sequencing: bool,
-    /// Newest block, preconfirmed by the sequencer.
-    latest: BlockStatus,
-    /// Newest block whose batch is on L1.
-    safe: BlockStatus,
-    /// Newest block whose batch is in a finalized block of L1.
-    finalized: BlockStatus,
-    /// Newest assertion that may still be challenged.
-    proposed: Option<AssertionSummary>,
-    /// Newest assertion that is confirmed: withdrawals of its block and before can be made.
-    confirmed: Option<AssertionSummary>,
-    l1_head: BlockStatus,
-    l1_finalized: BlockStatus,
-    batches: Batches,
-    deposits: Deposits,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Batches {
-    /// Batches on L1.
-    posted: u64,
-    /// Batches that this node has derived.
-    derived: u64,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Deposits {
-    /// Deposits in the inbox.
-    enqueued: u64,
-    /// Deposits that batches on L1 have read.
-    read: u64,
-}
-
-fn status(node: &RpcNode) -> Result<Status, RpcError> {
+fn status(node: &RpcNode) -> Result<NodeStatus, RpcError> {
     let (status, heads) = (node.status.get(), node.store().heads());
     let block = |head: gainsay_store::Head| -> Result<BlockStatus, RpcError> {
         let header = node.store().header(head.number)?;
         let timestamp = header.map_or(0, |header| header.header.timestamp);
         Ok(BlockStatus { number: head.number, hash: head.hash, timestamp })
     };
-    Ok(Status {
+    Ok(NodeStatus {
         sequencing: status.sequencing,
         latest: block(heads.latest)?,
         safe: block(heads.safe)?,
@@ -102,8 +63,8 @@ fn status(node: &RpcNode) -> Result<Status, RpcError> {
         confirmed: status.confirmed,
         l1_head: status.l1_head,
         l1_finalized: status.l1_finalized,
-        batches: Batches { posted: status.batches_posted, derived: status.batches_derived },
-        deposits: Deposits { enqueued: status.deposits_enqueued, read: status.deposits_read },
+        batches: BatchCounts { posted: status.batches_posted, derived: status.batches_derived },
+        deposits: DepositCounts { enqueued: status.deposits_enqueued, read: status.deposits_read },
     })
 }
 

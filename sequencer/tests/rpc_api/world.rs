@@ -16,7 +16,7 @@ use gainsay::{
     rpc::{RpcContext, RpcLimits, ServerHandle, TxSink, serve},
     status::StatusHandle,
 };
-use gainsay_derivation::{ChainConfig, Cursor, Deposit, DepositKind};
+use gainsay_derivation::{BlockNumber, ChainConfig, Cursor, Deposit, DepositIndex, DepositKind};
 use gainsay_l1::RollupConfig;
 use gainsay_store::{L1Update, Store, StoreOptions};
 use gainsay_transition::{
@@ -140,9 +140,9 @@ impl World {
     /// Moves the safe and the finalized head, as the derivation from L1 does.
     pub(crate) fn set_heads(&self, safe: u64, finalized: u64) {
         let update = L1Update {
-            cursors: (1..=safe).map(|number| (number, Cursor::default())).collect(),
-            safe: Some(safe),
-            finalized: Some(finalized),
+            cursors: (1..=safe).map(|number| (BlockNumber(number), Cursor::default())).collect(),
+            safe: Some(BlockNumber(safe)),
+            finalized: Some(BlockNumber(finalized)),
             ..L1Update::default()
         };
         self.chain.store.apply(&update, false).unwrap();
@@ -278,7 +278,7 @@ pub(crate) fn deposit(index: u64) -> Deposit {
         from: DEPOSITOR,
         l1_block: 1,
         l1_time: 1_000,
-        index,
+        index: DepositIndex(index),
         l1_base_fee: U256::from(7),
         l1_blob_base_fee: U256::from(1),
         payload: payload.into(),

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256};
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, Cursor};
 use gainsay_l1::{
     ContractEvent, ContractEventKind,
     bindings::IAssertionChain::{AssertionProposed, IAssertionChainEvents},
@@ -35,7 +35,7 @@ pub struct ProposedAssertion {
     /// Cursor of its end claim.
     pub cursor: Cursor,
     /// Batches that its children must read up to.
-    pub batch_limit: u64,
+    pub batch_limit: BatchIndex,
     /// The L1 block that holds its proposal.
     pub l1_block: u64,
     /// Index of the proposal's log in that block.
@@ -58,12 +58,8 @@ impl ProposedAssertion {
             proposer: it.proposer,
             root: it.root,
             output_root: it.outputRoot,
-            cursor: Cursor {
-                batch: it.cursor.batch,
-                block: it.cursor.block,
-                deposits_read: it.cursor.depositsRead,
-            },
-            batch_limit: it.batchLimit,
+            cursor: it.cursor.clone().into(),
+            batch_limit: BatchIndex(it.batchLimit),
             l1_block: event.l1_block,
             log_index: event.log_index,
             confirmed_in: None,
@@ -220,7 +216,7 @@ mod tests {
             root: B256::ZERO,
             output_root: id(0),
             cursor: Cursor::default(),
-            batch_limit: 1,
+            batch_limit: BatchIndex(1),
             l1_block: 3,
             log_index: 0,
             confirmed_in: Some(3),

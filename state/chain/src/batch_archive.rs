@@ -115,7 +115,8 @@ impl BatchArchive {
             BatchKind::Blobs => {
                 let mut names = Vec::new();
                 for start in (0..bytes.len()).step_by(ENTRY_LEN) {
-                    let entry = bytes.slice(start..bytes.len().min(start + ENTRY_LEN));
+                    let end = bytes.len().min(start.saturating_add(ENTRY_LEN));
+                    let entry = bytes.slice(start..end);
                     let Some((name, _)) = entry.split_first_chunk::<32>() else { break };
                     names.push(B256::from(name));
                     blobs.insert(B256::from(name), entry.slice(32..));
@@ -145,7 +146,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ChainE
 #[cfg(test)]
 mod tests {
     use alloy::eips::eip4844::Blob;
-    use gainsay_derivation::to_blobs;
+    use gainsay_derivation::{BatchIndex, DepositIndex, to_blobs};
     use gainsay_l1::L1Origin;
 
     use super::*;
@@ -154,8 +155,8 @@ mod tests {
         PostedBatch {
             header: BatchHeader {
                 kind,
-                index: 3,
-                deposits_read: 0,
+                index: BatchIndex(3),
+                deposits_read: DepositIndex(0),
                 l1_block: 1,
                 l1_time: 2,
                 data_hash,
@@ -196,7 +197,10 @@ mod tests {
         let error = archive.get(&calldata.header, B256::repeat_byte(9)).unwrap_err();
         assert!(matches!(error, ChainError::File { action: "read", .. }), "{error}");
         let error = archive.get(&calldata.header, in_blobs.acc).unwrap_err();
-        assert!(matches!(error, ChainError::WrongBatchData { index: 3, .. }), "{error}");
+        assert!(
+            matches!(error, ChainError::WrongBatchData { index: BatchIndex(3), .. }),
+            "{error}"
+        );
         fs::write(archive.path(in_blobs.acc), &names.concat()[..64]).unwrap();
         assert!(archive.get(&in_blobs.header, in_blobs.acc).is_err());
     }

@@ -8,7 +8,9 @@
 use std::{error::Error, fmt::Debug};
 
 use alloy_primitives::B256;
-use gainsay_derivation::{BlockInput, Cursor, Deposit, Derivation, decode_batch};
+use gainsay_derivation::{
+    BlockInput, BlockNumber, Cursor, Deposit, DepositIndex, Derivation, decode_batch,
+};
 use gainsay_l1::{EnqueuedDeposit, L1BlockRef};
 use gainsay_store::{BatchRecord, DepositRecord, DerivedBlocks, L1Update, Store};
 use gainsay_transition::{RecoveredTx, SealedBlock, transition};
@@ -133,18 +135,18 @@ impl Deriver {
         let deposits = self.deposits(start.deposits_read, header.deposits_read)?;
         let decoded = decode_batch(header, &batch.data, config);
         let mut derivation = Derivation::new(header, decoded, deposits, start)?;
-        let first_block = store.heads().safe.number + 1;
+        let first_block = self.chain.safe_block().next();
         let mut cursors = Vec::new();
         while let Some(input) = derivation.next_block() {
-            let number = first_block + cursors.len() as u64;
-            if self.matches(number, &input)? {
+            let number = first_block.plus(cursors.len() as u64);
+            if self.matches(number.get(), &input)? {
                 cursors.push((number, input.cursor_after));
                 continue;
             }
-            let (cursor, dropped_rest) = self.replace(number, input, &mut derived)?;
+            let (cursor, dropped_rest) = self.replace(number.get(), input, &mut derived)?;
             cursors.push((number, cursor));
             if dropped_rest {
-                tracing::warn!(batch = header.index, number, "invalid transaction in a batch");
+                tracing::warn!(batch = %header.index, %number, "invalid transaction in a batch");
                 derivation.drop_rest();
             }
         }
@@ -159,12 +161,12 @@ impl Deriver {
     fn record(
         &self,
         batch: &FetchedBatch,
-        cursors: Vec<(u64, Cursor)>,
+        cursors: Vec<(BlockNumber, Cursor)>,
         derived: DerivedBlocks,
     ) -> Result<(), ChainError> {
         let DerivedBlocks { first_block, last_block, .. } = derived;
         let header = batch.posted.header.clone();
-        tracing::debug!(batch = header.index, first_block, last_block, "derived a batch");
+        tracing::debug!(batch = %header.index, %first_block, %last_block, "derived a batch");
         let record = BatchRecord {
             header,
             acc: batch.posted.acc,
@@ -180,7 +182,7 @@ impl Deriver {
         Ok(self.chain.store.apply(&update, false)?)
     }
 
-    fn deposits(&self, from: u64, to: u64) -> Result<Vec<Deposit>, ChainError> {
+    fn deposits(&self, from: DepositIndex, to: DepositIndex) -> Result<Vec<Deposit>, ChainError> {
         let records = self.chain.store.deposits(from, to)?;
         Ok(records.into_iter().map(|record| record.deposit).collect())
     }
@@ -195,11 +197,11 @@ impl Deriver {
             let missing = || ChainError::incomplete(format!("header of block {number}"));
             Ok::<_, ChainError>(store.header(number)?.ok_or_else(missing)?.header)
         };
-        let (header, parent) = (header(number)?, header(number - 1)?);
+        let (header, parent) = (header(number)?, header(number.saturating_sub(1))?);
         let transactions = store.raw_transactions(number)?.ok_or_else(|| no_body(number))?;
         let (deposits, signed) = (&input.deposits, &input.transactions);
         if header.timestamp != input.timestamp.max(parent.timestamp)
-            || transactions.len() != deposits.len() + signed.len()
+            || transactions.len() != deposits.len().saturating_add(signed.len())
         {
             return Ok(false);
         }
@@ -216,7 +218,7 @@ impl Deriver {
         derived: &mut Derived,
     ) -> Result<(Cursor, bool), ChainError> {
         let store = &self.chain.store;
-        self.rewind(number - 1, derived)?;
+        self.rewind(number.saturating_sub(1), derived)?;
         let parent = store.head_header()?;
         let state = store.state();
         let config = &self.chain.rollup.chain;
@@ -261,16 +263,16 @@ impl Deriver {
         let store = &self.chain.store;
         let heads = store.heads();
         let mut read = l1_index::safe_cursor(store)?.deposits_read;
-        for number in heads.safe.number + 1..=heads.latest.number {
+        for number in heads.safe.number.saturating_add(1)..=heads.latest.number {
             for tx in store.transactions(number)?.ok_or_else(|| no_body(number))? {
                 if !tx.is_deposit() {
                     break;
                 }
                 let expected = store.deposit(read)?.map(|record| hash_of(&record.deposit));
                 if expected != Some(tx.hash) {
-                    return Ok(number - 1);
+                    return Ok(number.saturating_sub(1));
                 }
-                read += 1;
+                read = read.next();
             }
         }
         Ok(heads.latest.number)
@@ -306,7 +308,9 @@ impl Deriver {
     /// Those of the store.
     pub fn on_unsafe_block(&self, block: SealedBlock) -> Result<(), ChainError> {
         let head = self.chain.store.head();
-        if block.header.number != head.number + 1 || block.header.parent_hash != head.hash {
+        if block.header.number != head.number.saturating_add(1)
+            || block.header.parent_hash != head.hash
+        {
             // L1 moved the head in the meantime; who showed the block asks again.
             return Ok(());
         }

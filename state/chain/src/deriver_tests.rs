@@ -1,11 +1,12 @@
 //! Derivation on real stores: what L1 says wins.
 
 use alloy_primitives::Address;
+use gainsay_derivation::BatchIndex;
 
 use super::*;
 use crate::{
-    test_chain::{CONFIG, TestChain, transfer},
-    test_l1::{TestL1, batch_block, l1_block, l1_time},
+    test_chain::{TestChain, transfer},
+    test_l1::{CONFIG, TestL1, batch_block, l1_block, l1_time},
 };
 
 const RECEIVER: Address = Address::repeat_byte(0x77);
@@ -26,7 +27,7 @@ fn an_invalid_transaction_ends_its_batch_also_after_a_crash() {
     let store = &test.chain.store;
     test.deriver.on_deposits(&l1.deposits).unwrap();
     test.deriver.on_batch(&batch).unwrap();
-    let end = Cursor { batch: 1, block: 0, deposits_read: 3 };
+    let end = Cursor { batch: BatchIndex(1), block: 0, deposits_read: DepositIndex(3) };
     assert_eq!(test.safe(), (2, end));
     let body = store.transactions(2).unwrap().unwrap();
     assert!(body.len() == 2 && body.iter().all(RecoveredTx::is_deposit));
@@ -34,19 +35,26 @@ fn an_invalid_transaction_ends_its_batch_also_after_a_crash() {
     let head = store.block_hash(2).unwrap();
 
     // The state of a store that was killed when the blocks were in it, but not the batch.
-    let cut = L1Update { truncate_batches: Some(0), safe: Some(0), ..Default::default() };
+    let cut = L1Update {
+        truncate_batches: Some(BatchIndex(0)),
+        safe: Some(BlockNumber(0)),
+        ..Default::default()
+    };
     store.apply(&cut, false).unwrap();
     assert_eq!(store.head().number, 2);
     test.deriver.on_deposits(&l1.deposits).unwrap();
     test.deriver.on_batch(&batch).unwrap();
     assert_eq!((test.safe(), store.block_hash(2).unwrap()), ((2, end), head));
-    let record = store.batch(0).unwrap().unwrap();
-    assert_eq!(l1_index::block_at_cursor(store, &end).unwrap(), Some(2));
-    let middle = Cursor { batch: 0, block: 1, deposits_read: 1 };
-    assert_eq!(l1_index::block_at_cursor(store, &middle).unwrap(), Some(1));
-    let wrong = Cursor { deposits_read: 2, ..middle };
+    let record = store.batch(BatchIndex(0)).unwrap().unwrap();
+    assert_eq!(l1_index::block_at_cursor(store, &end).unwrap(), Some(BlockNumber(2)));
+    let middle = Cursor { batch: BatchIndex(0), block: 1, deposits_read: DepositIndex(1) };
+    assert_eq!(l1_index::block_at_cursor(store, &middle).unwrap(), Some(BlockNumber(1)));
+    let wrong = Cursor { deposits_read: DepositIndex(2), ..middle };
     assert_eq!(l1_index::block_at_cursor(store, &wrong).unwrap(), None);
-    assert_eq!((record.derived.unwrap().first_block, record.acc), (1, batch.posted.acc));
+    assert_eq!(
+        (record.derived.unwrap().first_block, record.acc),
+        (BlockNumber(1), batch.posted.acc)
+    );
 }
 
 #[test]
@@ -59,14 +67,17 @@ fn garbage_is_one_block_of_deposits_and_the_chain_goes_on() {
     test.deriver.on_batch(&l1.batch(3, 1, b"\xff")).unwrap();
     let block = batch_block(l1_time(4), 0, &[transfer(0, 0)]);
     test.deriver.on_batch(&l1.batch_of(4, 1, &[block])).unwrap();
-    assert_eq!(test.safe(), (3, Cursor { batch: 3, block: 0, deposits_read: 1 }));
+    assert_eq!(
+        test.safe(),
+        (3, Cursor { batch: BatchIndex(3), block: 0, deposits_read: DepositIndex(1) })
+    );
     assert_eq!(test.chain.store.transactions(1).unwrap().unwrap().len(), 1);
     assert_eq!(test.chain.store.transactions(2).unwrap().unwrap().len(), 0);
     assert!(test.has(&transfer(0, 0)));
     // A later batch out of turn is an error, not a block.
     l1.batch(5, 1, &[]);
     let error = test.deriver.on_batch(&l1.batch(6, 1, &[])).unwrap_err();
-    assert!(matches!(error, ChainError::WrongBatch { index: 4, .. }), "{error}");
+    assert!(matches!(error, ChainError::WrongBatch { index: BatchIndex(4), .. }), "{error}");
 }
 
 #[test]
@@ -102,9 +113,12 @@ fn a_reorg_takes_back_what_l1_took_back_and_the_unsafe_blocks_where_asked_for() 
         let is_dropped = unsafe_blocks == UnsafeBlocks::Drop;
         assert_eq!(derived.head_moved, is_dropped);
         assert_eq!(test.chain.store.head().number, u64::from(!is_dropped));
-        assert_eq!((test.safe().0, test.chain.store.deposit_count()), (0, 1));
+        assert_eq!((test.safe().0, test.chain.store.deposit_count().get()), (0, 1));
         // The deposit goes: no block that holds it may stay.
         deriver.on_step(ChainStep::Reorged { to: l1_block(4, 0) }).unwrap();
-        assert_eq!((test.chain.store.head().number, test.chain.store.deposit_count()), (0, 0));
+        assert_eq!(
+            (test.chain.store.head().number, test.chain.store.deposit_count().get()),
+            (0, 0)
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::{error::Error, io, path::PathBuf};
 
 use alloy_primitives::B256;
-use gainsay_derivation::{Cursor, DerivationError};
+use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DerivationError};
 use gainsay_keccak::LeafCountError;
 use gainsay_l1::{Action, L1Error};
 use gainsay_store::StoreError;
@@ -52,9 +52,9 @@ pub enum ChainError {
     #[error("block {number} is not derived from L1: the safe head is {safe}")]
     NotDerived {
         /// The block asked for.
-        number: u64,
+        number: BlockNumber,
         /// The newest block derived.
-        safe: u64,
+        safe: BlockNumber,
     },
     /// A kept log that is no event of the chain's contracts.
     #[error("table l1_logs, log {log_index} of L1 block {l1_block}: {reason}")]
@@ -78,7 +78,7 @@ pub enum ChainError {
     #[error("data of batch {index} has hash {found}, expected {expected}")]
     WrongBatchData {
         /// Index of the batch.
-        index: u64,
+        index: BatchIndex,
         /// The hash on L1.
         expected: B256,
         /// The hash of the bytes.
@@ -90,7 +90,7 @@ pub enum ChainError {
     #[error("L1 gave batch {index}, expected batch {} at {cursor:?}", cursor.batch)]
     WrongBatch {
         /// Index of the batch.
-        index: u64,
+        index: BatchIndex,
         /// Where the safe chain stands.
         cursor: Cursor,
     },

@@ -3,17 +3,23 @@
 //! In: the store. Out: cursors, blocks at cursors, how much of the Inbox an L1 block had seen, and
 //! the atomic update that an L1 reorg or a finalized L1 block asks for.
 
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DepositIndex};
 use gainsay_store::{L1Update, Store, StoreError};
 
 use crate::ChainError;
+
+/// The safe head.
+#[must_use]
+pub fn safe_block(store: &Store) -> BlockNumber {
+    BlockNumber(store.heads().safe.number)
+}
 
 /// Where the safe head stands in the Inbox.
 ///
 /// # Errors
 /// Those of the store.
 pub fn safe_cursor(store: &Store) -> Result<Cursor, StoreError> {
-    let record = store.cursor(store.heads().safe.number)?;
+    let record = store.cursor(safe_block(store))?;
     Ok(record.map(|record| record.cursor).unwrap_or_default())
 }
 
@@ -21,15 +27,15 @@ pub fn safe_cursor(store: &Store) -> Result<Cursor, StoreError> {
 ///
 /// # Errors
 /// Those of the store.
-pub fn block_at_cursor(store: &Store, cursor: &Cursor) -> Result<Option<u64>, StoreError> {
-    let batch_start = match cursor.batch.checked_sub(1) {
-        None => 0,
+pub fn block_at_cursor(store: &Store, cursor: &Cursor) -> Result<Option<BlockNumber>, StoreError> {
+    let batch_start = match cursor.batch.previous() {
+        None => BlockNumber::ZERO,
         Some(before) => match store.batch(before)?.and_then(|record| record.derived) {
             Some(derived) => derived.last_block,
             None => return Ok(None),
         },
     };
-    let number = batch_start.saturating_add(cursor.block);
+    let number = batch_start.plus(cursor.block);
     let record = store.cursor(number)?;
     Ok(record.filter(|record| record.cursor == *cursor).map(|_| number))
 }
@@ -39,11 +45,11 @@ pub fn block_at_cursor(store: &Store, cursor: &Cursor) -> Result<Option<u64>, St
 /// # Errors
 /// Those of the store.
 pub fn newest_l1_block(store: &Store) -> Result<u64, StoreError> {
-    let deposit = match store.deposit_count().checked_sub(1) {
+    let deposit = match store.deposit_count().previous() {
         Some(last) => store.deposit(last)?.map(|record| record.deposit.l1_block),
         None => None,
     };
-    let batch = match store.batch_count().checked_sub(1) {
+    let batch = match store.batch_count().previous() {
         Some(last) => store.batch(last)?.map(|record| record.header.l1_block),
         None => None,
     };
@@ -54,22 +60,26 @@ pub fn newest_l1_block(store: &Store) -> Result<u64, StoreError> {
 ///
 /// # Errors
 /// [`ChainError::Incomplete`], and those of the store.
-pub fn deposits_up_to(store: &Store, l1_block: u64) -> Result<u64, ChainError> {
-    first_above(store.deposit_count(), |index| {
+pub fn deposits_up_to(store: &Store, l1_block: u64) -> Result<DepositIndex, ChainError> {
+    let first = first_above(store.deposit_count().get(), |index| {
+        let index = DepositIndex(index);
         let missing = || ChainError::incomplete(format!("deposit {index}"));
         Ok(store.deposit(index)?.ok_or_else(missing)?.deposit.l1_block > l1_block)
-    })
+    });
+    first.map(DepositIndex)
 }
 
 /// How many batches L1 held after this block.
 ///
 /// # Errors
 /// [`ChainError::Incomplete`], and those of the store.
-pub fn batches_up_to(store: &Store, l1_block: u64) -> Result<u64, ChainError> {
-    first_above(store.batch_count(), |index| {
+pub fn batches_up_to(store: &Store, l1_block: u64) -> Result<BatchIndex, ChainError> {
+    let first = first_above(store.batch_count().get(), |index| {
+        let index = BatchIndex(index);
         let missing = || ChainError::incomplete(format!("batch {index}"));
         Ok(store.batch(index)?.ok_or_else(missing)?.header.l1_block > l1_block)
-    })
+    });
+    first.map(BatchIndex)
 }
 
 /// Forgets what L1 blocks above `l1_block` recorded, and moves the safe head back accordingly.
@@ -82,7 +92,7 @@ pub fn truncate_above(store: &Store, l1_block: u64) -> Result<(), ChainError> {
         truncate_l1_blocks: Some(l1_block.saturating_add(1)),
         truncate_deposits: Some(deposits_up_to(store, l1_block)?),
         truncate_batches: Some(batches),
-        safe: Some(last_block_of(store, batches)?.min(store.heads().safe.number)),
+        safe: Some(last_block_of(store, batches)?.min(safe_block(store))),
         ..Default::default()
     };
     Ok(store.apply(&update, false)?)
@@ -93,17 +103,16 @@ pub fn truncate_above(store: &Store, l1_block: u64) -> Result<(), ChainError> {
 /// # Errors
 /// [`ChainError::Incomplete`], and those of the store.
 pub fn finalize(store: &Store, l1_block: u64) -> Result<(), ChainError> {
-    let heads = store.heads();
-    let last_block = last_block_of(store, batches_up_to(store, l1_block)?)?.min(heads.safe.number);
-    if last_block > heads.finalized.number {
+    let last_block = last_block_of(store, batches_up_to(store, l1_block)?)?.min(safe_block(store));
+    if last_block.get() > store.heads().finalized.number {
         store.set_finalized(last_block)?;
     }
     Ok(())
 }
 
 /// The last block of the first `batches` batches.
-fn last_block_of(store: &Store, batches: u64) -> Result<u64, ChainError> {
-    let Some(last) = batches.checked_sub(1) else { return Ok(0) };
+fn last_block_of(store: &Store, batches: BatchIndex) -> Result<BlockNumber, ChainError> {
+    let Some(last) = batches.previous() else { return Ok(BlockNumber::ZERO) };
     let derived = store.batch(last)?.and_then(|record| record.derived);
     let missing = || ChainError::incomplete(format!("blocks of batch {last}"));
     Ok(derived.ok_or_else(missing)?.last_block)
@@ -115,13 +124,13 @@ fn first_above(
     count: u64,
     is_above: impl Fn(u64) -> Result<bool, ChainError>,
 ) -> Result<u64, ChainError> {
-    let (mut low, mut high) = (0, count);
+    let (mut low, mut high) = (0_u64, count);
     while low < high {
-        let middle = low + (high - low) / 2;
+        let middle = u64::midpoint(low, high);
         if is_above(middle)? {
             high = middle;
         } else {
-            low = middle + 1;
+            low = middle.saturating_add(1);
         }
     }
     Ok(low)

@@ -5,6 +5,7 @@
 //! holds, so that records above the newest one belong to a step that was cut off: they do not count.
 
 use alloy_primitives::B256;
+use gainsay_derivation::DepositIndex;
 use gainsay_l1::{Checkpoint, ContractEvent, DepositAccs, L1BlockRef, ReaderState};
 use gainsay_store::{L1BlockRecord, L1LogRecord, L1Update, Store};
 
@@ -29,7 +30,7 @@ pub(crate) fn load(store: &Store) -> Result<Option<ReaderState>, ChainError> {
     if first == 0 {
         deposit_accs.accs.push_back(B256::ZERO);
     }
-    let records = store.deposits(first.saturating_sub(1), last)?;
+    let records = store.deposits(DepositIndex(first.saturating_sub(1)), DepositIndex(last))?;
     deposit_accs.accs.extend(records.iter().map(|record| record.acc));
     Ok(Some(ReaderState { checkpoints, deposit_accs }))
 }
@@ -37,12 +38,12 @@ pub(crate) fn load(store: &Store) -> Result<Option<ReaderState>, ChainError> {
 /// Where the hash chains of the Inbox stood after an L1 block.
 fn checkpoint(store: &Store, block: &L1BlockRecord) -> Result<Checkpoint, ChainError> {
     let batch_count = l1_index::batches_up_to(store, block.number)?;
-    let (deposits_read, batch_acc) = match batch_count.checked_sub(1) {
+    let (deposits_read, batch_acc) = match batch_count.previous() {
         None => (0, B256::ZERO),
         Some(last) => {
             let missing = || ChainError::incomplete(format!("batch {last}"));
             let record = store.batch(last)?.ok_or_else(missing)?;
-            (record.header.deposits_read, record.acc)
+            (record.header.deposits_read.get(), record.acc)
         }
     };
     Ok(Checkpoint {
@@ -52,9 +53,9 @@ fn checkpoint(store: &Store, block: &L1BlockRecord) -> Result<Checkpoint, ChainE
             parent_hash: block.parent_hash,
             timestamp: block.timestamp,
         },
-        deposit_count: l1_index::deposits_up_to(store, block.number)?,
+        deposit_count: l1_index::deposits_up_to(store, block.number)?.get(),
         deposits_read,
-        batch_count,
+        batch_count: batch_count.get(),
         batch_acc,
     })
 }

@@ -1,6 +1,7 @@
 //! The position on L1 and the kept logs, across restarts, reorgs and damage.
 
 use alloy_primitives::{Address, Log};
+use gainsay_derivation::BatchIndex;
 use gainsay_l1::{
     ContractEventKind, Contracts,
     bindings::IAssertionChain::{AssertionLost, IAssertionChainEvents},
@@ -101,7 +102,10 @@ fn a_reorg_cuts_position_logs_and_records_together() {
     assert_eq!(state.tip().block, l1_block(3, 0));
     assert_eq!((state.tip().deposit_count, state.tip().batch_count), (2, 1));
     assert_eq!(events(&test, 3), [(3, 1), (3, 2)]);
-    assert_eq!((test.chain.store.deposit_count(), test.chain.store.batch_count()), (2, 1));
+    assert_eq!(
+        (test.chain.store.deposit_count().get(), test.chain.store.batch_count().get()),
+        (2, 1)
+    );
     assert_eq!(state.tip().batch_acc, l1.batches[0].posted.acc);
 }
 
@@ -121,7 +125,7 @@ fn a_stretch_that_was_cut_off_does_not_count() {
     // It goes, and is taken again: L1 may say otherwise by then.
     assert_eq!(l1_index::newest_l1_block(&test.chain.store).unwrap(), 6);
     test.deriver.on_step(ChainStep::Reorged { to: state.tip().block }).unwrap();
-    assert_eq!(test.chain.store.batch_count(), 2);
+    assert_eq!(test.chain.store.batch_count(), BatchIndex(2));
     test.deriver.on_step(ChainStep::Deposits(l1.deposits[3..].to_vec())).unwrap();
     test.deriver.on_step(ChainStep::Batch(batch)).unwrap();
     assert_eq!(test.safe(), before);

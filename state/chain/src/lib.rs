@@ -24,6 +24,8 @@
 //! Architecture invariant: nothing here proposes, plays or serves. There is no RPC, no pool and no
 //! machine; the tenants are `sequencer` and `prover/challenger`, and they never import each other.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod error;
 pub use error::ChainError;
 mod safe_chain;

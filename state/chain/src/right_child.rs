@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, BlockNumber, Cursor};
 use gainsay_keccak::Commitment;
 
 use crate::{AssertionTree, ChainError, ProposedAssertion, SafeChain, l1_index};
@@ -16,7 +16,7 @@ use crate::{AssertionTree, ChainError, ProposedAssertion, SafeChain, l1_index};
 #[derive(Clone, Debug)]
 pub struct RightChild {
     /// The first block after the parent.
-    pub first_block: u64,
+    pub first_block: BlockNumber,
     /// The claim after each block from `first_block` on.
     pub claims: Vec<B256>,
     /// Where the last block ends in the Inbox.
@@ -32,8 +32,8 @@ pub struct RightChild {
 impl RightChild {
     /// The last block that it covers.
     #[must_use]
-    pub fn last_block(&self) -> u64 {
-        self.first_block.saturating_add(self.claims.len() as u64).saturating_sub(1)
+    pub fn last_block(&self) -> BlockNumber {
+        self.first_block.plus((self.claims.len() as u64).saturating_sub(1))
     }
 
     /// Where an assertion differs from it; none if the assertion is right.
@@ -63,7 +63,7 @@ impl RightChild {
 pub fn right_child(
     chain: &SafeChain,
     parent_end: &Cursor,
-    batch_limit: u64,
+    batch_limit: BatchIndex,
 ) -> Result<Option<RightChild>, ChainError> {
     let store = &chain.store;
     if l1_index::safe_cursor(store)?.batch < batch_limit {
@@ -72,11 +72,12 @@ pub fn right_child(
     let Some(parent_block) = l1_index::block_at_cursor(store, parent_end)? else {
         return Ok(None);
     };
-    let Some(last_batch) = store.batch(batch_limit.saturating_sub(1))? else { return Ok(None) };
+    let last_batch = batch_limit.previous().unwrap_or_default();
+    let Some(last_batch) = store.batch(last_batch)? else { return Ok(None) };
     let height = chain.rollup.assertions.blocks_height;
-    let first_block = parent_block.saturating_add(1);
+    let first_block = parent_block.next();
     let mut claims: Vec<B256> = Vec::new();
-    for number in first_block..=chain.safe_block() {
+    for number in first_block.up_to(chain.safe_block().next()) {
         let Some(record) = store.cursor(number)? else { return Ok(None) };
         claims.push(record.claim());
         let is_full = claims.len() as u64 >= 1_u64 << height.min(63);
@@ -108,7 +109,7 @@ pub enum Difference {
     /// It ends in another state.
     OutputRoot {
         /// Its last block.
-        block: u64,
+        block: BlockNumber,
         /// The right one.
         expected: B256,
     },
@@ -125,14 +126,14 @@ pub enum AssertionVerdict {
     /// It is the one right child of a right parent.
     Right {
         /// Its first block.
-        first_block: u64,
+        first_block: BlockNumber,
         /// Its last block.
-        last_block: u64,
+        last_block: BlockNumber,
     },
     /// It is not.
     Wrong {
         /// The first block that it makes a claim about, if its parent is right.
-        first_block: Option<u64>,
+        first_block: Option<BlockNumber>,
         /// What is wrong.
         difference: Difference,
     },
@@ -168,7 +169,8 @@ pub fn judge_assertions(
     tree: &AssertionTree,
 ) -> Result<Vec<(ProposedAssertion, AssertionVerdict)>, ChainError> {
     let genesis = *tree.genesis();
-    let right = AssertionVerdict::Right { first_block: 0, last_block: 0 };
+    let right =
+        AssertionVerdict::Right { first_block: BlockNumber::ZERO, last_block: BlockNumber::ZERO };
     let mut known = BTreeMap::from([(genesis.id, (genesis, right))]);
     let mut judged = Vec::new();
     for assertion in tree.in_order() {
@@ -186,6 +188,7 @@ pub fn judge_assertions(
 #[cfg(test)]
 mod tests {
     use alloy_primitives::Address;
+    use gainsay_derivation::DepositIndex;
 
     use super::*;
     use crate::{
@@ -205,41 +208,46 @@ mod tests {
     }
 
     const fn at(batch: u64, block: u64) -> Cursor {
-        Cursor { batch, block, deposits_read: 0 }
+        Cursor { batch: BatchIndex(batch), block, deposits_read: DepositIndex(0) }
     }
 
     #[test]
     fn claims_end_at_the_batch_limit_or_when_the_tree_is_full() {
         let (l1, test) = six_blocks();
         let store = &test.chain.store;
-        let claim = |number: u64| store.cursor(number).unwrap().unwrap().claim();
+        let claim = |number: u64| store.cursor(BlockNumber(number)).unwrap().unwrap().claim();
         let next = |cursor, limit| right_child(&test.chain, &cursor, limit).unwrap();
 
-        let one = next(at(0, 0), 1).unwrap();
-        assert_eq!((one.first_block, one.last_block(), one.cursor), (1, 3, at(1, 0)));
+        let one = next(at(0, 0), BatchIndex(1)).unwrap();
+        assert_eq!(
+            (one.first_block, one.last_block(), one.cursor),
+            (BlockNumber(1), BlockNumber(3), at(1, 0))
+        );
         assert_eq!(one.claims, [claim(1), claim(2), claim(3)]);
         let tree = Commitment::new(2, &one.claims).unwrap();
         assert_eq!(one.tree.root(), tree.root());
         assert_eq!(one.batch_acc, l1.batches[0].posted.acc);
         // Three batches have six blocks: four fit, and the next one starts within a batch.
-        let full = next(at(0, 0), 3).unwrap();
-        assert_eq!((full.last_block(), full.cursor), (4, at(1, 1)));
+        let full = next(at(0, 0), BatchIndex(3)).unwrap();
+        assert_eq!((full.last_block(), full.cursor), (BlockNumber(4), at(1, 1)));
         assert_eq!(full.batch_acc, l1.batches[2].posted.acc);
-        let rest = next(full.cursor, 3).unwrap();
-        assert_eq!((rest.last_block(), rest.cursor), (6, at(3, 0)));
+        let rest = next(full.cursor, BatchIndex(3)).unwrap();
+        assert_eq!((rest.last_block(), rest.cursor), (BlockNumber(6), at(3, 0)));
         assert_eq!(rest.output_root, store.header(6).unwrap().unwrap().output_root);
         assert_eq!(rest.tree.root(), Commitment::new(2, &[claim(5), claim(6)]).unwrap().root());
         // Not derived yet, or no place in this chain.
-        assert!(next(at(3, 0), 4).is_none());
-        assert!(next(at(1, 7), 3).is_none());
-        assert!(next(Cursor { deposits_read: 1, ..at(1, 0) }, 3).is_none());
+        assert!(next(at(3, 0), BatchIndex(4)).is_none());
+        assert!(next(at(1, 7), BatchIndex(3)).is_none());
+        assert!(
+            next(Cursor { deposits_read: DepositIndex(1), ..at(1, 0) }, BatchIndex(3)).is_none()
+        );
     }
 
     #[test]
     fn every_part_of_an_assertion_that_differs_is_wrong() {
         let (_, test) = six_blocks();
         let chain = &test.chain;
-        let right = right_child(chain, &at(0, 0), 1).unwrap().unwrap();
+        let right = right_child(chain, &at(0, 0), BatchIndex(1)).unwrap().unwrap();
         let genesis = ProposedAssertion {
             id: B256::repeat_byte(1),
             parent: B256::ZERO,
@@ -247,7 +255,7 @@ mod tests {
             root: B256::ZERO,
             output_root: B256::ZERO,
             cursor: at(0, 0),
-            batch_limit: 1,
+            batch_limit: BatchIndex(1),
             l1_block: 0,
             log_index: 0,
             confirmed_in: Some(0),
@@ -258,22 +266,29 @@ mod tests {
             root: right.tree.root(),
             output_root: right.output_root,
             cursor: right.cursor,
-            batch_limit: 2,
+            batch_limit: BatchIndex(2),
             confirmed_in: None,
             ..genesis
         };
         let verdict = |child| judge(chain, &genesis, &child).unwrap();
-        assert_eq!(verdict(child), AssertionVerdict::Right { first_block: 1, last_block: 3 });
-        let wrong = |difference| AssertionVerdict::Wrong { first_block: Some(1), difference };
+        assert_eq!(
+            verdict(child),
+            AssertionVerdict::Right { first_block: BlockNumber(1), last_block: BlockNumber(3) }
+        );
+        let wrong =
+            |difference| AssertionVerdict::Wrong { first_block: Some(BlockNumber(1)), difference };
         // An end that is right too early.
         let early = ProposedAssertion { cursor: at(0, 2), ..child };
         assert_eq!(verdict(early), wrong(Difference::Cursor { expected: right.cursor }));
         let output_root = ProposedAssertion { output_root: B256::ZERO, ..child };
         let expected = right.output_root;
-        assert_eq!(verdict(output_root), wrong(Difference::OutputRoot { block: 3, expected }));
+        assert_eq!(
+            verdict(output_root),
+            wrong(Difference::OutputRoot { block: BlockNumber(3), expected })
+        );
         let claims = ProposedAssertion { root: B256::ZERO, ..child };
         assert_eq!(verdict(claims), wrong(Difference::Claims { expected: right.tree.root() }));
-        let late = ProposedAssertion { batch_limit: 9, ..genesis };
+        let late = ProposedAssertion { batch_limit: BatchIndex(9), ..genesis };
         assert_eq!(judge(chain, &late, &child).unwrap(), AssertionVerdict::Undecided);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, BlockNumber, Cursor};
 use gainsay_l1::RollupConfig;
 use gainsay_store::{BatchRecord, CursorRecord, Store, StoreOptions};
 
@@ -48,8 +48,8 @@ impl SafeChain {
 
     /// The newest block derived.
     #[must_use]
-    pub fn safe_block(&self) -> u64 {
-        self.store.heads().safe.number
+    pub fn safe_block(&self) -> BlockNumber {
+        l1_index::safe_block(&self.store)
     }
 
     /// Where the newest block derived ends in the Inbox.
@@ -64,7 +64,7 @@ impl SafeChain {
     ///
     /// # Errors
     /// [`ChainError::NotDerived`], and those of the store.
-    pub fn claimed(&self, number: u64) -> Result<CursorRecord, ChainError> {
+    pub fn claimed(&self, number: BlockNumber) -> Result<CursorRecord, ChainError> {
         let safe = self.safe_block();
         self.store.cursor(number)?.ok_or(ChainError::NotDerived { number, safe })
     }
@@ -73,7 +73,7 @@ impl SafeChain {
     ///
     /// # Errors
     /// [`ChainError::Incomplete`], and those of the store.
-    pub fn batch(&self, index: u64) -> Result<BatchRecord, ChainError> {
+    pub fn batch(&self, index: BatchIndex) -> Result<BatchRecord, ChainError> {
         let missing = || ChainError::incomplete(format!("batch {index}"));
         self.store.batch(index)?.ok_or_else(missing)
     }
@@ -82,7 +82,7 @@ impl SafeChain {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn block_at(&self, cursor: &Cursor) -> Result<Option<u64>, ChainError> {
+    pub fn block_at(&self, cursor: &Cursor) -> Result<Option<BlockNumber>, ChainError> {
         Ok(l1_index::block_at_cursor(&self.store, cursor)?)
     }
 }

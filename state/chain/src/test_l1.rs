@@ -3,13 +3,18 @@
 //! In: deposits and batches to be recorded. Out: the same as a follower would hand them over. L1's
 //! clock is far ahead of any wall clock, so that the blocks' times do not depend on the day.
 
+#![expect(clippy::arithmetic_side_effects, reason = "for tests, whose numbers are small")]
+
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::{
-    BatchBlock, BatchHeader, BatchKind, ChainConfig, Deposit, DepositKind, data_hash_of_calldata,
-    encode_batch, extend_batch_acc, extend_deposit_acc,
+    BatchBlock, BatchHeader, BatchIndex, BatchKind, ChainConfig, Deposit, DepositIndex,
+    DepositKind, GenesisAccount, data_hash_of_calldata, encode_batch, extend_batch_acc,
+    extend_deposit_acc,
 };
 use gainsay_l1::{DataLocation, EnqueuedDeposit, L1BlockRef, L1Origin, PostedBatch, RollupConfig};
-use gainsay_transition::RecoveredTx;
+use gainsay_transition::{HISTORY_STORAGE, L1_BLOCK, MESSAGE_PASSER, RecoveredTx};
 use serde_json::json;
 
 use crate::FetchedBatch;
@@ -20,6 +25,44 @@ pub const L1_EPOCH: u64 = 4_000_000_000;
 const L1_BLOCK_SECS: u64 = 12;
 /// The L2 chain id of batches.
 pub const CHAIN_ID: u64 = 42_069;
+
+/// Rules of the chain.
+pub const CONFIG: ChainConfig = ChainConfig {
+    chain_id: CHAIN_ID,
+    block_gas_limit: 30_000_000,
+    base_fee_change_denominator: 50,
+    elasticity: 2,
+    min_base_fee_wei: 1_000_000,
+    initial_base_fee_wei: 1_000_000_000,
+    sequencer_window_secs: 3_600,
+    sequencer_drift_secs: 600,
+};
+
+/// The accounts of its genesis: the predeploys that derivation and execution read, and these
+/// balances in wei.
+#[must_use]
+pub fn alloc(
+    balances: impl IntoIterator<Item = (Address, U256)>,
+) -> BTreeMap<Address, GenesisAccount> {
+    let predeploy =
+        GenesisAccount { nonce: 1, code: Bytes::from_static(&[0]), ..Default::default() };
+    let word = |value: u128| B256::from(U256::from(value));
+    let mut l1_block = predeploy.clone();
+    // Base fee, scalars (blob, base), blob base fee: see contracts/genesis/predeploys.json.
+    l1_block.storage = BTreeMap::from([
+        (word(1), word(20_000_000_000)),
+        (word(3), word((1_014_213 << 64) | (5_227 << 96))),
+        (word(7), word(1_000_000_000)),
+    ]);
+    let mut alloc = BTreeMap::from([
+        (L1_BLOCK, l1_block),
+        (MESSAGE_PASSER, predeploy.clone()),
+        (HISTORY_STORAGE, predeploy),
+    ]);
+    let funded = |(address, balance)| (address, GenesisAccount { balance, ..Default::default() });
+    alloc.extend(balances.into_iter().map(funded));
+    alloc
+}
 
 /// L1's clock at its block `block`.
 #[must_use]
@@ -70,7 +113,7 @@ impl TestL1 {
             from: Address::repeat_byte(0xd0),
             l1_block: block,
             l1_time: l1_time(block),
-            index,
+            index: DepositIndex(index),
             l1_base_fee: U256::from(1_000_000_000_u64),
             l1_blob_base_fee: U256::ONE,
             payload: payload.into(),
@@ -87,13 +130,14 @@ impl TestL1 {
         let kind = if data.is_empty() { BatchKind::Forced } else { BatchKind::Calldata };
         let header = BatchHeader {
             kind,
-            index: self.batches.len() as u64,
-            deposits_read,
+            index: BatchIndex(self.batches.len() as u64),
+            deposits_read: DepositIndex(deposits_read),
             l1_block: block,
             l1_time: l1_time(block),
             data_hash: data_hash_of_calldata(data),
         };
-        let last_read = self.deposits.iter().rev().find(|it| it.deposit.index < deposits_read);
+        let last_read =
+            self.deposits.iter().rev().find(|it| it.deposit.index < DepositIndex(deposits_read));
         let deposit_acc = last_read.map_or(B256::ZERO, |record| record.acc);
         let previous = self.batches.last().map_or(B256::ZERO, |batch| batch.posted.acc);
         let location = match kind {
@@ -101,7 +145,7 @@ impl TestL1 {
             _ => DataLocation::Calldata,
         };
         let acc = extend_batch_acc(previous, &header, deposit_acc);
-        let origin = Self::origin(block, 1_000 + header.index);
+        let origin = Self::origin(block, 1_000 + header.index.get());
         let posted = PostedBatch { header, acc, location, origin };
         let batch = FetchedBatch { posted, data: data.to_vec() };
         self.batches.push(batch.clone());

@@ -17,8 +17,8 @@
 //! (stable): calls of one function of one contract lie together.
 
 use crate::{
-    Batch, BatchBlock, BatchHeader, BatchKind, ChainConfig, DecodeError, MAX_BATCH_BLOCKS,
-    MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS,
+    BATCH_BLOCKS_MAX, BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, Batch, BatchBlock, BatchHeader,
+    BatchKind, ChainConfig, DecodeError,
     calldata::{Dictionaries, SELECTOR_LEN, decode_words},
     column::{Column, Columns, Reader},
     decompress::decompress,
@@ -45,6 +45,7 @@ pub(crate) const SIGNATURE_LEN: usize = 64;
 /// forced batch, give one block without transactions at the header's L1 time. Timestamps are
 /// within the header's bounds.
 // PROTOCOL.md DERIVE-2
+#[must_use]
 pub fn decode_batch(header: &BatchHeader, data: &[u8], config: &ChainConfig) -> Batch {
     let decoded = match header.kind {
         BatchKind::Forced => None,
@@ -61,6 +62,9 @@ pub fn decode_batch(header: &BatchHeader, data: &[u8], config: &ChainConfig) -> 
 }
 
 /// The blocks as they were [encoded](crate::encode_batch), or why there are none.
+///
+/// # Errors
+/// [`DecodeError`]: the data is garbage, which makes a batch without transactions.
 // PROTOCOL.md BATCH-1
 pub fn decode_blocks(data: &[u8], chain_id: u64) -> Result<Vec<BatchBlock>, DecodeError> {
     let Some((&VERSION, rest)) = data.split_first() else {
@@ -68,13 +72,13 @@ pub fn decode_blocks(data: &[u8], chain_id: u64) -> Result<Vec<BatchBlock>, Deco
     };
     let mut outer = Reader::new(rest);
     let signatures = Signatures::read(&mut outer)?;
-    let body = decompress(outer.rest(), MAX_BATCH_BYTES)?;
+    let body = decompress(outer.rest(), BATCH_BYTES_MAX)?;
     let mut columns = Columns::split(&body)?;
 
     let shapes = read_shapes(&mut columns)?;
     let count = shapes.iter().map(|shape| shape.transactions).sum();
     let mut transactions = Vec::new();
-    let mut budget = MAX_BATCH_BYTES;
+    let mut budget = BATCH_BYTES_MAX;
     let mut signed = read_kinds(&mut columns, count, &mut transactions, &mut budget)?;
     if signed.len() != signatures.count() {
         let (found, expected) = (signed.len(), signatures.count());
@@ -113,7 +117,7 @@ pub fn decode_blocks(data: &[u8], chain_id: u64) -> Result<Vec<BatchBlock>, Deco
 
 // PROTOCOL.md BATCH-2
 fn charge(budget: usize, len: usize) -> Result<usize, DecodeError> {
-    budget.checked_sub(len).ok_or(DecodeError::TooLarge { max: MAX_BATCH_BYTES })
+    budget.checked_sub(len).ok_or(DecodeError::TooLarge { max: BATCH_BYTES_MAX })
 }
 
 /// The part of a batch outside Brotli, since it would not shrink.
@@ -126,8 +130,8 @@ impl<'a> Signatures<'a> {
     // PROTOCOL.md BATCH-1
     fn read(outer: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let count = outer.length()?;
-        if count > MAX_BATCH_TRANSACTIONS {
-            let expected = MAX_BATCH_TRANSACTIONS;
+        if count > BATCH_TRANSACTIONS_MAX {
+            let expected = BATCH_TRANSACTIONS_MAX;
             return Err(DecodeError::TransactionCount { found: count, expected });
         }
         let (pairs, _) = outer.take(count.saturating_mul(SIGNATURE_LEN))?.as_chunks();
@@ -158,8 +162,8 @@ fn read_shapes(columns: &mut Columns<'_>) -> Result<Vec<BlockShape>, DecodeError
     // Each block has a transaction count, a varint whose last byte alone is below 0x80.
     let counts = columns.of(Column::TransactionCounts).rest();
     let blocks = counts.iter().filter(|&&byte| byte < 0x80).count();
-    if blocks == 0 || blocks > MAX_BATCH_BLOCKS {
-        return Err(DecodeError::BlockCount { found: blocks as u64, max: MAX_BATCH_BLOCKS });
+    if blocks == 0 || blocks > BATCH_BLOCKS_MAX {
+        return Err(DecodeError::BlockCount { found: blocks as u64, max: BATCH_BLOCKS_MAX });
     }
     let mut shapes = Vec::with_capacity(blocks);
     let (mut timestamp, mut total) = (0_u64, 0_usize);
@@ -169,8 +173,8 @@ fn read_shapes(columns: &mut Columns<'_>) -> Result<Vec<BlockShape>, DecodeError
         let deposit_count = columns.of(Column::DepositCounts).number()?;
         let transactions = columns.of(Column::TransactionCounts).length()?;
         total = total.saturating_add(transactions);
-        if total > MAX_BATCH_TRANSACTIONS {
-            let expected = MAX_BATCH_TRANSACTIONS;
+        if total > BATCH_TRANSACTIONS_MAX {
+            let expected = BATCH_TRANSACTIONS_MAX;
             return Err(DecodeError::TransactionCount { found: total, expected });
         }
         shapes.push(BlockShape { timestamp, deposit_count, transactions });
@@ -233,10 +237,11 @@ fn read_targets(
     for shape in &mut *signed {
         shape.target = match columns.of(Column::Targets).number()? {
             0 => 0,
-            1 => dictionaries.new_address(columns)? as u64 + 1,
+            1 => (dictionaries.new_address(columns)? as u64).saturating_add(1),
             code => {
-                dictionaries.address(code - 2)?;
-                code - 1
+                let index = code.saturating_sub(2);
+                dictionaries.address(index)?;
+                index.saturating_add(1)
             }
         };
     }
@@ -244,7 +249,7 @@ fn read_targets(
     for shape in &mut *signed {
         shape.selector = match columns.of(Column::Selectors).number()? {
             0 => 0,
-            code => dictionaries.selector(code - 1, columns)?.1 + 1,
+            code => dictionaries.selector(code.saturating_sub(1), columns)?.1.saturating_add(1),
         };
     }
     signed.sort_by_key(|shape| (shape.target, shape.selector));

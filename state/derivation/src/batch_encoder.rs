@@ -1,8 +1,10 @@
 //! From blocks to the data of a batch, as small as we can make it. For hosts: slow, and it
 //! allocates as it likes. The format stands in [`batch_decoder`](crate::batch_decoder).
 
+#![expect(clippy::arithmetic_side_effects, reason = "counts of what is in memory")]
+
 use crate::{
-    BatchBlock, DecodeError, MAX_BATCH_BLOCKS, MAX_BATCH_TRANSACTIONS,
+    BATCH_BLOCKS_MAX, BATCH_TRANSACTIONS_MAX, BatchBlock, DecodeError,
     batch_decoder::{ACCESS_LIST, FOREIGN_CHAIN, RAW, SIGNATURE_LEN, VERSION, decode_blocks},
     calldata::SELECTOR_LEN,
     calldata_encoder::{Indices, encode_words},
@@ -24,8 +26,8 @@ const TRANSACTION_LEN_MIN: usize = SIGNATURE_LEN;
 /// Why blocks do not make a batch.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// None, or more than [`MAX_BATCH_BLOCKS`].
-    #[error("{found} blocks, expected 1 to {max}", max = MAX_BATCH_BLOCKS)]
+    /// None, or more than [`BATCH_BLOCKS_MAX`].
+    #[error("{found} blocks, expected 1 to {max}", max = BATCH_BLOCKS_MAX)]
     BlockCount {
         /// How many were given.
         found: usize,
@@ -63,8 +65,11 @@ pub enum EncodeError {
 ///
 /// Timestamps must not decrease. Transactions may be any bytes; those that are no canonical
 /// signed transaction of type legacy, 1, 2 or 4 just take more room.
+///
+/// # Errors
+/// [`EncodeError`] when the blocks break a bound or an order that batches have.
 pub fn encode_batch(blocks: &[BatchBlock], chain_id: u64) -> Result<Vec<u8>, EncodeError> {
-    if blocks.is_empty() || blocks.len() > MAX_BATCH_BLOCKS {
+    if blocks.is_empty() || blocks.len() > BATCH_BLOCKS_MAX {
         return Err(EncodeError::BlockCount { found: blocks.len() });
     }
     let mut columns = ColumnsMut::new();
@@ -104,6 +109,9 @@ pub fn encode_batch(blocks: &[BatchBlock], chain_id: u64) -> Result<Vec<u8>, Enc
 ///
 /// The number is close to the largest, not always the largest: trying costs seconds. At least one
 /// block, or the error says that it does not fit.
+///
+/// # Errors
+/// As [`encode_batch`], and when not even the first block fits.
 pub fn encode_prefix(
     blocks: &[BatchBlock],
     chain_id: u64,
@@ -161,10 +169,10 @@ fn scale(count: usize, numerator: usize, denominator: usize) -> usize {
 /// How many blocks might fit: counts only what no compression saves. At least one, if there is one.
 fn count_by_bound(blocks: &[BatchBlock], max: usize) -> usize {
     let (mut transactions, mut count) = (0_usize, 0);
-    for block in blocks.iter().take(MAX_BATCH_BLOCKS) {
+    for block in blocks.iter().take(BATCH_BLOCKS_MAX) {
         transactions = transactions.saturating_add(block.transactions.len());
         let len = transactions.saturating_mul(TRANSACTION_LEN_MIN);
-        if count > 0 && (len > max || transactions > MAX_BATCH_TRANSACTIONS) {
+        if count > 0 && (len > max || transactions > BATCH_TRANSACTIONS_MAX) {
             break;
         }
         count += 1;

@@ -1,7 +1,7 @@
-//! What the Inbox records of a batch beside its data: header, data hash, batch hash chain, and
+//! What the Inbox records of a batch besides its data: header, data hash, batch hash chain, and
 //! the bounds that the header's L1 time puts on L2 timestamps.
 
-use crate::{ChainConfig, packing::pack};
+use crate::{BatchIndex, ChainConfig, DepositIndex, packing::pack};
 use alloy_primitives::{B256, Keccak256, keccak256};
 use serde::{Deserialize, Serialize};
 
@@ -38,9 +38,9 @@ pub struct BatchHeader {
     /// Where the data lies.
     pub kind: BatchKind,
     /// Position among all batches, from 0.
-    pub index: u64,
+    pub index: BatchIndex,
     /// Deposits `[0, deposits_read)` are consumed when this batch ends.
-    pub deposits_read: u64,
+    pub deposits_read: DepositIndex,
     /// L1 block that posted the batch.
     pub l1_block: u64,
     /// Its timestamp, seconds.
@@ -51,11 +51,13 @@ pub struct BatchHeader {
 
 impl BatchHeader {
     /// Smallest timestamp of a block of this batch, seconds (a later parent's takes precedence).
+    #[must_use]
     pub const fn timestamp_min(&self, config: &ChainConfig) -> u64 {
         self.l1_time.saturating_sub(config.sequencer_window_secs)
     }
 
     /// Largest timestamp of a block of this batch, seconds (a later parent's takes precedence).
+    #[must_use]
     pub const fn timestamp_max(&self, config: &ChainConfig) -> u64 {
         self.l1_time.saturating_add(config.sequencer_drift_secs)
     }
@@ -63,6 +65,7 @@ impl BatchHeader {
     /// The nearest timestamp within this batch's bounds. The block's is the maximum of this and
     /// its parent's.
     // PROTOCOL.md DERIVE-3
+    #[must_use]
     pub fn clamp_timestamp(&self, timestamp: u64, config: &ChainConfig) -> u64 {
         timestamp.max(self.timestamp_min(config)).min(self.timestamp_max(config))
     }
@@ -90,7 +93,7 @@ impl BatchHeader {
     // PROTOCOL.md INBOX-3
     #[must_use]
     pub fn pack(&self, acc: B256, deposit_acc: B256) -> [u8; BATCH_ACC_LEN] {
-        let numbers = [self.index, self.deposits_read, self.l1_block, self.l1_time];
+        let numbers = [self.index.get(), self.deposits_read.get(), self.l1_block, self.l1_time];
         let [index, deposits_read, l1_block, l1_time] = numbers.map(u64::to_be_bytes);
         pack([
             &acc.0,
@@ -106,6 +109,7 @@ impl BatchHeader {
 
     /// Reads back what [`Self::pack`] gave: the header, and the deposit accumulator at its end.
     /// None if the kind is one that no Inbox records.
+    #[must_use]
     pub fn unpack(packed: &[u8; BATCH_ACC_LEN]) -> Option<(Self, B256)> {
         let (_, rest) = packed.split_at(32);
         let (kind, rest) = rest.split_first()?;
@@ -115,8 +119,8 @@ impl BatchHeader {
         };
         let header = Self {
             kind: BatchKind::try_from(*kind).ok()?,
-            index: u64::from_be_bytes(index),
-            deposits_read: u64::from_be_bytes(deposits_read),
+            index: BatchIndex(u64::from_be_bytes(index)),
+            deposits_read: DepositIndex(u64::from_be_bytes(deposits_read)),
             l1_block: u64::from_be_bytes(l1_block),
             l1_time: u64::from_be_bytes(l1_time),
             data_hash: B256::from_slice(hashes.get(..32)?),
@@ -134,12 +138,14 @@ pub fn extend_batch_acc(acc: B256, header: &BatchHeader, deposit_acc: B256) -> B
 
 /// Data hash of a calldata batch: `keccak(data)`.
 // PROTOCOL.md INBOX-3
+#[must_use]
 pub fn data_hash_of_calldata(data: &[u8]) -> B256 {
     keccak256(data)
 }
 
 /// Data hash of a blob batch: `keccak(versionedHash_0 ‖ .. ‖ versionedHash_k)`.
 // PROTOCOL.md INBOX-3
+#[must_use]
 pub fn data_hash_of_blobs(versioned_hashes: &[B256]) -> B256 {
     let mut hasher = Keccak256::new();
     for versioned_hash in versioned_hashes {

@@ -23,6 +23,7 @@ const LENGTH_LEN: usize = 4;
 /// length than [`BLOB_LEN`], a field element uses its two upper bits, or the length exceeds what
 /// the blobs hold.
 // PROTOCOL.md BLOB-2, BLOB-3
+#[must_use]
 pub fn blob_data<B: AsRef<[u8]>>(blobs: &[B]) -> Vec<u8> {
     let mut data = Vec::with_capacity(blobs.len().saturating_mul(BLOB_DATA_LEN));
     for blob in blobs {
@@ -60,6 +61,7 @@ fn unpack(blob: &[u8], data: &mut Vec<u8>) -> Option<()> {
 
 /// As many blobs as the data needs, at least one. A batch may have at most
 /// [`MAX_BLOBS`](crate::MAX_BLOBS): [`blob_capacity`] tells how much fits them.
+#[must_use]
 pub fn to_blobs(data: &[u8]) -> Vec<Box<[u8; BLOB_LEN]>> {
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut stream = length.to_be_bytes().to_vec();
@@ -68,6 +70,7 @@ pub fn to_blobs(data: &[u8]) -> Vec<Box<[u8; BLOB_LEN]>> {
 }
 
 /// Most bytes of batch data that fit so many blobs.
+#[must_use]
 pub const fn blob_capacity(blobs: usize) -> usize {
     blobs.saturating_mul(BLOB_DATA_LEN).saturating_sub(LENGTH_LEN)
 }

@@ -4,7 +4,7 @@
 //! last one takes all that are left. A block with an invalid transaction, which only execution
 //! can tell, is replaced by [`BlockInput::into_fallback`] and ends its batch.
 
-use crate::{BatchHeader, Cursor, Deposit};
+use crate::{BatchHeader, BatchIndex, Cursor, Deposit, DepositIndex};
 use alloc::vec::Vec;
 use alloy_primitives::Bytes;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct Batch {
     pub blocks: Vec<BatchBlock>,
 }
 
-/// All that the transition needs to know beside the parent state to build one block.
+/// All that the transition needs to know besides the parent state to build one block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BlockInput {
@@ -54,6 +54,7 @@ impl BlockInput {
     /// The block that replaces this one when a transaction proves invalid: no transactions, all
     /// deposits left in the batch, and the cursor at the start of the next batch.
     // PROTOCOL.md DERIVE-6
+    #[must_use]
     pub fn into_fallback(self) -> Self {
         let mut deposits = self.deposits;
         let later = self.later_deposits.len() as u64;
@@ -64,9 +65,9 @@ impl BlockInput {
             deposits,
             transactions: Vec::new(),
             cursor_after: Cursor {
-                batch: if block == 0 { batch } else { batch.saturating_add(1) },
+                batch: if block == 0 { batch } else { batch.next() },
                 block: 0,
-                deposits_read: deposits_read.saturating_add(later),
+                deposits_read: deposits_read.plus(later),
             },
             later_deposits: Vec::new(),
         }
@@ -82,7 +83,7 @@ pub enum DerivationError {
         /// What was given.
         cursor: Cursor,
         /// Index of the batch.
-        batch: u64,
+        batch: BatchIndex,
         /// Number of its blocks.
         blocks: u64,
     },
@@ -90,11 +91,11 @@ pub enum DerivationError {
     #[error("deposits of batch {batch} must be {from}..{to}, found {found} of them")]
     WrongDeposits {
         /// Index of the batch.
-        batch: u64,
+        batch: BatchIndex,
         /// Index of the first deposit that the cursor has not read.
-        from: u64,
+        from: DepositIndex,
         /// The batch's count of deposits read.
-        to: u64,
+        to: DepositIndex,
         /// How many were given.
         found: u64,
     },
@@ -112,6 +113,9 @@ pub struct Derivation {
 impl Derivation {
     /// Starts at `cursor`, at the beginning or in the middle of the batch. `deposits` are those
     /// with the indices `cursor.deposits_read..header.deposits_read`.
+    ///
+    /// # Errors
+    /// [`DerivationError`] when cursor, header and deposits do not belong together.
     pub fn new(
         header: &BatchHeader,
         batch: Batch,
@@ -126,13 +130,12 @@ impl Derivation {
                 blocks,
             });
         }
-        let in_place = (cursor.deposits_read..).zip(&deposits).all(|(i, d)| d.index == i);
-        let end = cursor.deposits_read.checked_add(deposits.len() as u64);
-        if !in_place || end != Some(header.deposits_read) {
+        let (from, to) = (cursor.deposits_read, header.deposits_read);
+        if from > to || !deposits.iter().map(|deposit| deposit.index).eq(from.up_to(to)) {
             return Err(DerivationError::WrongDeposits {
                 batch: header.index,
-                from: cursor.deposits_read,
-                to: header.deposits_read,
+                from,
+                to,
                 found: deposits.len() as u64,
             });
         }
@@ -140,11 +143,8 @@ impl Derivation {
         for _ in 0..cursor.block {
             blocks.next();
         }
-        let end = Cursor {
-            batch: cursor.batch.saturating_add(1),
-            block: 0,
-            deposits_read: header.deposits_read,
-        };
+        let end =
+            Cursor { batch: cursor.batch.next(), block: 0, deposits_read: header.deposits_read };
         Ok(Self { blocks, deposits: deposits.into_iter(), cursor, end })
     }
 
@@ -165,7 +165,7 @@ impl Derivation {
             Cursor {
                 batch: self.cursor.batch,
                 block: self.cursor.block.saturating_add(1),
-                deposits_read: self.cursor.deposits_read.saturating_add(taken as u64),
+                deposits_read: self.cursor.deposits_read.plus(taken as u64),
             }
         };
         let later_deposits = if block.transactions.is_empty() {
@@ -191,6 +191,7 @@ impl Derivation {
     }
 
     /// Where the chain stands after the blocks returned so far.
+    #[must_use]
     pub const fn cursor(&self) -> Cursor {
         self.cursor
     }

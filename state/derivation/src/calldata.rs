@@ -135,13 +135,13 @@ pub(crate) fn decode_words(
                 input.extend_from_slice(literal);
             }
             33..=63 => {
-                let (zeros, literal) = ZEROS.split_at(usize::from(token - TRAILING));
+                let (zeros, literal) = ZEROS.split_at(usize::from(token.saturating_sub(TRAILING)));
                 let literal = columns.of(column_of_head(zeros.len())).take(literal.len())?;
                 input.extend_from_slice(literal);
                 input.extend_from_slice(zeros);
             }
             64..=95 => {
-                let (zeros, literal) = ZEROS.split_at(usize::from(token - TEXT));
+                let (zeros, literal) = ZEROS.split_at(usize::from(token.saturating_sub(TEXT)));
                 input.extend_from_slice(columns.of(Column::Text).take(literal.len())?);
                 input.extend_from_slice(zeros);
             }

@@ -2,6 +2,8 @@
 //!
 //! Only compression depends on them. Whatever is chosen, the decoder gives the same bytes back.
 
+#![expect(clippy::arithmetic_side_effects, reason = "offsets in data in memory")]
+
 use crate::{
     calldata::{
         DECIMAL, NEW_ADDRESS, OLD_ADDRESS, PADDING, PADDING_LEN, SAME, SELECTOR, SELECTOR_LEN,

@@ -92,10 +92,12 @@ pub fn claim(output_root: B256, cursor: &Cursor) -> B256 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{BatchIndex, DepositIndex};
 
     #[test]
     fn what_is_packed_is_read_back() {
-        let cursor = Cursor { batch: 1, block: u64::MAX, deposits_read: 3 };
+        let cursor =
+            Cursor { batch: BatchIndex(1), block: u64::MAX, deposits_read: DepositIndex(3) };
         assert_eq!(Cursor::unpack(&cursor.pack()), cursor);
         let root = B256::repeat_byte(7);
         assert_eq!(unpack_claim(&pack_claim(root, &cursor)), (root, cursor));

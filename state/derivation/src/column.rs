@@ -26,7 +26,7 @@ pub(crate) enum Column {
     Raw,
     /// Literals of words of printable ASCII, zeros at the end left out.
     Text,
-    /// Per block: timestamp, the first absolute, the others as the difference.
+    /// Per block: timestamp, the first absolute, each later one as the difference.
     Timestamps,
     /// Per block: number of transactions.
     TransactionCounts,
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
             if shift == 252 && bits > 0x0f {
                 break;
             }
-            number |= U256::from(bits) << shift;
+            number |= U256::from(bits).wrapping_shl(shift);
             if byte < 0x80 {
                 return Ok(number);
             }
@@ -262,7 +262,7 @@ pub(crate) fn put_number(out: &mut Vec<u8>, number: u64) {
 fn put_large_number(out: &mut Vec<u8>, mut number: U256) {
     loop {
         let bits = number.byte(0) & 0x7f;
-        number >>= 7;
+        number = number.wrapping_shr(7);
         if number.is_zero() {
             return out.push(bits);
         }
@@ -273,14 +273,14 @@ fn put_large_number(out: &mut Vec<u8>, mut number: U256) {
 /// Exponent and mantissa: as many decimal zeros off the end as there are.
 #[cfg(feature = "std")]
 pub(crate) fn split_decimal(mut number: U256) -> (u8, U256) {
-    let mut exponent = 0;
+    let mut exponent = 0_u8;
     while !number.is_zero() {
         let (quotient, digit) = number.div_rem(U256::from(10));
         if !digit.is_zero() {
             break;
         }
         number = quotient;
-        exponent += 1;
+        exponent = exponent.saturating_add(1);
     }
     (exponent, number)
 }

@@ -14,16 +14,16 @@ pub const MAX_BLOBS: usize = 6;
 
 /// Most bytes that one batch may take after decompression; more is garbage.
 // PROTOCOL.md BATCH-2
-pub const MAX_BATCH_BYTES: usize = 16 << 20;
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// Most blocks of one batch; more is garbage.
 // PROTOCOL.md BATCH-2
-pub const MAX_BATCH_BLOCKS: usize = 4_096;
+pub const BATCH_BLOCKS_MAX: usize = 4_096;
 
 /// Most transactions of one batch; more is garbage. No posted batch of signed transactions can
 /// have so many; it bounds what a decoder keeps for each.
 // PROTOCOL.md BATCH-2
-pub const MAX_BATCH_TRANSACTIONS: usize = MAX_BATCH_BYTES / 64;
+pub const BATCH_TRANSACTIONS_MAX: usize = BATCH_BYTES_MAX / 64;
 
 /// The consensus parameters of one L2 chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,7 @@ impl ChainConfig {
     pub const PACKED_LEN: usize = 64;
 
     /// All fields in their order, eight bytes each, big endian.
+    #[must_use]
     pub fn pack(&self) -> [u8; Self::PACKED_LEN] {
         let fields = [
             self.chain_id,
@@ -72,6 +73,7 @@ impl ChainConfig {
     }
 
     /// Inverse of [`Self::pack`].
+    #[must_use]
     pub fn unpack(packed: &[u8; Self::PACKED_LEN]) -> Self {
         let mut fields = packed.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
         let mut next = || fields.next().unwrap_or_default();
@@ -89,6 +91,7 @@ impl ChainConfig {
 
     /// keccak of [`Self::pack`]: by it an assertion is bound to its chain.
     // PROTOCOL.md PROGRAM-2
+    #[must_use]
     pub fn hash(&self) -> B256 {
         keccak256(self.pack())
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::packing::pack;
+use crate::{BatchIndex, DepositIndex, packing::pack};
 
 /// Position in the sequence of batches. Genesis is `(0, 0, 0)`; after the last block of a batch
 /// it is `(batch + 1, 0, depositsRead of that batch)`.
@@ -13,11 +13,11 @@ use crate::packing::pack;
 // PROTOCOL.md DERIVE-1
 pub struct Cursor {
     /// Batches `[0, batch)` are fully consumed.
-    pub batch: u64,
+    pub batch: BatchIndex,
     /// Blocks of batch `batch` that are consumed.
     pub block: u64,
     /// Deposits `[0, deposits_read)` are consumed.
-    pub deposits_read: u64,
+    pub deposits_read: DepositIndex,
 }
 
 impl Cursor {
@@ -34,7 +34,8 @@ impl Cursor {
     // PROTOCOL.md CLAIM-2
     #[must_use]
     pub fn pack(&self) -> [u8; Self::PACKED_LEN] {
-        let numbers = [self.batch, self.block, self.deposits_read].map(u64::to_be_bytes);
+        let numbers =
+            [self.batch.get(), self.block, self.deposits_read.get()].map(u64::to_be_bytes);
         pack([&numbers[0], &numbers[1], &numbers[2]])
     }
 
@@ -43,6 +44,6 @@ impl Cursor {
     pub fn unpack(packed: &[u8; Self::PACKED_LEN]) -> Self {
         let mut numbers = packed.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
         let mut next = || numbers.next().unwrap_or_default();
-        Self { batch: next(), block: next(), deposits_read: next() }
+        Self { batch: BatchIndex(next()), block: next(), deposits_read: DepositIndex(next()) }
     }
 }

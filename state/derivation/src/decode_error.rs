@@ -22,13 +22,13 @@ pub enum DecodeError {
     /// The compressed part is not a complete Brotli stream with a window of at most 24 bits.
     #[error("not a Brotli stream")]
     NotBrotli,
-    /// More bytes than [`MAX_BATCH_BYTES`](crate::MAX_BATCH_BYTES).
+    /// More bytes than [`BATCH_BYTES_MAX`](crate::BATCH_BYTES_MAX).
     #[error("batch exceeds {max} bytes when decompressed")]
     TooLarge {
         /// The bound.
         max: usize,
     },
-    /// No block or more than [`MAX_BATCH_BLOCKS`](crate::MAX_BATCH_BLOCKS).
+    /// No block or more than [`BATCH_BLOCKS_MAX`](crate::BATCH_BLOCKS_MAX).
     #[error("batch has {found} blocks, expected 1 to {max}")]
     BlockCount {
         /// Count in the data.
@@ -36,7 +36,7 @@ pub enum DecodeError {
         /// The bound.
         max: usize,
     },
-    /// More than [`MAX_BATCH_TRANSACTIONS`](crate::MAX_BATCH_TRANSACTIONS), or not as many
+    /// More than [`BATCH_TRANSACTIONS_MAX`](crate::BATCH_TRANSACTIONS_MAX), or not as many
     /// signatures as transactions that need one.
     #[error("batch has a wrong count of {found} transactions, expected {expected} or at most that")]
     TransactionCount {

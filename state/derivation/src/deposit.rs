@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, keccak256};
 use op_alloy_consensus::TxDeposit;
 use serde::{Deserialize, Serialize};
 
-use crate::packing::pack;
+use crate::{DepositIndex, packing::pack};
 
 /// L2 gas limit of a fee report.
 // PROTOCOL.md INBOX-10
@@ -74,7 +74,7 @@ pub struct Deposit {
     /// Its timestamp, seconds.
     pub l1_time: u64,
     /// Position among all deposits, from 0.
-    pub index: u64,
+    pub index: DepositIndex,
     /// Base fee of the L1 block, wei a gas.
     pub l1_base_fee: U256,
     /// Blob base fee of the L1 block, wei a blob gas.
@@ -102,7 +102,7 @@ impl Deposit {
     #[must_use]
     pub fn pack(&self) -> [u8; DEPOSIT_LEAF_LEN] {
         let [l1_block, l1_time, index] =
-            [self.l1_block, self.l1_time, self.index].map(u64::to_be_bytes);
+            [self.l1_block, self.l1_time, self.index.get()].map(u64::to_be_bytes);
         let fees = [self.l1_base_fee, self.l1_blob_base_fee].map(|fee| fee.to_be_bytes::<32>());
         pack([
             &[self.kind as u8],
@@ -125,6 +125,7 @@ impl Deposit {
 
     /// Reads back what [`Self::pack`] gave: the deposit without its payload, and the
     /// payload's hash. None if the kind is one that no Inbox records.
+    #[must_use]
     pub fn unpack(packed: &[u8; DEPOSIT_LEAF_LEN]) -> Option<(Self, B256)> {
         let (kind, rest) = packed.split_first()?;
         let (from, rest) = rest.split_first_chunk::<20>()?;
@@ -138,7 +139,7 @@ impl Deposit {
             from: Address::from(from),
             l1_block: u64::from_be_bytes(l1_block),
             l1_time: u64::from_be_bytes(l1_time),
-            index: u64::from_be_bytes(index),
+            index: DepositIndex(u64::from_be_bytes(index)),
             l1_base_fee: U256::from_be_bytes(l1_base_fee),
             l1_blob_base_fee: U256::from_be_bytes(l1_blob_base_fee),
             payload: Bytes::new(),
@@ -148,6 +149,7 @@ impl Deposit {
 
     /// `keccak(bytes32(kind) ‖ leaf)`: makes the L2 transaction's hash unique.
     // PROTOCOL.md TX-1
+    #[must_use]
     pub fn source_hash(&self) -> B256 {
         let mut packed = [0; 64];
         packed[31] = self.kind as u8;
@@ -163,6 +165,7 @@ impl Deposit {
     /// 2^128 wei or more, which is more than there is, saturates. The target of a creation is not
     /// read.
     // PROTOCOL.md TX-1
+    #[must_use]
     pub fn to_transaction(&self) -> TxDeposit {
         match self.kind {
             DepositKind::FeeReport => self.fee_report(),

@@ -6,12 +6,14 @@
 //! data makes it panic, fail or allocate without bound. Encoding (`std`) is for hosts alone.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 extern crate alloc;
 
 mod claim;
 mod config;
 mod cursor;
 mod packing;
+mod position;
 
 mod batch_header;
 mod deposit;
@@ -43,7 +45,7 @@ pub use blob::{BLOB_DATA_LEN, BLOB_LEN, blob_capacity, blob_data, to_blobs};
 pub use block_input::{Batch, BatchBlock, BlockInput, Derivation, DerivationError};
 pub use claim::{CLAIM_LEN, Output, claim, output_root, pack_claim, unpack_claim};
 pub use config::{
-    ChainConfig, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, MAX_BLOBS,
+    BATCH_BLOCKS_MAX, BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, ChainConfig, MAX_BLOBS,
     MAX_CALLDATA_BYTES,
 };
 pub use cursor::Cursor;
@@ -53,3 +55,4 @@ pub use deposit::{
     UnknownDepositKind, extend_deposit_acc, pack_deposit_acc, unpack_deposit_acc,
 };
 pub use genesis_account::GenesisAccount;
+pub use position::{BatchIndex, BlockNumber, DepositIndex};

@@ -99,9 +99,10 @@ impl SignedTransaction<'_> {
         }
         let parity = u128::from(self.y_parity);
         match self.kind {
-            SignedKind::Legacy => (27 + parity).encode(&mut fields),
+            SignedKind::Legacy => parity.saturating_add(27).encode(&mut fields),
             SignedKind::Protected => {
-                (35 + 2 * u128::from(self.chain_id) + parity).encode(&mut fields);
+                let doubled = u128::from(self.chain_id).saturating_mul(2);
+                doubled.saturating_add(35).saturating_add(parity).encode(&mut fields);
             }
             _ => parity.encode(&mut fields),
         }
@@ -168,7 +169,7 @@ impl<'a> SignedTransaction<'a> {
         match (kind, u128::decode(fields)?) {
             (SignedKind::Legacy, v @ 27..=28) => transaction.y_parity = v == 28,
             (SignedKind::Legacy, v @ 35..) => {
-                let Ok(chain_id) = u64::try_from((v - 35) / 2) else { return Ok(None) };
+                let Ok(chain_id) = u64::try_from(v.saturating_sub(35) / 2) else { return Ok(None) };
                 transaction.kind = SignedKind::Protected;
                 transaction.chain_id = chain_id;
                 transaction.y_parity = v % 2 == 0;

@@ -3,9 +3,9 @@
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use alloy_sol_types::{SolCall, SolValue, sol};
 use gainsay_derivation::{
-    BATCH_ACC_LEN, BatchHeader, BatchKind, Cursor, DEPOSIT_LEAF_LEN, DEPOSITOR, Deposit,
-    DepositKind, FEE_REPORT_GAS, L1_BLOCK, claim, data_hash_of_blobs, data_hash_of_calldata,
-    extend_batch_acc, extend_deposit_acc, output_root,
+    BATCH_ACC_LEN, BatchHeader, BatchIndex, BatchKind, Cursor, DEPOSIT_LEAF_LEN, DEPOSITOR,
+    Deposit, DepositIndex, DepositKind, FEE_REPORT_GAS, L1_BLOCK, claim, data_hash_of_blobs,
+    data_hash_of_calldata, extend_batch_acc, extend_deposit_acc, output_root,
 };
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ prop_compose! {
     ) -> Deposit {
         Deposit {
             kind: if is_report { DepositKind::FeeReport } else { DepositKind::Transaction },
-            from: from.into(), l1_block: l1.0, l1_time: l1.1, index,
+            from: from.into(), l1_block: l1.0, l1_time: l1.1, index: DepositIndex(index),
             l1_base_fee: fees.0.into(), l1_blob_base_fee: fees.1.into(), payload: payload.into(),
         }
     }
@@ -36,11 +36,11 @@ proptest! {
     fn deposit_chain_packs_as_solidity_does(d in deposit(), acc in word()) {
         let leaf = keccak256((
             U256::from(d.kind as u8).to_be_bytes_vec()[31..].to_vec(), d.from, d.l1_block, d.l1_time,
-            d.index, d.l1_base_fee, d.l1_blob_base_fee, keccak256(&d.payload),
+            d.index.get(), d.l1_base_fee, d.l1_blob_base_fee, keccak256(&d.payload),
         ).abi_encode_packed());
         let packed = (
             U256::from(d.kind as u8).to_be_bytes_vec()[31..].to_vec(), d.from, d.l1_block, d.l1_time,
-            d.index, d.l1_base_fee, d.l1_blob_base_fee, keccak256(&d.payload),
+            d.index.get(), d.l1_base_fee, d.l1_blob_base_fee, keccak256(&d.payload),
         ).abi_encode_packed();
         let packed: [u8; DEPOSIT_LEAF_LEN] = packed.try_into().unwrap();
         let unpacked = Deposit { payload: Bytes::new(), ..d.clone() };
@@ -60,7 +60,7 @@ proptest! {
         let [acc, data_hash, deposit_acc] = words;
         let header = BatchHeader {
             kind: BatchKind::try_from(kind).unwrap(),
-            index, deposits_read, l1_block, l1_time, data_hash,
+            index: BatchIndex(index), deposits_read: DepositIndex(deposits_read), l1_block, l1_time, data_hash,
         };
         let packed = (acc, [kind].to_vec(), index, deposits_read, l1_block, l1_time, data_hash, deposit_acc)
             .abi_encode_packed();
@@ -74,7 +74,7 @@ proptest! {
     #[test]
     fn claims_pack_as_solidity_does(numbers in any::<[u64; 3]>(), words in [word(), word(), word()]) {
         let [batch, block, deposits_read] = numbers;
-        let cursor = Cursor { batch, block, deposits_read };
+        let cursor = Cursor { batch: BatchIndex(batch), block, deposits_read: DepositIndex(deposits_read) };
         prop_assert_eq!(Cursor::unpack(&cursor.pack()), cursor);
         let [state_root, passer_root, block_hash] = words;
         let root = output_root(state_root, passer_root, block_hash);
@@ -134,7 +134,7 @@ fn a_malformed_payload_does_nothing() {
             from: Address::repeat_byte(7),
             l1_block: 1,
             l1_time: 2,
-            index: 3,
+            index: DepositIndex(3),
             l1_base_fee: U256::from(4),
             l1_blob_base_fee: U256::from(5),
             payload: payload.into(),
@@ -153,7 +153,7 @@ fn a_mint_beyond_u128_saturates() {
         from: Address::ZERO,
         l1_block: 0,
         l1_time: 0,
-        index: 0,
+        index: DepositIndex(0),
         l1_base_fee: U256::ZERO,
         l1_blob_base_fee: U256::ZERO,
         payload: (Address::ZERO, U256::from(1) << 128, U256::ZERO, 0_u64, false)

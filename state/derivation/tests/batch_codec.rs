@@ -11,7 +11,7 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use brotli::enc::{BrotliCompress, BrotliEncoderParams};
 use gainsay_derivation::{
-    BatchBlock, DecodeError, EncodeError, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, decode_blocks,
+    BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, BatchBlock, DecodeError, EncodeError, decode_blocks,
     encode_batch, encode_prefix,
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -241,7 +241,7 @@ proptest! {
             flipped_data.extend(compress(&flipped, 0));
             if let Ok(blocks) = decode_blocks(&flipped_data, CHAIN_ID) {
                 let len = blocks.iter().flat_map(|b| &b.transactions).map(|raw| raw.len()).sum::<usize>();
-                prop_assert!(len <= MAX_BATCH_BYTES);
+                prop_assert!(len <= BATCH_BYTES_MAX);
             }
         }
     }
@@ -274,10 +274,10 @@ fn craft(signatures: usize, columns: &[(usize, Vec<u8>)]) -> Vec<u8> {
 #[test]
 fn a_brotli_bomb_stops_at_the_bound() {
     let mut data = vec![1, 0];
-    data.extend(compress(&vec![0; 4 * MAX_BATCH_BYTES], 2));
+    data.extend(compress(&vec![0; 4 * BATCH_BYTES_MAX], 2));
     assert!(data.len() < 1_000, "{} bytes are no bomb", data.len());
     let found = decode_blocks(&data, CHAIN_ID);
-    assert_eq!(found, Err(DecodeError::TooLarge { max: MAX_BATCH_BYTES }));
+    assert_eq!(found, Err(DecodeError::TooLarge { max: BATCH_BYTES_MAX }));
 }
 
 /// One byte of the tokens column stands for 32 of calldata.
@@ -314,8 +314,8 @@ fn zero_words(transactions: usize, words: usize) -> Vec<u8> {
 fn a_calldata_bomb_stops_at_the_bound() {
     let small = decode_blocks(&zero_words(3, 1_000), CHAIN_ID).unwrap();
     assert!(small[0].transactions.iter().all(|raw| raw.len() > 32_000));
-    let found = decode_blocks(&zero_words(3, MAX_BATCH_BYTES / 32 / 2), CHAIN_ID);
-    assert_eq!(found, Err(DecodeError::TooLarge { max: MAX_BATCH_BYTES }));
+    let found = decode_blocks(&zero_words(3, BATCH_BYTES_MAX / 32 / 2), CHAIN_ID);
+    assert_eq!(found, Err(DecodeError::TooLarge { max: BATCH_BYTES_MAX }));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn transactions_are_counted_before_they_are_kept() {
         decode_blocks(&craft(0, &columns), CHAIN_ID)
     };
     assert_eq!(empty_ones(2).unwrap()[0].transactions, [Bytes::new(), Bytes::new()]);
-    let found = empty_ones(MAX_BATCH_TRANSACTIONS + 1);
+    let found = empty_ones(BATCH_TRANSACTIONS_MAX + 1);
     assert!(matches!(found, Err(DecodeError::TransactionCount { .. })), "{found:?}");
 }
 
@@ -351,7 +351,7 @@ fn the_encoder_refuses_what_cannot_be() {
     let block = |timestamp| BatchBlock { timestamp, ..Default::default() };
     let found = encode_batch(&[block(2), block(1)], CHAIN_ID);
     assert!(matches!(found, Err(EncodeError::TimestampDecreases { index: 1, .. })));
-    let raw = Bytes::from(vec![0; MAX_BATCH_BYTES]);
+    let raw = Bytes::from(vec![0; BATCH_BYTES_MAX]);
     let large = BatchBlock { transactions: vec![raw], ..Default::default() };
     assert!(matches!(encode_batch(&[large], CHAIN_ID), Err(EncodeError::Refused(_))));
 }

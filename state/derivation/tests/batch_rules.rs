@@ -5,8 +5,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::{
-    Batch, BatchBlock, BatchHeader, BatchKind, ChainConfig, Cursor, Deposit, DepositKind,
-    Derivation, DerivationError, decode_batch, encode_batch,
+    Batch, BatchBlock, BatchHeader, BatchIndex, BatchKind, ChainConfig, Cursor, Deposit,
+    DepositIndex, DepositKind, Derivation, DerivationError, decode_batch, encode_batch,
 };
 use proptest::prelude::*;
 
@@ -26,8 +26,8 @@ fn config() -> ChainConfig {
 fn header(kind: BatchKind, deposits_read: u64) -> BatchHeader {
     BatchHeader {
         kind,
-        index: 5,
-        deposits_read,
+        index: BatchIndex(5),
+        deposits_read: DepositIndex(deposits_read),
         l1_block: 9,
         l1_time: 1_000,
         data_hash: B256::ZERO,
@@ -45,7 +45,7 @@ fn deposits(indices: core::ops::Range<u64>) -> Vec<Deposit> {
         l1_blob_base_fee: U256::ZERO,
         payload: Bytes::new(),
     };
-    indices.map(deposit).collect()
+    indices.map(DepositIndex).map(deposit).collect()
 }
 
 fn block(deposit_count: u64) -> BatchBlock {
@@ -56,11 +56,12 @@ fn block(deposit_count: u64) -> BatchBlock {
 fn derive(counts: &[u64], cursor: Cursor, deposits_read: u64) -> Derivation {
     let batch = Batch { blocks: counts.iter().copied().map(block).collect() };
     let header = header(BatchKind::Calldata, deposits_read);
-    Derivation::new(&header, batch, deposits(cursor.deposits_read..deposits_read), cursor).unwrap()
+    Derivation::new(&header, batch, deposits(cursor.deposits_read.get()..deposits_read), cursor)
+        .unwrap()
 }
 
-const START: Cursor = Cursor { batch: 5, block: 0, deposits_read: 20 };
-const END: Cursor = Cursor { batch: 6, block: 0, deposits_read: 30 };
+const START: Cursor = Cursor { batch: BatchIndex(5), block: 0, deposits_read: DepositIndex(20) };
+const END: Cursor = Cursor { batch: BatchIndex(6), block: 0, deposits_read: DepositIndex(30) };
 
 #[test]
 fn counts_are_clamped_and_the_last_block_takes_the_rest() {
@@ -89,7 +90,7 @@ proptest! {
             read += whole.next_block().unwrap().deposits.len() as u64;
         }
         let mut rest = derive(&counts, whole.cursor(), 30);
-        prop_assert_eq!(whole.cursor().deposits_read, 20 + read);
+        prop_assert_eq!(whole.cursor().deposits_read.get(), 20 + read);
         loop {
             let (a, b) = (whole.next_block(), rest.next_block());
             prop_assert_eq!(&a, &b);
@@ -116,7 +117,8 @@ proptest! {
             position += 1;
         }
         prop_assert_eq!(derivation.cursor(), END);
-        prop_assert_eq!(indices, (20..30).collect::<Vec<_>>());
+        // PROTOCOL.md DERIVE-7
+        prop_assert_eq!(indices, (20..30).map(DepositIndex).collect::<Vec<_>>());
     }
 
     #[test]
@@ -165,7 +167,7 @@ fn a_cursor_of_another_batch_is_refused() {
     let batch = || Batch { blocks: vec![block(1), block(2)] };
     let new = |cursor: Cursor, deposits| Derivation::new(&header, batch(), deposits, cursor).err();
     assert_eq!(new(START, deposits(20..30)), None);
-    for cursor in [Cursor { batch: 4, ..START }, Cursor { block: 2, ..START }] {
+    for cursor in [Cursor { batch: BatchIndex(4), ..START }, Cursor { block: 2, ..START }] {
         let found = new(cursor, deposits(20..30));
         assert!(matches!(found, Some(DerivationError::CursorOutsideBatch { .. })), "{found:?}");
     }
@@ -173,7 +175,7 @@ fn a_cursor_of_another_batch_is_refused() {
         let found = new(START, wrong);
         assert!(matches!(found, Some(DerivationError::WrongDeposits { .. })), "{found:?}");
     }
-    let past = Cursor { deposits_read: 31, ..START };
+    let past = Cursor { deposits_read: DepositIndex(31), ..START };
     assert!(new(past, deposits(0..0)).is_some());
 }
 

@@ -7,8 +7,8 @@
 
 use alloy_primitives::{Address, B256, U256, address, hex};
 use gainsay_derivation::{
-    BatchHeader, BatchKind, Cursor, Deposit, DepositKind, claim, data_hash_of_calldata,
-    decode_blocks, extend_batch_acc, extend_deposit_acc, output_root,
+    BatchHeader, BatchIndex, BatchKind, Cursor, Deposit, DepositIndex, DepositKind, claim,
+    data_hash_of_calldata, decode_blocks, extend_batch_acc, extend_deposit_acc, output_root,
 };
 
 use gainsay_keccak::Commitment;
@@ -32,6 +32,7 @@ fn hashes(name: &str) -> Vec<B256> {
 
 /// The same values as in `contracts/test/InboxDeposits.t.sol`.
 #[test]
+// PROTOCOL.md INBOX-4
 fn inbox_example() {
     let from = address!("00000000000000000000000000000000000A11CE");
     let to = address!("0000000000000000000000000000000000000B0B");
@@ -44,7 +45,7 @@ fn inbox_example() {
         from,
         l1_block: 25_001_000,
         l1_time: 1_800_000_777,
-        index: 0,
+        index: DepositIndex(0),
         l1_base_fee: U256::from(1_000_000_007),
         l1_blob_base_fee: U256::from(399),
         payload: payload.into(),
@@ -52,8 +53,8 @@ fn inbox_example() {
     let deposit_acc = extend_deposit_acc(B256::ZERO, &deposit);
     let header = BatchHeader {
         kind: BatchKind::Calldata,
-        index: 0,
-        deposits_read: 1,
+        index: BatchIndex(0),
+        deposits_read: DepositIndex(1),
         l1_block: 25_001_000,
         l1_time: 1_800_000_777,
         data_hash: data_hash_of_calldata(&[0, 1, 2, 3]),
@@ -64,6 +65,7 @@ fn inbox_example() {
 }
 
 #[test]
+// PROTOCOL.md BATCH-13
 fn batch_example() {
     let data = example("batch-example").concat();
     let blocks = decode_blocks(&data, 1).unwrap();
@@ -78,10 +80,11 @@ fn batch_example() {
 }
 
 #[test]
+// PROTOCOL.md CLAIM-6
 fn claim_example() {
     let word = B256::repeat_byte;
     let output = output_root(word(0x11), word(0x22), word(0x33));
-    let cursor = Cursor { batch: 1, block: 2, deposits_read: 3 };
+    let cursor = Cursor { batch: BatchIndex(1), block: 2, deposits_read: DepositIndex(3) };
     let tree = Commitment::new(2, &[word(0xaa), word(0xbb), word(0xcc)]).unwrap();
     assert_eq!(hashes("claim-example"), [output, claim(output, &cursor), tree.root()]);
 }

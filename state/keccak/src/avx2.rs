@@ -71,7 +71,7 @@ fn chi(a: Vector, b: Vector, c: Vector) -> Vector {
 #[target_feature(enable = "avx2")]
 fn rotate(vector: Vector, left: i64) -> Vector {
     let high = _mm256_sllv_epi64(vector, _mm256_set1_epi64x(left));
-    let low = _mm256_srlv_epi64(vector, _mm256_set1_epi64x(64 - left));
+    let low = _mm256_srlv_epi64(vector, _mm256_set1_epi64x(64_i64.wrapping_sub(left)));
     _mm256_or_si256(high, low)
 }
 

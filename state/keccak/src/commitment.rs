@@ -6,6 +6,11 @@
 //! subtree, and the proofs that the contracts ask for. node = keccak256(left ‖ right), a leaf is
 //! itself (PROTOCOL.md CLAIM-5). Many nodes are hashed at once, by rayon's threads.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "indices of leaves and nodes, below 2^63: the constructors bound them by the height"
+)]
+
 use alloy_primitives::{B256, keccak256};
 use rayon::prelude::*;
 

@@ -20,6 +20,7 @@
 //! assert_eq!(hashes[1], keccak256(messages[1]));
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx2;

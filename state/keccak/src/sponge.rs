@@ -172,6 +172,7 @@ macro_rules! sponge {
         /// The hashes of all lanes.
         #[inline]
         #[target_feature(enable = $feature)]
+        #[expect(clippy::arithmetic_side_effects, reason = "an index of four words of eight bytes")]
         fn squeeze(state: &[Vector; 25]) -> [B256; LANES] {
             let mut hashes = [B256::ZERO; LANES];
             for (index, vector) in state.iter().take(4).enumerate() {
@@ -184,6 +185,7 @@ macro_rules! sponge {
 
         /// Keccak-f\[1600\] on every lane.
         #[target_feature(enable = $feature)]
+        #[expect(clippy::arithmetic_side_effects, reason = "an index of 25 lanes")]
         fn permute(state: &mut [Vector; 25]) {
             let mut a = *state;
             for constant in ROUNDS {

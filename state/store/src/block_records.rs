@@ -1,7 +1,7 @@
-//! What is kept of a block beside its state: header, body, receipts; and the flat accounts.
+//! What is kept of a block besides its state: header, body, receipts; and the flat accounts.
 //!
 //! In: a sealed block. Out: the values of `headers`, `bodies`, `receipts`, `accounts`, and back.
-//! Bodies and receipts are RLP lists, so that one entry is found without decoding the others.
+//! Bodies and receipts are RLP lists, so that one entry is found without decoding the rest.
 
 use alloy_consensus::Header;
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};
@@ -77,7 +77,7 @@ pub(crate) fn encode_header(block: &SealedBlock) -> Vec<u8> {
         l1_blob_base_fee_scalar: params.blob_base_fee_scalar,
         header: block.header.clone(),
     };
-    let mut value = Vec::with_capacity(64 + record.length());
+    let mut value = Vec::with_capacity(record.length().saturating_add(64));
     value.extend_from_slice(block.hash.as_slice());
     value.extend_from_slice(block.output_root.as_slice());
     record.encode(&mut value);
@@ -155,10 +155,10 @@ struct ReceiptRecord {
 }
 
 pub(crate) fn encode_receipts(receipts: &[Receipt]) -> Vec<u8> {
-    let mut log_index = 0;
+    let mut log_index = 0_u64;
     encode_list(receipts, |receipt| {
         let first_log_index = log_index;
-        log_index += receipt.envelope.logs().len() as u64;
+        log_index = log_index.saturating_add(receipt.envelope.logs().len() as u64);
         ReceiptRecord {
             first_log_index,
             gas_used: receipt.gas_used,
@@ -202,7 +202,7 @@ fn encode_list<'a, T, E: Encodable>(items: &'a [T], mut entry: impl FnMut(&'a T)
         entry(item).encode(&mut payload);
     }
     let header = RlpHeader { list: true, payload_length: payload.len() };
-    let mut value = Vec::with_capacity(header.length() + payload.len());
+    let mut value = Vec::with_capacity(header.length().saturating_add(payload.len()));
     header.encode(&mut value);
     value.extend_from_slice(&payload);
     value
@@ -251,7 +251,7 @@ pub(crate) fn encode_account(account: &Account) -> Vec<u8> {
     let has_code = account.code_hash != KECCAK256_EMPTY;
     let balance = account.balance.to_be_bytes::<32>();
     let balance = trim(&balance);
-    let mut value = Vec::with_capacity(9 + 32 + balance.len());
+    let mut value = Vec::with_capacity(balance.len().saturating_add(9 + 32));
     value.push(if has_code { FLAG_CODE } else { FLAG_NO_CODE });
     value.extend_from_slice(&account.nonce.to_be_bytes());
     if has_code {

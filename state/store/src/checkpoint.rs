@@ -1,6 +1,6 @@
 //! Checkpoints: the whole store at one block, as hard links.
 //!
-//! In: the order to make one. Out: the folder `checkpoints/<number>` beside the database, which
+//! In: the order to make one. Out: the folder `checkpoints/<number>` next to the database, which
 //! costs next to nothing until files that it links are compacted away. It is complete or absent: it
 //! is made under another name and renamed.
 
@@ -22,6 +22,9 @@ const UNFINISHED: &str = "unfinished";
 impl Store {
     /// Makes a checkpoint of the newest block; one of the same number is replaced. Commits wait for
     /// as long as the unflushed writes take to flush.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`], and those of the disk.
     pub fn checkpoint(&self) -> Result<PathBuf, StoreError> {
         self.check_writable()?;
         let _writer = self.inner.writer.lock();
@@ -40,6 +43,9 @@ impl Store {
     }
 
     /// All finished checkpoints, oldest block first.
+    ///
+    /// # Errors
+    /// Those of the file system.
     pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>, StoreError> {
         let folder = self.checkpoints_folder();
         if !folder.exists() {
@@ -58,6 +64,9 @@ impl Store {
     }
 
     /// Removes all checkpoints but the newest `keep`, and what unfinished ones left.
+    ///
+    /// # Errors
+    /// Those of the file system.
     pub fn prune_checkpoints(&self, keep: usize) -> Result<(), StoreError> {
         self.check_writable()?;
         let _writer = self.inner.writer.lock();
@@ -80,6 +89,9 @@ impl Store {
     }
 
     /// Opens a checkpoint for reading: every read works as on the store at that block.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
     pub fn open_checkpoint(
         path: impl AsRef<Path>,
         options: &StoreOptions,

@@ -17,7 +17,6 @@ use crate::{
     },
     error::StoreError,
     l1_records::CursorRecord,
-    l1_update::L1Update,
     store::{Head, Heads, META_GENESIS, META_HEADS, Store, Tip},
     tables::{StateKey, Table},
     undo::{BlockUndo, piece_key},
@@ -43,7 +42,8 @@ type StateChanges = Vec<(StateKey, Option<Bytes>)>;
 impl Store {
     /// Writes block 0. Does nothing when the store has it already.
     ///
-    /// Errors: [`StoreError::GenesisMismatch`] when the store holds another chain.
+    /// # Errors
+    /// [`StoreError::GenesisMismatch`] when the store holds another chain.
     pub fn init_genesis(&self, block: &SealedBlock) -> Result<(), StoreError> {
         self.check_writable()?;
         let _writer = self.inner.writer.lock();
@@ -81,31 +81,12 @@ impl Store {
     /// without, it survives the end of the process, and a loss of power takes back at most the
     /// newest blocks, whole ones.
     ///
-    /// Errors: [`StoreError::NotNextBlock`], [`StoreError::MalformedBlock`]; nothing is written.
+    /// # Errors
+    /// [`StoreError::NotNextBlock`], [`StoreError::MalformedBlock`]; nothing is written.
     pub fn commit_block(&self, block: &SealedBlock, sync: bool) -> Result<(), StoreError> {
-        self.commit(block, None, sync)
-    }
-
-    /// As [`Self::commit_block`], with an update of L1 records in the same write. Cursors and heads
-    /// of the update may name the new block.
-    pub fn commit_derived(
-        &self,
-        block: &SealedBlock,
-        update: &L1Update,
-        sync: bool,
-    ) -> Result<(), StoreError> {
-        self.commit(block, Some(update), sync)
-    }
-
-    fn commit(
-        &self,
-        block: &SealedBlock,
-        update: Option<&L1Update>,
-        sync: bool,
-    ) -> Result<(), StoreError> {
         self.check_writable()?;
         let _writer = self.inner.writer.lock();
-        let mut prepared = self.prepare(block, update)?;
+        let mut prepared = self.prepare(block)?;
         // The order of these three is what `latest.rs` relies on.
         self.announce(&prepared);
         let written = self.write(std::mem::take(&mut prepared.batch), sync);
@@ -114,11 +95,7 @@ impl Store {
     }
 
     /// Everything that can be done before anybody sees it.
-    fn prepare(
-        &self,
-        block: &SealedBlock,
-        update: Option<&L1Update>,
-    ) -> Result<Prepared, StoreError> {
+    fn prepare(&self, block: &SealedBlock) -> Result<Prepared, StoreError> {
         let inner = &*self.inner;
         let tip = self.check_next(block)?;
         check_parts(block)?;
@@ -133,7 +110,9 @@ impl Store {
         drop(previous);
 
         // About the size that it will have: growing it would copy it.
-        let mut batch = WriteBatch::with_capacity_bytes(2 * undo.bytes() + BATCH_BYTES);
+        let mut batch = WriteBatch::with_capacity_bytes(
+            undo.bytes().saturating_mul(2).saturating_add(BATCH_BYTES),
+        );
         self.put_block(&mut batch, block, &changes)?;
         for (key, blob) in undo.pieces() {
             batch.put_cf(inner.tables.cf(Table::Undo), key, blob);
@@ -141,9 +120,6 @@ impl Store {
         let mut next = Tip { header: Some(stored_header(block)), ..tip };
         next.heads.latest = Head { number, hash: block.hash };
         next.oldest_state = self.prune_undo(&mut batch, next.oldest_state, number)?;
-        if let Some(update) = update {
-            self.put_l1_update(&mut batch, update, &mut next)?;
-        }
         batch.put_cf(inner.tables.cf(Table::Meta), META_HEADS, next.heads.encode());
         Ok(Prepared { batch, changes, undo, next })
     }
@@ -283,7 +259,9 @@ fn by_hash(block: &SealedBlock) -> Result<Vec<(B256, u32)>, StoreError> {
 fn state_changes(block: &SealedBlock) -> Result<StateChanges, StoreError> {
     let diff = &block.diff;
     let slots: usize = diff.accounts.iter().map(|change| change.storage.len()).sum();
-    let mut changes = Vec::with_capacity(diff.accounts.len() + slots + block.nodes.len());
+    let accounts = diff.accounts.len();
+    let count = accounts.saturating_add(slots).saturating_add(block.nodes.len());
+    let mut changes = Vec::with_capacity(count);
     for change in &diff.accounts {
         let value = change.account.as_ref().map(|account| encode_account(account).into());
         changes.push((StateKey::account(change.address), value));
@@ -370,7 +348,7 @@ mod tests {
                         assert_reads(view, view.number(), when);
                     }
                 };
-                let mut prepared = store.prepare(&next, None).unwrap();
+                let mut prepared = store.prepare(&next).unwrap();
                 check("prepared");
                 store.announce(&prepared);
                 check("announced");
@@ -378,7 +356,7 @@ mod tests {
                     // The write fails, and is tried again.
                     store.settle(prepared, false);
                     check("taken back");
-                    prepared = store.prepare(&next, None).unwrap();
+                    prepared = store.prepare(&next).unwrap();
                     store.announce(&prepared);
                 }
                 store.write(std::mem::take(&mut prepared.batch), false).unwrap();
@@ -413,7 +391,7 @@ mod tests {
         let key = StateKey::account(Address::ZERO);
         let read_before = store.inner.read_cold(&key).unwrap();
         let first = block(1, genesis.hash);
-        let mut prepared = store.prepare(&first, None).unwrap();
+        let mut prepared = store.prepare(&first).unwrap();
         store.announce(&prepared);
         let read_announced = store.inner.read_cold(&key).unwrap();
         store.inner.fill_hot(&key, &read_before);

@@ -5,7 +5,9 @@
 
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use gainsay_derivation::{extend_batch_acc, extend_deposit_acc, output_root};
+use gainsay_derivation::{
+    BatchIndex, BlockNumber, DepositIndex, extend_batch_acc, extend_deposit_acc, output_root,
+};
 use gainsay_transition::trie::{
     NodeReader, TrieAccount, TrieError, Verified, VerifyError, for_each_leaf,
 };
@@ -47,7 +49,8 @@ impl Store {
     /// exactly the state whose root the head's header names; that all undo records of the window are
     /// there; that heads, cursors, deposits and batches agree.
     ///
-    /// Errors: [`StoreError::Corrupt`] with the first contradiction.
+    /// # Errors
+    /// [`StoreError::Corrupt`] about the first thing that is wrong.
     pub fn verify_consistency(&self) -> Result<ConsistencyReport, StoreError> {
         let _writer = self.inner.writer.lock();
         let mut report = ConsistencyReport { head: self.head(), ..Default::default() };
@@ -70,7 +73,8 @@ impl Store {
             if self.number(header.hash)? != Some(number) {
                 return Err(wrong(Table::Numbers, header.hash, "it does not lead to its block"));
             }
-            report.transactions += self.check_body(number, &header)?;
+            let transactions = self.check_body(number, &header)?;
+            report.transactions = report.transactions.saturating_add(transactions);
         }
         if parent_hash != report.head.hash || self.genesis_hash()? != self.block_hash(0)? {
             return Err(wrong(Table::Meta, "heads", "the head or genesis hash is another"));
@@ -158,7 +162,8 @@ impl Store {
         }
         report.nodes = nodes.0.nodes.into_inner();
         self.check_count(Table::Storage, report.slots)?;
-        let stored = self.count(Table::AccountNodes)? + self.count(Table::StorageNodes)?;
+        let stored =
+            self.count(Table::AccountNodes)?.saturating_add(self.count(Table::StorageNodes)?);
         if stored != report.nodes {
             let reason = format!("{stored} nodes are stored, the trie has {}", report.nodes);
             return Err(wrong(Table::AccountNodes, [], reason));
@@ -194,7 +199,7 @@ impl Store {
             slots.push((keccak256(slot), value));
         }
         slots.sort_unstable();
-        report.slots += slots.len() as u64;
+        report.slots = report.slots.saturating_add(slots.len() as u64);
         let mut flat = slots.iter();
         let mut is_equal = true;
         for_each_leaf(nodes, Some(owner), leaf.storage_root, &mut |path, leaf| {
@@ -223,7 +228,7 @@ impl Store {
             if piece == 0 {
                 index = Some(UndoIndex::decode(number, Bytes::from(blob))?);
                 before = None;
-                report.undo_records += 1;
+                report.undo_records = report.undo_records.saturating_add(1);
             } else {
                 let part = UndoPart::decode(number, piece, Bytes::from(blob))?;
                 for entry in part.entries() {
@@ -263,7 +268,8 @@ impl Store {
             return Err(wrong(Table::Meta, "heads", "the heads are out of order"));
         }
         for number in 0..=heads.safe.number {
-            let cursor = self.cursor(number)?.ok_or_else(|| missing(Table::Cursors, number))?;
+            let cursor =
+                self.cursor(BlockNumber(number))?.ok_or_else(|| missing(Table::Cursors, number))?;
             if self.header(number)?.is_none_or(|it| it.output_root != cursor.output_root) {
                 return Err(wrong(Table::Cursors, number.to_be_bytes(), "another output root"));
             }
@@ -272,32 +278,37 @@ impl Store {
         for log in self.l1_logs(0) {
             log?;
         }
-        (report.deposits, report.batches) = (self.deposit_count(), self.batch_count());
+        (report.deposits, report.batches) = (self.deposit_count().get(), self.batch_count().get());
         self.check_count(Table::Deposits, report.deposits)?;
         self.check_count(Table::Batches, report.batches)?;
         let mut acc = B256::ZERO;
-        for index in 0..report.deposits {
-            let record = self.deposit(index)?.ok_or_else(|| missing(Table::Deposits, index))?;
+        for index in DepositIndex::ZERO.up_to(self.deposit_count()) {
+            let record =
+                self.deposit(index)?.ok_or_else(|| missing(Table::Deposits, index.get()))?;
             acc = extend_deposit_acc(acc, &record.deposit);
             if acc != record.acc || record.deposit.index != index {
-                return Err(wrong(Table::Deposits, index.to_be_bytes(), "the hash chain breaks"));
+                return Err(wrong(
+                    Table::Deposits,
+                    index.get().to_be_bytes(),
+                    "the hash chain breaks",
+                ));
             }
         }
         let mut acc = B256::ZERO;
-        for index in 0..report.batches {
-            let record = self.batch(index)?.ok_or_else(|| missing(Table::Batches, index))?;
-            let key = index.to_be_bytes();
-            let deposit_acc = match record.header.deposits_read.checked_sub(1) {
+        for index in BatchIndex::ZERO.up_to(self.batch_count()) {
+            let record = self.batch(index)?.ok_or_else(|| missing(Table::Batches, index.get()))?;
+            let key = index.get().to_be_bytes();
+            let deposit_acc = match record.header.deposits_read.previous() {
                 None => B256::ZERO,
                 Some(last) => {
-                    self.deposit(last)?.ok_or_else(|| missing(Table::Deposits, last))?.acc
+                    self.deposit(last)?.ok_or_else(|| missing(Table::Deposits, last.get()))?.acc
                 }
             };
             acc = extend_batch_acc(acc, &record.header, deposit_acc);
             if acc != record.acc || record.header.index != index {
                 return Err(wrong(Table::Batches, key, "the hash chain breaks"));
             }
-            if record.derived.is_some_and(|it| it.last_block > heads.safe.number) {
+            if record.derived.is_some_and(|it| it.last_block.get() > heads.safe.number) {
                 return Err(wrong(Table::Batches, key, "derived, but its blocks are not safe"));
             }
         }
@@ -305,12 +316,8 @@ impl Store {
     }
 
     fn count(&self, table: Table) -> Result<u64, StoreError> {
-        let mut count = 0;
-        for item in self.inner.tables.scan(table, &[]) {
-            item?;
-            count += 1;
-        }
-        Ok(count)
+        let items = self.inner.tables.scan(table, &[]);
+        items.into_iter().try_fold(0_u64, |count, item| item.map(|_| count.saturating_add(1)))
     }
 
     fn check_count(&self, table: Table, expected: u64) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use crate::tables::StateKey;
 
 const SHARDS: usize = 32;
 
-/// Memory that an entry takes beside its value: key, links, table slot, allocator.
+/// Memory that an entry takes besides its value: key, links, table slot, allocator.
 const ENTRY_BYTES: usize = 224;
 
 /// A bounded cache in independently locked shards. What is used again stays, what came once goes
@@ -35,7 +35,7 @@ struct ByBytes;
 
 impl Weighter<StateKey, Option<Bytes>> for ByBytes {
     fn weight(&self, _: &StateKey, value: &Option<Bytes>) -> u64 {
-        (ENTRY_BYTES + value.as_ref().map_or(0, |value| value.len())) as u64
+        value.as_ref().map_or(0, |value| value.len()).saturating_add(ENTRY_BYTES) as u64
     }
 }
 
@@ -77,7 +77,7 @@ impl HotCache {
     /// Bytes held, and the most that may be held.
     pub(crate) fn usage_bytes(&self) -> (usize, usize) {
         let used: u64 = self.shards.iter().map(|it| it.lock().entries.weight()).sum();
-        (usize::try_from(used).unwrap_or(usize::MAX), self.shard_bytes_max * SHARDS)
+        (usize::try_from(used).unwrap_or(usize::MAX), self.shard_bytes_max.saturating_mul(SHARDS))
     }
 }
 

@@ -14,7 +14,9 @@
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
-use gainsay_derivation::{BatchHeader, BatchKind, Cursor, Deposit, DepositKind};
+use gainsay_derivation::{
+    BatchHeader, BatchIndex, BatchKind, BlockNumber, Cursor, Deposit, DepositIndex, DepositKind,
+};
 use serde::{Deserialize, Serialize};
 
 /// A deposit and the accumulator after it.
@@ -46,9 +48,9 @@ pub struct BatchRecord {
 #[serde(rename_all = "camelCase")]
 pub struct DerivedBlocks {
     /// Its first L2 block.
-    pub first_block: u64,
+    pub first_block: BlockNumber,
     /// Its last L2 block.
-    pub last_block: u64,
+    pub last_block: BlockNumber,
     /// The cursor after its last block.
     pub cursor_after: Cursor,
 }
@@ -92,6 +94,7 @@ pub struct CursorRecord {
 
 impl CursorRecord {
     /// The claim of the block: `keccak(output_root ‖ cursor)`.
+    #[must_use]
     pub fn claim(&self) -> B256 {
         gainsay_derivation::claim(self.output_root, &self.cursor)
     }
@@ -132,7 +135,7 @@ impl DepositRecord {
             from: it.from,
             l1_block: it.l1_block,
             l1_time: it.l1_time,
-            index: it.index,
+            index: it.index.get(),
             l1_base_fee: it.l1_base_fee,
             l1_blob_base_fee: it.l1_blob_base_fee,
             payload: it.payload.clone(),
@@ -147,7 +150,7 @@ impl DepositRecord {
             from: it.from,
             l1_block: it.l1_block,
             l1_time: it.l1_time,
-            index: it.index,
+            index: DepositIndex(it.index),
             l1_base_fee: it.l1_base_fee,
             l1_blob_base_fee: it.l1_blob_base_fee,
             payload: it.payload,
@@ -175,8 +178,8 @@ impl BatchRecord {
         to_vec(&BatchRlp {
             acc: self.acc,
             kind: it.kind as u8,
-            index: it.index,
-            deposits_read: it.deposits_read,
+            index: it.index.get(),
+            deposits_read: it.deposits_read.get(),
             l1_block: it.l1_block,
             l1_time: it.l1_time,
             data_hash: it.data_hash,
@@ -191,8 +194,8 @@ impl BatchRecord {
             .map_err(|found| format!("unknown batch kind {found}, expected 0, 1 or 2"))?;
         let header = BatchHeader {
             kind,
-            index: it.index,
-            deposits_read: it.deposits_read,
+            index: BatchIndex(it.index),
+            deposits_read: DepositIndex(it.deposits_read),
             l1_block: it.l1_block,
             l1_time: it.l1_time,
             data_hash: it.data_hash,
@@ -208,8 +211,8 @@ impl BatchRecord {
 impl DerivedBlocks {
     fn encode(&self) -> [u8; 40] {
         let mut value = [0; 40];
-        value[..8].copy_from_slice(&self.first_block.to_be_bytes());
-        value[8..16].copy_from_slice(&self.last_block.to_be_bytes());
+        value[..8].copy_from_slice(&self.first_block.get().to_be_bytes());
+        value[8..16].copy_from_slice(&self.last_block.get().to_be_bytes());
         value[16..].copy_from_slice(&self.cursor_after.pack());
         value
     }
@@ -220,8 +223,8 @@ impl DerivedBlocks {
         let (last_block, rest) = rest.split_first_chunk::<8>().ok_or_else(wrong_length)?;
         let cursor = rest.try_into().map_err(|_| wrong_length())?;
         Ok(Self {
-            first_block: u64::from_be_bytes(*first_block),
-            last_block: u64::from_be_bytes(*last_block),
+            first_block: BlockNumber(u64::from_be_bytes(*first_block)),
+            last_block: BlockNumber(u64::from_be_bytes(*last_block)),
             cursor_after: Cursor::unpack(cursor),
         })
     }
@@ -302,8 +305,8 @@ mod tests {
     fn header() -> BatchHeader {
         BatchHeader {
             kind: BatchKind::Forced,
-            index: 7,
-            deposits_read: 3,
+            index: BatchIndex(7),
+            deposits_read: DepositIndex(3),
             l1_block: 99,
             l1_time: u64::MAX,
             data_hash: B256::repeat_byte(4),
@@ -312,8 +315,13 @@ mod tests {
 
     #[test]
     fn records_round_trip() {
-        let cursor = Cursor { batch: 1, block: 2, deposits_read: u64::MAX };
-        let derived = DerivedBlocks { first_block: 3, last_block: 9, cursor_after: cursor };
+        let cursor =
+            Cursor { batch: BatchIndex(1), block: 2, deposits_read: DepositIndex(u64::MAX) };
+        let derived = DerivedBlocks {
+            first_block: BlockNumber(3),
+            last_block: BlockNumber(9),
+            cursor_after: cursor,
+        };
         for derived in [None, Some(derived)] {
             let batch = BatchRecord {
                 header: header(),
@@ -329,7 +337,7 @@ mod tests {
                 from: Address::repeat_byte(3),
                 l1_block: 1,
                 l1_time: 2,
-                index: 0,
+                index: DepositIndex(0),
                 l1_base_fee: U256::MAX,
                 l1_blob_base_fee: U256::ZERO,
                 payload: Bytes::from_static(b"payload"),

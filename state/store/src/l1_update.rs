@@ -8,7 +8,7 @@
 //! `safe` has a cursor and no later one has; the cursor of `safe` lies within the batches and
 //! deposits on record; a batch has `derived` only if all its blocks are safe; logs go with the L1 block that holds them.
 
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DepositIndex};
 use rocksdb::WriteBatch;
 
 use crate::{
@@ -29,9 +29,9 @@ pub struct L1Update {
     /// Removes the L1 blocks below this number: too old for a reorg. Their logs stay.
     pub prune_l1_blocks: Option<u64>,
     /// Removes the deposits from this index on.
-    pub truncate_deposits: Option<u64>,
+    pub truncate_deposits: Option<DepositIndex>,
     /// Removes the batches from this index on.
-    pub truncate_batches: Option<u64>,
+    pub truncate_batches: Option<BatchIndex>,
     /// L1 blocks to add, in any order.
     pub l1_blocks: Vec<L1BlockRecord>,
     /// Logs to add, in any order.
@@ -40,18 +40,21 @@ pub struct L1Update {
     pub deposits: Vec<DepositRecord>,
     /// Batches to add; indices go on where the table ends.
     pub batches: Vec<BatchRecord>,
-    /// L2 blocks of batches (by index) that are safe with this update.
-    pub derived: Vec<(u64, DerivedBlocks)>,
-    /// Cursors of L2 blocks (by number) that become safe.
-    pub cursors: Vec<(u64, Cursor)>,
+    /// L2 blocks of batches that are safe with this update.
+    pub derived: Vec<(BatchIndex, DerivedBlocks)>,
+    /// Cursors of L2 blocks that become safe.
+    pub cursors: Vec<(BlockNumber, Cursor)>,
     /// New safe block. When it moves back, the cursors behind it are removed.
-    pub safe: Option<u64>,
+    pub safe: Option<BlockNumber>,
     /// New finalized block; it never moves back.
-    pub finalized: Option<u64>,
+    pub finalized: Option<BlockNumber>,
 }
 
 impl Store {
     /// Applies an update atomically.
+    ///
+    /// # Errors
+    /// What the update contradicts, and those of the disk: nothing is written.
     pub fn apply(&self, update: &L1Update, sync: bool) -> Result<(), StoreError> {
         self.check_writable()?;
         let _writer = self.inner.writer.lock();
@@ -65,70 +68,86 @@ impl Store {
         Ok(())
     }
 
-    /// Sets the safe head: a block that has a cursor.
-    pub fn set_safe(&self, number: u64) -> Result<(), StoreError> {
-        self.apply(&L1Update { safe: Some(number), ..Default::default() }, false)
-    }
-
     /// Sets the finalized head.
-    pub fn set_finalized(&self, number: u64) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::HeadsOutOfOrder`], and those of the disk.
+    pub fn set_finalized(&self, number: BlockNumber) -> Result<(), StoreError> {
         self.apply(&L1Update { finalized: Some(number), ..Default::default() }, false)
     }
 
     /// Number of deposits on record, and so the index of the next one.
-    pub fn deposit_count(&self) -> u64 {
+    #[must_use]
+    pub fn deposit_count(&self) -> DepositIndex {
         self.inner.tip.read().deposits
     }
 
     /// Number of batches on record, and so the index of the next one.
-    pub fn batch_count(&self) -> u64 {
+    #[must_use]
+    pub fn batch_count(&self) -> BatchIndex {
         self.inner.tip.read().batches
     }
 
     /// A deposit by index.
-    pub fn deposit(&self, index: u64) -> Result<Option<DepositRecord>, StoreError> {
-        self.read(Table::Deposits, index.to_be_bytes(), DepositRecord::decode)
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
+    pub fn deposit(&self, index: DepositIndex) -> Result<Option<DepositRecord>, StoreError> {
+        self.read(Table::Deposits, index.get().to_be_bytes(), DepositRecord::decode)
     }
 
     /// The deposits with indices `from..to`, as far as they are on record.
-    pub fn deposits(&self, from: u64, to: u64) -> Result<Vec<DepositRecord>, StoreError> {
-        self.range(Table::Deposits, from, to, |_, value| DepositRecord::decode(value))
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
+    pub fn deposits(
+        &self,
+        from: DepositIndex,
+        to: DepositIndex,
+    ) -> Result<Vec<DepositRecord>, StoreError> {
+        self.range(Table::Deposits, from.get(), to.get(), |_, value| DepositRecord::decode(value))
     }
 
     /// A batch by index.
-    pub fn batch(&self, index: u64) -> Result<Option<BatchRecord>, StoreError> {
-        self.read(Table::Batches, index.to_be_bytes(), BatchRecord::decode)
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
+    pub fn batch(&self, index: BatchIndex) -> Result<Option<BatchRecord>, StoreError> {
+        self.read(Table::Batches, index.get().to_be_bytes(), BatchRecord::decode)
     }
 
     /// The batches with indices `from..to`, as far as they are on record.
-    pub fn batches(&self, from: u64, to: u64) -> Result<Vec<BatchRecord>, StoreError> {
-        self.range(Table::Batches, from, to, |_, value| BatchRecord::decode(value))
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
+    pub fn batches(
+        &self,
+        from: BatchIndex,
+        to: BatchIndex,
+    ) -> Result<Vec<BatchRecord>, StoreError> {
+        self.range(Table::Batches, from.get(), to.get(), |_, value| BatchRecord::decode(value))
     }
 
     /// The cursor and output root of a safe block; `None` when it is not safe.
-    pub fn cursor(&self, number: u64) -> Result<Option<CursorRecord>, StoreError> {
-        self.read(Table::Cursors, number.to_be_bytes(), CursorRecord::decode)
-    }
-
-    /// The cursors of the blocks `from..to` with their numbers, as far as they are safe.
-    pub fn cursors(&self, from: u64, to: u64) -> Result<Vec<(u64, CursorRecord)>, StoreError> {
-        self.range(Table::Cursors, from, to, |number, value| {
-            Ok((number, CursorRecord::decode(value)?))
-        })
-    }
-
-    /// An L1 block on record.
-    pub fn l1_block(&self, number: u64) -> Result<Option<L1BlockRecord>, StoreError> {
-        let decode = |value: &[u8]| L1BlockRecord::decode(number, value);
-        self.read(Table::L1Blocks, number.to_be_bytes(), decode)
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
+    pub fn cursor(&self, number: BlockNumber) -> Result<Option<CursorRecord>, StoreError> {
+        self.read(Table::Cursors, number.get().to_be_bytes(), CursorRecord::decode)
     }
 
     /// The L1 blocks with numbers `from..to`, as far as they are on record.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn l1_blocks(&self, from: u64, to: u64) -> Result<Vec<L1BlockRecord>, StoreError> {
         self.range(Table::L1Blocks, from, to, L1BlockRecord::decode)
     }
 
     /// The newest L1 block on record.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn l1_head(&self) -> Result<Option<L1BlockRecord>, StoreError> {
         let Some((key, value)) = self.inner.tables.last(Table::L1Blocks)? else { return Ok(None) };
         let number = number_from_key(Table::L1Blocks, &key)?;
@@ -180,10 +199,10 @@ impl Store {
         self.put_cuts(batch, update, next);
         self.put_records(batch, update, next)?;
         for (number, cursor) in &update.cursors {
-            let output_root = self.output_root(*number, next)?;
+            let output_root = self.output_root(number.get(), next)?;
             let record = CursorRecord { cursor: *cursor, output_root };
             let cf = self.inner.tables.cf(Table::Cursors);
-            batch.put_cf(cf, number.to_be_bytes(), record.encode());
+            batch.put_cf(cf, number.get().to_be_bytes(), record.encode());
         }
         self.put_heads(batch, update, next)
     }
@@ -199,11 +218,11 @@ impl Store {
             batch.delete_range_cf(tables.cf(Table::L1Blocks), start, below.to_be_bytes());
         }
         if let Some(from) = update.truncate_deposits {
-            batch.delete_range_cf(tables.cf(Table::Deposits), from.to_be_bytes(), end);
+            batch.delete_range_cf(tables.cf(Table::Deposits), from.get().to_be_bytes(), end);
             next.deposits = next.deposits.min(from);
         }
         if let Some(from) = update.truncate_batches {
-            batch.delete_range_cf(tables.cf(Table::Batches), from.to_be_bytes(), end);
+            batch.delete_range_cf(tables.cf(Table::Batches), from.get().to_be_bytes(), end);
             next.batches = next.batches.min(from);
         }
     }
@@ -223,13 +242,15 @@ impl Store {
         }
         for record in &update.deposits {
             let index = record.deposit.index;
-            check_index(Table::Deposits, index, &mut next.deposits)?;
-            batch.put_cf(tables.cf(Table::Deposits), index.to_be_bytes(), record.encode());
+            check_index(Table::Deposits, index.get(), next.deposits.get())?;
+            next.deposits = index.next();
+            batch.put_cf(tables.cf(Table::Deposits), index.get().to_be_bytes(), record.encode());
         }
         for record in &update.batches {
             let index = record.header.index;
-            check_index(Table::Batches, index, &mut next.batches)?;
-            batch.put_cf(tables.cf(Table::Batches), index.to_be_bytes(), record.encode());
+            check_index(Table::Batches, index.get(), next.batches.get())?;
+            next.batches = index.next();
+            batch.put_cf(tables.cf(Table::Batches), index.get().to_be_bytes(), record.encode());
         }
         for (index, derived) in &update.derived {
             let added = update.batches.iter().find(|record| record.header.index == *index);
@@ -240,12 +261,12 @@ impl Store {
             let record = record.filter(|_| *index < next.batches).ok_or({
                 StoreError::IndexNotNext {
                     table: Table::Batches.name(),
-                    index: *index,
-                    next: next.batches,
+                    index: index.get(),
+                    next: next.batches.get(),
                 }
             })?;
             let record = BatchRecord { derived: Some(*derived), ..record };
-            batch.put_cf(tables.cf(Table::Batches), index.to_be_bytes(), record.encode());
+            batch.put_cf(tables.cf(Table::Batches), index.get().to_be_bytes(), record.encode());
         }
         Ok(())
     }
@@ -257,17 +278,19 @@ impl Store {
         next: &mut Tip,
     ) -> Result<(), StoreError> {
         let before = next.heads;
-        let cursor_of = |number: u64| -> Result<Cursor, StoreError> {
+        let cursor_of = |number: BlockNumber| -> Result<Cursor, StoreError> {
             match update.cursors.iter().rev().find(|(block, _)| *block == number) {
                 Some((_, cursor)) => Ok(*cursor),
                 None => match self.cursor(number)? {
                     Some(record) => Ok(record.cursor),
-                    None => Err(StoreError::CursorMissing { number }),
+                    None => Err(StoreError::CursorMissing { number: number.get() }),
                 },
             }
         };
-        let safe = update.safe.unwrap_or(before.safe.number);
-        let finalized = update.finalized.unwrap_or(before.finalized.number);
+        let safe_before = BlockNumber(before.safe.number);
+        let safe_at = update.safe.unwrap_or(safe_before);
+        let safe = safe_at.get();
+        let finalized = update.finalized.map_or(before.finalized.number, BlockNumber::get);
         let latest = before.latest.number;
         if finalized > safe || safe > latest || finalized < before.finalized.number {
             return Err(StoreError::HeadsOutOfOrder {
@@ -277,25 +300,25 @@ impl Store {
                 finalized_before: before.finalized.number,
             });
         }
-        if let Some((number, _)) = update.cursors.iter().find(|(number, _)| *number > safe) {
-            return Err(StoreError::CursorNotSafe { number: *number, safe });
+        if let Some((number, _)) = update.cursors.iter().find(|(number, _)| *number > safe_at) {
+            return Err(StoreError::CursorNotSafe { number: number.get(), safe });
         }
-        for number in before.safe.number.saturating_add(1)..safe {
+        for number in safe_before.next().up_to(safe_at) {
             cursor_of(number)?;
         }
-        let cursor = cursor_of(safe)?;
-        let batches_needed = cursor.batch.saturating_add(u64::from(cursor.block > 0));
+        let cursor = cursor_of(safe_at)?;
+        let batches_needed = cursor.batch.plus(u64::from(cursor.block > 0));
         if batches_needed > next.batches || cursor.deposits_read > next.deposits {
             return Err(StoreError::SafeBeyondL1 {
                 safe,
                 cursor,
-                batches: next.batches,
-                deposits: next.deposits,
+                batches: next.batches.get(),
+                deposits: next.deposits.get(),
             });
         }
-        if safe < before.safe.number {
-            let kept = update.truncate_batches.unwrap_or(u64::MAX);
-            self.put_safe_moved_back(batch, before.safe.number, (safe, cursor), kept)?;
+        if safe_at < safe_before {
+            let kept = update.truncate_batches.unwrap_or(BatchIndex(u64::MAX));
+            self.put_safe_moved_back(batch, safe_before, (safe_at, cursor), kept)?;
         }
         next.heads.safe = self.head_at(safe, next)?;
         next.heads.finalized = self.head_at(finalized, next)?;
@@ -307,20 +330,21 @@ impl Store {
     pub(crate) fn put_safe_moved_back(
         &self,
         batch: &mut WriteBatch,
-        safe_before: u64,
-        (safe, cursor): (u64, Cursor),
-        kept: u64,
+        safe_before: BlockNumber,
+        (safe, cursor): (BlockNumber, Cursor),
+        kept: BatchIndex,
     ) -> Result<(), StoreError> {
         let tables = &self.inner.tables;
-        let (start, end) = (safe.saturating_add(1).to_be_bytes(), u64::MAX.to_be_bytes());
+        let (start, end) = (safe.next().get().to_be_bytes(), u64::MAX.to_be_bytes());
         batch.delete_range_cf(tables.cf(Table::Cursors), start, end);
-        let cursor_before =
-            self.cursor(safe_before)?.ok_or(StoreError::CursorMissing { number: safe_before })?;
+        let cursor_before = self
+            .cursor(safe_before)?
+            .ok_or(StoreError::CursorMissing { number: safe_before.get() })?;
         // Batches below `cursor` ended before or at `safe`; those from `cursor_before` on have not
         // been derived to their end.
         for record in self.batches(cursor.batch, cursor_before.cursor.batch.min(kept))? {
             if record.derived.is_some() {
-                let key = record.header.index.to_be_bytes();
+                let key = record.header.index.get().to_be_bytes();
                 let record = BatchRecord { derived: None, ..record };
                 batch.put_cf(tables.cf(Table::Batches), key, record.encode());
             }
@@ -351,10 +375,9 @@ impl Store {
     }
 }
 
-fn check_index(table: Table, index: u64, next: &mut u64) -> Result<(), StoreError> {
-    if index != *next {
-        return Err(StoreError::IndexNotNext { table: table.name(), index, next: *next });
+const fn check_index(table: Table, index: u64, next: u64) -> Result<(), StoreError> {
+    if index != next {
+        return Err(StoreError::IndexNotNext { table: table.name(), index, next });
     }
-    *next = next.saturating_add(1);
     Ok(())
 }

@@ -23,6 +23,8 @@
 //! | `checkpoint` | [`Store::checkpoint`] |
 //! | `consistency` | [`Store::verify_consistency`] |
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod block_records;
 mod checkpoint;
 mod commit;

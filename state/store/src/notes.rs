@@ -1,4 +1,4 @@
-//! Small values that a node keeps beside the chain, by name: where its L1 reader stands.
+//! Small values that a node keeps besides the chain, by name: where its L1 reader stands.
 //!
 //! In: a name and bytes. Out: the bytes. Stored in the table `meta` under `note/NAME`; the store
 //! never looks into them.
@@ -9,11 +9,17 @@ use crate::{error::StoreError, store::Store, tables::Table};
 
 impl Store {
     /// The note kept under `name`.
+    ///
+    /// # Errors
+    /// Those of the disk.
     pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(Table::Meta, key(name), |value| Ok(value.to_vec()))
     }
 
     /// Keeps a note under `name`, in place of an older one.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`], and those of the disk.
     pub fn put_note(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
         self.check_writable()?;
         let mut batch = WriteBatch::default();

@@ -1,11 +1,12 @@
 //! Takes blocks back, newest first, each in one atomic write.
 //!
 //! In: the block to go back to. Out: what was taken back, so that its transactions can be ordered
-//! anew. A kill in between leaves the store at the end of some block on the way.
+//! again. A kill in between leaves the store at the end of some block on the way.
 
 use std::sync::{Arc, atomic::Ordering};
 
 use alloy_primitives::{B256, Bytes};
+use gainsay_derivation::{BatchIndex, BlockNumber};
 use gainsay_transition::RecoveredTx;
 use rocksdb::WriteBatch;
 
@@ -31,7 +32,8 @@ impl Store {
     /// Takes back all blocks above `to` and returns them in ascending order. `safe` moves back with
     /// the head, and with it the cursors and the `derived` marks of batches.
     ///
-    /// Errors, before anything is written: [`StoreError::BlockUnknown`] above the head,
+    /// # Errors
+    /// Before anything is written: [`StoreError::BlockUnknown`] above the head,
     /// [`StoreError::RewindTooDeep`], [`StoreError::HeadsOutOfOrder`] below the finalized block.
     pub fn rewind(&self, to: u64) -> Result<Vec<RewoundBlock>, StoreError> {
         self.check_writable()?;
@@ -145,11 +147,12 @@ impl Store {
         let mut heads = tip.heads;
         heads.latest = Head { number: parent, hash: header.hash };
         if heads.safe.number > parent {
-            let cursor = self.cursor(parent)?.ok_or_else(|| {
+            let cursor = self.cursor(BlockNumber(parent))?.ok_or_else(|| {
                 StoreError::corrupt(Table::Cursors.name(), parent.to_be_bytes(), "it is missing")
             })?;
-            let safe = (parent, cursor.cursor);
-            self.put_safe_moved_back(batch, heads.safe.number, safe, u64::MAX)?;
+            let safe = (BlockNumber(parent), cursor.cursor);
+            let kept = BatchIndex(u64::MAX);
+            self.put_safe_moved_back(batch, BlockNumber(heads.safe.number), safe, kept)?;
             heads.safe = heads.latest;
         }
         batch.put_cf(tables.cf(Table::Meta), META_HEADS, heads.encode());

@@ -37,6 +37,7 @@ impl Clone for StateView {
 
 impl Store {
     /// The state after the newest block.
+    #[must_use]
     pub fn state(&self) -> StateView {
         let _shared = self.inner.rewinding.read();
         let epoch = AtomicU64::new(self.epoch());
@@ -45,7 +46,8 @@ impl Store {
 
     /// The state after block `number`.
     ///
-    /// Errors: [`StoreError::BlockUnknown`] above the head, [`StoreError::HistoryPruned`] below the
+    /// # Errors
+    /// [`StoreError::BlockUnknown`] above the head, [`StoreError::HistoryPruned`] below the
     /// window.
     pub fn state_at(&self, number: u64) -> Result<StateView, StoreError> {
         let _shared = self.inner.rewinding.read();
@@ -66,6 +68,9 @@ impl Store {
     }
 
     /// Code by hash, whichever account holds it; `None` when no block deployed it.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn code(&self, hash: B256) -> Result<Option<Bytes>, StoreError> {
         if hash == KECCAK256_EMPTY {
             return Ok(Some(Bytes::new()));
@@ -78,16 +83,21 @@ impl Store {
 
 impl StateView {
     /// The block whose state this is.
+    #[must_use]
     pub const fn number(&self) -> u64 {
         self.head.number
     }
 
     /// The hash of that block.
+    #[must_use]
     pub const fn hash(&self) -> B256 {
         self.head.hash
     }
 
     /// The state root of that block.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn state_root(&self) -> Result<B256, StoreError> {
         let header = self.store.header(self.head.number)?;
         let header = header.filter(|it| it.hash == self.head.hash).ok_or(self.rewound())?;

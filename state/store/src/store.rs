@@ -13,6 +13,7 @@ use std::{
 };
 
 use alloy_primitives::B256;
+use gainsay_derivation::{BatchIndex, DepositIndex};
 use gainsay_transition::{Receipt, RecoveredTx};
 use parking_lot::{Mutex, RwLock};
 use rocksdb::{WriteBatch, WriteOptions};
@@ -43,7 +44,7 @@ pub struct StoreOptions {
     /// can be read, and a rewind can go as far. At least 1. Undo records take about as much disk as
     /// the trie nodes that the blocks changed.
     pub history_blocks: u64,
-    /// Memory for caches of all kinds. Writes not yet flushed take up to 256 MiB beside it.
+    /// Memory for caches of all kinds. Writes not yet flushed take up to 256 MiB in addition.
     pub cache_bytes: usize,
     /// The genesis that the chain must have; another one is refused. `None` takes any.
     pub genesis_hash: Option<B256>,
@@ -112,9 +113,9 @@ pub(crate) struct Tip {
     /// Oldest block whose state can be read: every later one has its undo record.
     pub(crate) oldest_state: u64,
     /// Number of deposits.
-    pub(crate) deposits: u64,
+    pub(crate) deposits: DepositIndex,
     /// Number of batches.
-    pub(crate) batches: u64,
+    pub(crate) batches: BatchIndex,
 }
 
 /// The store of one chain. Clones share it.
@@ -148,7 +149,8 @@ pub(crate) struct Inner {
 impl Store {
     /// Opens the store in the folder `path`, or makes an empty one there.
     ///
-    /// Errors: [`StoreError::Locked`], [`StoreError::SchemaMismatch`],
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::SchemaMismatch`],
     /// [`StoreError::GenesisMismatch`], or RocksDB's.
     pub fn open(path: impl AsRef<Path>, options: &StoreOptions) -> Result<Self, StoreError> {
         let path = path.as_ref();
@@ -180,7 +182,7 @@ impl Store {
             lock,
             tables,
             undo: UndoCache::new(options.cache_bytes / 8),
-            hot: HotCache::new(options.cache_bytes / 8 * 3),
+            hot: HotCache::new((options.cache_bytes / 8).saturating_mul(3)),
             writer: Mutex::new(()),
             rewinding: RwLock::new(()),
             epoch: AtomicU64::new(0),
@@ -192,46 +194,63 @@ impl Store {
     }
 
     /// Whether there is no genesis block yet.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.inner.tip.read().header.is_none()
     }
 
     /// The newest block. Number 0 and hash zero while the store is empty.
+    #[must_use]
     pub fn head(&self) -> Head {
         self.inner.tip.read().heads.latest
     }
 
     /// The newest, the safe and the finalized block.
+    #[must_use]
     pub fn heads(&self) -> Heads {
         self.inner.tip.read().heads
     }
 
     /// The header of the newest block, from memory.
+    ///
+    /// # Errors
+    /// [`StoreError::NoGenesis`] while the store is empty.
     pub fn head_header(&self) -> Result<Arc<StoredHeader>, StoreError> {
         self.inner.tip.read().header.clone().ok_or_else(|| self.no_genesis())
     }
 
     /// The oldest block whose state can still be read, and to which a rewind can go.
+    #[must_use]
     pub fn oldest_state(&self) -> u64 {
         self.inner.tip.read().oldest_state
     }
 
     /// The folder that the store is in.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
 
     /// The hash of block 0, `None` while the store is empty.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn genesis_hash(&self) -> Result<Option<B256>, StoreError> {
         read_hash(&self.inner.tables, META_GENESIS)
     }
 
     /// A header by number; `None` when there is no such block.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn header(&self, number: u64) -> Result<Option<StoredHeader>, StoreError> {
         self.read(Table::Headers, number.to_be_bytes(), decode_header)
     }
 
     /// A header by hash.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn header_by_hash(&self, hash: B256) -> Result<Option<StoredHeader>, StoreError> {
         match self.number(hash)? {
             Some(number) => Ok(self.header(number)?.filter(|header| header.hash == hash)),
@@ -240,6 +259,9 @@ impl Store {
     }
 
     /// The number of the block with this hash.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn number(&self, hash: B256) -> Result<Option<u64>, StoreError> {
         self.read(Table::Numbers, hash, |value| {
             let bytes = value.try_into().map_err(|_| "not 8 bytes")?;
@@ -248,6 +270,9 @@ impl Store {
     }
 
     /// The hash of a block, without decoding its header.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn block_hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
         self.read(Table::Headers, number.to_be_bytes(), |value| {
             value.first_chunk::<32>().map(B256::from).ok_or_else(|| "shorter than 32 bytes".into())
@@ -255,6 +280,9 @@ impl Store {
     }
 
     /// The transactions of a block, decoded.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn transactions(&self, number: u64) -> Result<Option<Vec<RecoveredTx>>, StoreError> {
         self.read(Table::Bodies, number.to_be_bytes(), |value| {
             decode_list(value, |item| decode_transaction(item)?.decode_envelope())
@@ -263,13 +291,19 @@ impl Store {
 
     /// The transactions of a block as bytes, with sender and hash: many times cheaper than
     /// [`Self::transactions`].
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn raw_transactions(&self, number: u64) -> Result<Option<Vec<RawTransaction>>, StoreError> {
         self.read(Table::Bodies, number.to_be_bytes(), |value| {
             decode_list(value, decode_transaction)
         })
     }
 
-    /// One transaction of a block, without decoding the others.
+    /// One transaction of a block, without decoding the rest.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn transaction(&self, number: u64, index: u32) -> Result<Option<RecoveredTx>, StoreError> {
         let tx = self.read(Table::Bodies, number.to_be_bytes(), |value| {
             decode_item(value, index, |item| decode_transaction(item)?.decode_envelope())
@@ -278,13 +312,19 @@ impl Store {
     }
 
     /// The receipts of a block.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn receipts(&self, number: u64) -> Result<Option<Vec<Receipt>>, StoreError> {
         self.read(Table::Receipts, number.to_be_bytes(), |value| {
             decode_list(value, |item| Ok(decode_receipt(item)?.receipt))
         })
     }
 
-    /// One receipt of a block, without decoding the others.
+    /// One receipt of a block, without decoding the rest.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn receipt(&self, number: u64, index: u32) -> Result<Option<IndexedReceipt>, StoreError> {
         let receipt = self.read(Table::Receipts, number.to_be_bytes(), |value| {
             decode_item(value, index, decode_receipt)
@@ -293,6 +333,9 @@ impl Store {
     }
 
     /// Where the transaction with this hash stands; `None` when no block holds it.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
     pub fn transaction_location(
         &self,
         hash: B256,
@@ -301,6 +344,9 @@ impl Store {
     }
 
     /// Makes sure that what was written without `sync` also survives a loss of power.
+    ///
+    /// # Errors
+    /// Those of the disk.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.check_writable()?;
         self.inner
@@ -423,7 +469,8 @@ fn load_tip(tables: &Tables) -> Result<Tip, StoreError> {
             None => Ok(0),
         }
     };
-    let (deposits, batches) = (count(Table::Deposits)?, count(Table::Batches)?);
+    let deposits = DepositIndex(count(Table::Deposits)?);
+    let batches = BatchIndex(count(Table::Batches)?);
     let Some(heads) = tables.get(Table::Meta, META_HEADS)? else {
         let heads = Heads::default();
         return Ok(Tip { heads, header: None, oldest_state: 0, deposits, batches });

@@ -282,11 +282,13 @@ impl StateKey {
     fn new(tag: u8, parts: [&[u8]; 3]) -> Self {
         let mut bytes = [0; STATE_KEY_BYTES_MAX];
         bytes[0] = tag;
-        let mut len = 1;
+        let mut rest = &mut bytes[1..];
         for part in parts {
-            bytes[len..len + part.len()].copy_from_slice(part);
-            len += part.len();
+            let (place, behind) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part);
+            rest = behind;
         }
+        let len = STATE_KEY_BYTES_MAX.saturating_sub(rest.len());
         Self { bytes, len: u8::try_from(len).expect("at most 66") }
     }
 

@@ -86,7 +86,7 @@ impl BlockUndo {
         number: u64,
         entries: impl ExactSizeIterator<Item = (&'a StateKey, Option<&'a [u8]>)>,
     ) -> Self {
-        let mut filter = vec![0; (entries.len() * FILTER_BITS_PER_KEY).div_ceil(8)];
+        let mut filter = vec![0; entries.len().saturating_mul(FILTER_BITS_PER_KEY).div_ceil(8)];
         let mut parts = Vec::new();
         let mut first_keys: Vec<u8> = Vec::new();
         let mut open = OpenPart::default();
@@ -106,7 +106,9 @@ impl BlockUndo {
         if !open.ends.is_empty() {
             parts.push(Arc::new(open.close(number, parts.len())));
         }
-        let mut blob = Vec::with_capacity(HEADER_BYTES + first_keys.len() + filter.len());
+        let mut blob = Vec::with_capacity(
+            HEADER_BYTES.saturating_add(first_keys.len()).saturating_add(filter.len()),
+        );
         push_header(&mut blob, number, parts.len());
         blob.extend_from_slice(&first_keys);
         let filter_start = blob.len();
@@ -125,7 +127,7 @@ impl BlockUndo {
     /// As [`UndoPart::lookup`], over all parts.
     pub(crate) fn lookup(&self, key: &StateKey) -> Result<Option<Previous>, StoreError> {
         match self.index.piece_with(key)? {
-            Some(piece) => match self.parts.get(piece as usize - 1) {
+            Some(piece) => match self.parts.get((piece as usize).wrapping_sub(1)) {
                 Some(part) => part.lookup(key),
                 None => Ok(None),
             },
@@ -156,11 +158,18 @@ impl OpenPart {
 
     fn close(self, number: u64, parts_before: usize) -> UndoPart {
         let count = self.ends.len() / 4;
-        let mut blob = Vec::with_capacity(HEADER_BYTES + self.ends.len() + self.entries.len());
+        let mut blob = Vec::with_capacity(
+            HEADER_BYTES.saturating_add(self.ends.len()).saturating_add(self.entries.len()),
+        );
         push_header(&mut blob, number, count);
         blob.extend_from_slice(&self.ends);
         blob.extend_from_slice(&self.entries);
-        UndoPart { number, piece: count_u32(parts_before + 1), count, blob: blob.into() }
+        UndoPart {
+            number,
+            piece: count_u32(parts_before.saturating_add(1)),
+            count,
+            blob: blob.into(),
+        }
     }
 }
 
@@ -212,9 +221,9 @@ fn bits_of(key: &[u8], filter_bytes: usize) -> impl Iterator<Item = usize> {
         hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         hash ^= hash >> 29;
     }
-    let (step, bits) = ((hash >> 32) | 1, (filter_bytes as u64 * 8).max(1));
+    let (step, bits) = ((hash >> 32) | 1, (filter_bytes as u64).saturating_mul(8).max(1));
     (0..FILTER_PROBES).map(move |probe| {
-        let bit = hash.wrapping_add(probe.wrapping_mul(step)) % bits;
+        let bit = hash.wrapping_add(probe.wrapping_mul(step)).checked_rem(bits).unwrap_or(0);
         usize::try_from(bit).expect("below the number of bits in memory")
     })
 }
@@ -256,7 +265,7 @@ impl UndoIndex {
             if first > key.as_bytes() {
                 break;
             }
-            (piece, at) = (Some(count_u32(part + 1)), next);
+            (piece, at) = (Some(count_u32(part.saturating_add(1))), next);
         }
         Ok(piece)
     }
@@ -269,7 +278,10 @@ impl UndoIndex {
     fn first_key(&self, at: usize) -> Result<(&[u8], usize), StoreError> {
         let parse = || {
             let (&len, rest) = self.blob.get(at..)?.split_first()?;
-            Some((rest.get(..usize::from(len))?, at + 1 + usize::from(len)))
+            Some((
+                rest.get(..usize::from(len))?,
+                at.saturating_add(usize::from(len)).saturating_add(1),
+            ))
         };
         parse().ok_or_else(|| corrupt(self.number, 0, "it ends before its last key"))
     }
@@ -284,6 +296,11 @@ pub(crate) struct UndoPart {
     blob: Bytes,
 }
 
+/// Where the end of an entry is noted in a part; behind the last one the entries begin.
+const fn end_offset(index: usize) -> usize {
+    HEADER_BYTES.saturating_add(index.saturating_mul(4))
+}
+
 impl UndoPart {
     /// Reads the part that is stored as `piece` of block `number`.
     pub(crate) fn decode(number: u64, piece: u32, blob: Bytes) -> Result<Self, StoreError> {
@@ -293,7 +310,7 @@ impl UndoPart {
             None => Some(0),
             Some(last) => part.end(last),
         };
-        let entries = part.blob.len().checked_sub(HEADER_BYTES + 4 * count);
+        let entries = part.blob.len().checked_sub(end_offset(count));
         if entries.is_none() || entries != expected {
             return Err(corrupt(number, piece, "its length contradicts its offsets"));
         }
@@ -307,12 +324,12 @@ impl UndoPart {
     /// What was under `key` before the block: `None` when this part does not say, `Some(None)` when
     /// there was nothing.
     pub(crate) fn lookup(&self, key: &StateKey) -> Result<Option<Previous>, StoreError> {
-        let (mut low, mut high) = (0, self.count);
+        let (mut low, mut high) = (0_usize, self.count);
         while low < high {
             let middle = low.midpoint(high);
             let (found, value) = self.entry(middle)?;
             match found.cmp(key.as_bytes()) {
-                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Less => low = middle.saturating_add(1),
                 std::cmp::Ordering::Greater => high = middle,
                 // A copy, so that a cached value does not keep its part in memory.
                 std::cmp::Ordering::Equal => {
@@ -328,16 +345,17 @@ impl UndoPart {
         (0..self.count).map(|index| self.entry(index))
     }
 
+    /// Where an entry ends, counted from the first one.
     fn end(&self, index: usize) -> Option<usize> {
-        let at = HEADER_BYTES + 4 * index;
-        let bytes = self.blob.get(at..at + 4)?.try_into().ok()?;
-        usize::try_from(u32::from_be_bytes(bytes)).ok()
+        let at = end_offset(index);
+        let bytes = self.blob.get(at..)?.first_chunk()?;
+        usize::try_from(u32::from_be_bytes(*bytes)).ok()
     }
 
     fn entry(&self, index: usize) -> Result<Entry<'_>, StoreError> {
         let parse = || {
-            let start = if index == 0 { 0 } else { self.end(index - 1)? };
-            let entries = self.blob.get(HEADER_BYTES + 4 * self.count..)?;
+            let start = index.checked_sub(1).map_or(Some(0), |before| self.end(before))?;
+            let entries = self.blob.get(end_offset(self.count)..)?;
             let entry = entries.get(start..self.end(index)?)?;
             let (&key_len, rest) = entry.split_first()?;
             let (key, rest) = rest.split_at_checked(usize::from(key_len))?;

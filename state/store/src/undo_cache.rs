@@ -14,7 +14,7 @@ use crate::undo::{BlockUndo, UndoIndex, UndoPart};
 /// Pieces kept at most, however small they are.
 const CACHED_PIECES_MAX: NonZeroUsize = NonZeroUsize::new(1 << 15).expect("not zero");
 
-/// Memory that a piece takes beside its bytes.
+/// Memory that a piece takes besides its bytes.
 const PIECE_BYTES: usize = 200;
 
 #[derive(Debug)]
@@ -49,28 +49,32 @@ impl<K: std::hash::Hash + Eq, V> Bounded<K, V> {
     }
 
     fn insert(&mut self, key: K, value: Arc<V>) {
-        self.bytes += (self.weigh)(&value);
+        self.bytes = self.bytes.saturating_add((self.weigh)(&value));
         if let Some((_, old)) = self.entries.push(key, value) {
-            self.bytes -= (self.weigh)(&old);
+            self.bytes = self.bytes.saturating_sub((self.weigh)(&old));
         }
         while self.bytes > self.bytes_max
             && let Some((_, old)) = self.entries.pop_lru()
         {
-            self.bytes -= (self.weigh)(&old);
+            self.bytes = self.bytes.saturating_sub((self.weigh)(&old));
         }
     }
 
     fn remove(&mut self, key: &K) {
         if let Some(old) = self.entries.pop(key) {
-            self.bytes -= (self.weigh)(&old);
+            self.bytes = self.bytes.saturating_sub((self.weigh)(&old));
         }
     }
 }
 
 impl UndoCache {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        let indexes = Bounded::new(bytes_max / 2, |it: &UndoIndex| PIECE_BYTES + it.blob().len());
-        let parts = Bounded::new(bytes_max / 2, |it: &UndoPart| PIECE_BYTES + it.blob().len());
+        let indexes = Bounded::new(bytes_max / 2, |it: &UndoIndex| {
+            it.blob().len().saturating_add(PIECE_BYTES)
+        });
+        let parts = Bounded::new(bytes_max / 2, |it: &UndoPart| {
+            it.blob().len().saturating_add(PIECE_BYTES)
+        });
         Self { inner: Mutex::new(Cached { announced: None, indexes, parts }) }
     }
 

@@ -3,6 +3,7 @@
 mod chain;
 
 use chain::{assert_holds, genesis, random_block, rng};
+use gainsay_derivation::BlockNumber;
 use gainsay_store::{Store, StoreError, StoreOptions};
 
 #[test]
@@ -44,7 +45,7 @@ fn a_checkpoint_equals_the_store_at_its_block() {
         for result in [
             checkpoint.rewind(number - 1).map(|_| ()),
             checkpoint.commit_block(block, false),
-            checkpoint.set_safe(0),
+            checkpoint.set_finalized(BlockNumber(0)),
             checkpoint.put_note("a", b"b"),
             checkpoint.checkpoint().map(|_| ()),
             checkpoint.flush(),

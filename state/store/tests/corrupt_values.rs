@@ -8,7 +8,7 @@ use std::path::Path;
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256, hex};
 use chain::{ACCOUNTS, SLOTS, address, genesis, next_batch, next_deposit, random_block, rng, seed};
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DepositIndex};
 use gainsay_store::{L1LogRecord, L1Update, Store, StoreError, StoreOptions};
 use gainsay_transition::StateReader;
 use rand::{Rng, rngs::StdRng};
@@ -45,7 +45,7 @@ fn fill(folder: &Path) {
     }
     for log_index in 0..2 {
         let deposit = next_deposit(&store);
-        let batch = next_batch(&store, deposit.deposit.index + 1, deposit.acc);
+        let batch = next_batch(&store, deposit.deposit.index.next(), deposit.acc);
         let update =
             L1Update { deposits: vec![deposit], batches: vec![batch], ..Default::default() };
         let log = Log::new_unchecked(Address::ZERO, vec![B256::ZERO], Bytes::from_static(b"log"));
@@ -53,8 +53,12 @@ fn fill(folder: &Path) {
         let update = L1Update { l1_logs: vec![log], ..update };
         store.apply(&update, false).unwrap();
     }
-    let cursor = Cursor { batch: 0, block: 1, deposits_read: 1 };
-    let update = L1Update { cursors: vec![(1, cursor)], safe: Some(1), ..Default::default() };
+    let cursor = Cursor { batch: BatchIndex(0), block: 1, deposits_read: DepositIndex(1) };
+    let update = L1Update {
+        cursors: vec![(BlockNumber(1), cursor)],
+        safe: Some(BlockNumber(1)),
+        ..Default::default()
+    };
     store.apply(&update, false).unwrap();
     store.verify_consistency().unwrap();
 }
@@ -94,7 +98,7 @@ fn read_everything(store: &Store) -> Vec<StoreError> {
             check(store.transaction(number, index).map(|_| ()));
             check(store.receipt(number, index).map(|_| ()));
         }
-        check(store.cursor(number).map(|_| ()));
+        check(store.cursor(BlockNumber(number)).map(|_| ()));
         let Ok(view) = store.state_at(number) else { continue };
         for index in 0..ACCOUNTS {
             check(view.account(address(index)).map(|_| ()));
@@ -104,8 +108,8 @@ fn read_everything(store: &Store) -> Vec<StoreError> {
         }
     }
     check(store.l1_logs(0).try_for_each(|log| log.map(|_| ())));
-    check(store.deposits(0, 9).map(|_| ()));
-    check(store.batches(0, 9).map(|_| ()));
+    check(store.deposits(DepositIndex(0), DepositIndex(9)).map(|_| ()));
+    check(store.batches(BatchIndex(0), BatchIndex(9)).map(|_| ()));
     check(store.rewind(BLOCKS - 3).map(|_| ()));
     errors
 }

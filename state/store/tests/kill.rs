@@ -15,7 +15,7 @@ use std::{
 };
 
 use chain::{genesis, next_batch, next_deposit, random_block, rng, seed};
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BlockNumber, Cursor};
 use gainsay_store::{DerivedBlocks, L1BlockRecord, L1Update, Store, StoreOptions};
 use rand::{Rng, rngs::StdRng};
 
@@ -68,7 +68,9 @@ fn step(store: &Store, rng: &mut StdRng) {
         8 => {
             let safe = store.heads().safe.number;
             store
-                .set_finalized(safe.saturating_sub(10).max(store.heads().finalized.number))
+                .set_finalized(BlockNumber(
+                    safe.saturating_sub(10).max(store.heads().finalized.number),
+                ))
                 .unwrap();
         }
         _ => {
@@ -85,23 +87,28 @@ fn step(store: &Store, rng: &mut StdRng) {
 fn derive(store: &Store, head: u64) -> L1Update {
     let safe = store.heads().safe.number;
     let deposit = next_deposit(store);
-    let deposits_read = deposit.deposit.index + 1;
+    let deposits_read = deposit.deposit.index.next();
     // A rewind leaves batches on record whose blocks are not derived; later ones follow them.
-    let from = store.cursor(safe).unwrap().unwrap().cursor;
+    let from = store.cursor(BlockNumber(safe)).unwrap().unwrap().cursor;
     let batch = next_batch(store, deposits_read, deposit.acc);
     let index = batch.header.index;
-    let number = index;
+    let number = index.get();
     let cursors = (safe + 1..=head)
         .map(|block| match block == head {
-            true => (block, Cursor { batch: index + 1, block: 0, deposits_read }),
+            true => (block, Cursor { batch: index.next(), block: 0, deposits_read }),
             false => (
                 block,
                 Cursor { batch: index, block: block - safe, deposits_read: from.deposits_read },
             ),
         })
+        .map(|(block, cursor)| (BlockNumber(block), cursor))
         .collect::<Vec<_>>();
     let cursor_after = cursors.last().unwrap().1;
-    let derived = DerivedBlocks { first_block: safe + 1, last_block: head, cursor_after };
+    let derived = DerivedBlocks {
+        first_block: BlockNumber(safe + 1),
+        last_block: BlockNumber(head),
+        cursor_after,
+    };
     let l1_block = L1BlockRecord { number, ..Default::default() };
     L1Update {
         deposits: vec![deposit],
@@ -109,7 +116,7 @@ fn derive(store: &Store, head: u64) -> L1Update {
         l1_blocks: vec![l1_block],
         derived: vec![(index, derived)],
         cursors,
-        safe: Some(head),
+        safe: Some(BlockNumber(head)),
         ..Default::default()
     }
 }

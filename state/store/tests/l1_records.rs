@@ -5,7 +5,7 @@ mod chain;
 
 use alloy_primitives::{Address, B256, Bytes, Log};
 use chain::{genesis, next_batch, next_deposit, random_block, rng};
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DepositIndex};
 use gainsay_store::{
     DerivedBlocks, L1BlockRecord, L1LogRecord, L1Update, Store, StoreError, StoreOptions,
 };
@@ -21,7 +21,7 @@ fn store_with(folder: &std::path::Path, blocks: u64) -> Store {
         model.apply(&block);
         if number % 2 == 1 {
             let deposit = next_deposit(&store);
-            let batch = next_batch(&store, deposit.deposit.index + 1, deposit.acc);
+            let batch = next_batch(&store, deposit.deposit.index.next(), deposit.acc);
             let l1_block = L1BlockRecord { number: 100 + number, ..Default::default() };
             let update = L1Update {
                 l1_blocks: vec![l1_block],
@@ -33,18 +33,26 @@ fn store_with(folder: &std::path::Path, blocks: u64) -> Store {
         }
         let batch = (number - 1) / 2;
         let cursor = match number % 2 {
-            1 => Cursor { batch, block: 1, deposits_read: batch },
-            _ => Cursor { batch: batch + 1, block: 0, deposits_read: batch + 1 },
+            1 => Cursor { batch: BatchIndex(batch), block: 1, deposits_read: DepositIndex(batch) },
+            _ => Cursor {
+                batch: BatchIndex(batch + 1),
+                block: 0,
+                deposits_read: DepositIndex(batch + 1),
+            },
         };
-        let derived =
-            DerivedBlocks { first_block: number - 1, last_block: number, cursor_after: cursor };
+        let derived = DerivedBlocks {
+            first_block: BlockNumber(number - 1),
+            last_block: BlockNumber(number),
+            cursor_after: cursor,
+        };
         let update = L1Update {
-            cursors: vec![(number, cursor)],
-            derived: if number % 2 == 0 { vec![(batch, derived)] } else { vec![] },
-            safe: Some(number),
+            cursors: vec![(BlockNumber(number), cursor)],
+            derived: if number % 2 == 0 { vec![(BatchIndex(batch), derived)] } else { vec![] },
+            safe: Some(BlockNumber(number)),
             ..Default::default()
         };
-        store.commit_derived(&block, &update, false).unwrap();
+        store.commit_block(&block, false).unwrap();
+        store.apply(&update, false).unwrap();
         parent = block;
     }
     store.verify_consistency().unwrap();
@@ -55,21 +63,26 @@ fn store_with(folder: &std::path::Path, blocks: u64) -> Store {
 fn they_are_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with(folder.path(), 8);
-    assert_eq!((store.deposit_count(), store.batch_count()), (4, 4));
+    assert_eq!((store.deposit_count().get(), store.batch_count().get()), (4, 4));
     assert_eq!(store.heads().safe, store.head());
-    assert_eq!(store.deposits(1, 3).unwrap().len(), 2);
-    assert_eq!(store.deposits(3, 9).unwrap()[0], store.deposit(3).unwrap().unwrap());
-    assert_eq!(store.batches(0, u64::MAX).unwrap().len(), 4);
-    assert_eq!(store.batch(1).unwrap().unwrap().derived.unwrap().last_block, 4);
-    assert_eq!(store.batch(4).unwrap(), None);
-    let cursor = store.cursor(3).unwrap().unwrap();
-    assert_eq!(cursor.cursor, Cursor { batch: 1, block: 1, deposits_read: 1 });
+    assert_eq!(store.deposits(DepositIndex(1), DepositIndex(3)).unwrap().len(), 2);
+    assert_eq!(
+        store.deposits(DepositIndex(3), DepositIndex(9)).unwrap()[0],
+        store.deposit(DepositIndex(3)).unwrap().unwrap()
+    );
+    assert_eq!(store.batches(BatchIndex(0), BatchIndex(u64::MAX)).unwrap().len(), 4);
+    assert_eq!(
+        store.batch(BatchIndex(1)).unwrap().unwrap().derived.unwrap().last_block,
+        BlockNumber(4)
+    );
+    assert_eq!(store.batch(BatchIndex(4)).unwrap(), None);
+    let cursor = store.cursor(BlockNumber(3)).unwrap().unwrap();
+    assert_eq!(
+        cursor.cursor,
+        Cursor { batch: BatchIndex(1), block: 1, deposits_read: DepositIndex(1) }
+    );
     assert_eq!(cursor.output_root, store.header(3).unwrap().unwrap().output_root);
     assert_eq!(cursor.claim(), gainsay_derivation::claim(cursor.output_root, &cursor.cursor));
-    assert_eq!(
-        store.cursors(2, 4).unwrap(),
-        vec![(2, store.cursor(2).unwrap().unwrap()), (3, cursor)]
-    );
     assert_eq!(store.l1_head().unwrap().unwrap().number, 107);
     assert_eq!(store.l1_blocks(0, 104).unwrap().len(), 2);
     let update = L1Update {
@@ -80,10 +93,9 @@ fn they_are_read_back() {
     store.apply(&update, false).unwrap();
     let left: Vec<_> = store.l1_blocks(0, 999).unwrap().iter().map(|it| it.number).collect();
     assert_eq!(left, [103, 105]);
-    assert_eq!(store.l1_block(101).unwrap(), None);
     drop(store);
     let store = Store::open(folder.path(), &StoreOptions::default()).unwrap();
-    assert_eq!((store.deposit_count(), store.batch_count()), (4, 4));
+    assert_eq!((store.deposit_count().get(), store.batch_count().get()), (4, 4));
     store.put_note("position", b"here").unwrap();
     assert_eq!(store.note("position").unwrap().unwrap(), b"here");
     assert_eq!(store.note("other").unwrap(), None);
@@ -93,33 +105,37 @@ fn they_are_read_back() {
 fn a_reorg_cuts_them_with_the_safe_head() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with(folder.path(), 8);
-    let cut =
-        L1Update { truncate_batches: Some(2), truncate_deposits: Some(2), ..Default::default() };
+    let cut = L1Update {
+        truncate_batches: Some(BatchIndex(2)),
+        truncate_deposits: Some(DepositIndex(2)),
+        ..Default::default()
+    };
     // Not without moving the safe head back: it would stand on batches that are not there.
     let error = store.apply(&cut, false).unwrap_err();
     assert!(
         matches!(error, StoreError::SafeBeyondL1 { safe: 8, batches: 2, deposits: 2, .. }),
         "{error}"
     );
-    assert_eq!(store.batch_count(), 4);
-    let old = store.batch(2).unwrap().unwrap();
-    let cut = L1Update { safe: Some(4), ..cut };
+    assert_eq!(store.batch_count(), BatchIndex(4));
+    let old = store.batch(BatchIndex(2)).unwrap().unwrap();
+    let cut = L1Update { safe: Some(BlockNumber(4)), ..cut };
     store.apply(&cut, false).unwrap();
-    assert_eq!((store.deposit_count(), store.batch_count()), (2, 2));
-    assert_eq!(store.batch(2).unwrap(), None);
-    assert_eq!(store.cursor(5).unwrap(), None);
+    assert_eq!((store.deposit_count().get(), store.batch_count().get()), (2, 2));
+    assert_eq!(store.batch(BatchIndex(2)).unwrap(), None);
+    assert_eq!(store.cursor(BlockNumber(5)).unwrap(), None);
     assert_eq!(store.heads().safe.number, 4);
     assert_eq!(store.head().number, 8);
-    assert!(store.batch(1).unwrap().unwrap().derived.is_some());
+    assert!(store.batch(BatchIndex(1)).unwrap().unwrap().derived.is_some());
     store.verify_consistency().unwrap();
     // Other deposits and batches take the places.
     let deposit = next_deposit(&store);
-    let batch = next_batch(&store, 2, store.deposit(1).unwrap().unwrap().acc);
+    let batch =
+        next_batch(&store, DepositIndex(2), store.deposit(DepositIndex(1)).unwrap().unwrap().acc);
     assert_ne!(batch, old);
     let update =
         L1Update { deposits: vec![deposit], batches: vec![batch.clone()], ..Default::default() };
     store.apply(&update, false).unwrap();
-    assert_eq!(store.batch(2).unwrap(), Some(batch));
+    assert_eq!(store.batch(BatchIndex(2)).unwrap(), Some(batch));
     store.verify_consistency().unwrap();
 }
 
@@ -165,24 +181,29 @@ fn logs_of_l1_go_with_their_blocks() {
 fn one_update_may_cut_and_add() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with(folder.path(), 8);
-    let acc = store.batch(2).unwrap().unwrap().acc;
-    let mut batch = next_batch(&store, 4, store.deposit(3).unwrap().unwrap().acc);
-    batch.header.index = 3;
+    let acc = store.batch(BatchIndex(2)).unwrap().unwrap().acc;
+    let mut batch =
+        next_batch(&store, DepositIndex(4), store.deposit(DepositIndex(3)).unwrap().unwrap().acc);
+    batch.header.index = BatchIndex(3);
     batch.acc = gainsay_derivation::extend_batch_acc(
         acc,
         &batch.header,
-        store.deposit(3).unwrap().unwrap().acc,
+        store.deposit(DepositIndex(3)).unwrap().unwrap().acc,
     );
     let update = L1Update {
-        truncate_batches: Some(3),
+        truncate_batches: Some(BatchIndex(3)),
         batches: vec![batch.clone()],
-        safe: Some(5),
+        safe: Some(BlockNumber(5)),
         ..Default::default()
     };
     store.apply(&update, false).unwrap();
-    assert_eq!(store.batch(3).unwrap(), Some(batch));
-    assert_eq!(store.batch(2).unwrap().unwrap().derived, None, "only its first block is safe");
-    assert_eq!(store.batch_count(), 4);
+    assert_eq!(store.batch(BatchIndex(3)).unwrap(), Some(batch));
+    assert_eq!(
+        store.batch(BatchIndex(2)).unwrap().unwrap().derived,
+        None,
+        "only its first block is safe"
+    );
+    assert_eq!(store.batch_count(), BatchIndex(4));
     store.verify_consistency().unwrap();
 }
 
@@ -190,14 +211,18 @@ fn one_update_may_cut_and_add() {
 fn a_rewind_takes_cursors_and_marks_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with(folder.path(), 8);
-    store.set_finalized(3).unwrap();
+    store.set_finalized(BlockNumber(3)).unwrap();
     store.rewind(5).unwrap();
     let heads = store.heads();
     assert_eq!((heads.latest.number, heads.safe.number, heads.finalized.number), (5, 5, 3));
-    assert!(store.cursor(5).unwrap().is_some());
-    assert!(store.cursor(6).unwrap().is_none());
-    let derived: Vec<_> =
-        store.batches(0, 9).unwrap().iter().map(|it| it.derived.is_some()).collect();
+    assert!(store.cursor(BlockNumber(5)).unwrap().is_some());
+    assert!(store.cursor(BlockNumber(6)).unwrap().is_none());
+    let derived: Vec<_> = store
+        .batches(BatchIndex(0), BatchIndex(9))
+        .unwrap()
+        .iter()
+        .map(|it| it.derived.is_some())
+        .collect();
     assert_eq!(derived, [true, true, false, false]);
     store.verify_consistency().unwrap();
     assert!(matches!(
@@ -216,37 +241,54 @@ fn what_does_not_fit_is_refused() {
     let none = L1Update::default;
 
     let mut deposit = next_deposit(&store);
-    deposit.deposit.index += 1;
+    deposit.deposit.index = deposit.deposit.index.next();
     let error = refused(L1Update { deposits: vec![deposit.clone()], ..none() });
     assert!(matches!(error, StoreError::IndexNotNext { table: "deposits", index: 3, next: 2 }));
-    let mut batch = next_batch(&store, 0, deposit.acc);
-    batch.header.index = 0;
+    let mut batch = next_batch(&store, DepositIndex(0), deposit.acc);
+    batch.header.index = BatchIndex(0);
     let error = refused(L1Update { batches: vec![batch], ..none() });
     assert!(matches!(error, StoreError::IndexNotNext { table: "batches", index: 0, next: 2 }));
-    let derived = store.batch(0).unwrap().unwrap().derived.unwrap();
-    let error = refused(L1Update { derived: vec![(2, derived)], ..none() });
+    let derived = store.batch(BatchIndex(0)).unwrap().unwrap().derived.unwrap();
+    let error = refused(L1Update { derived: vec![(BatchIndex(2), derived)], ..none() });
     assert!(matches!(error, StoreError::IndexNotNext { table: "batches", index: 2, next: 2 }));
 
-    let error = refused(L1Update { finalized: Some(5), ..none() });
+    let error = refused(L1Update { finalized: Some(BlockNumber(5)), ..none() });
     assert!(matches!(error, StoreError::HeadsOutOfOrder { safe: 4, finalized: 5, .. }));
-    let error = refused(L1Update { safe: Some(5), ..none() });
+    let error = refused(L1Update { safe: Some(BlockNumber(5)), ..none() });
     assert!(matches!(error, StoreError::HeadsOutOfOrder { latest: 4, safe: 5, .. }));
-    store.set_finalized(2).unwrap();
+    let set_safe = |number| {
+        let safe = Some(BlockNumber(number));
+        store.apply(&L1Update { safe, ..Default::default() }, false)
+    };
+    store.set_finalized(BlockNumber(2)).unwrap();
     assert!(matches!(
-        store.set_finalized(1),
+        store.set_finalized(BlockNumber(1)),
         Err(StoreError::HeadsOutOfOrder { finalized: 1, finalized_before: 2, .. })
     ));
-    assert!(matches!(store.set_safe(1), Err(StoreError::HeadsOutOfOrder { safe: 1, .. })));
+    assert!(matches!(set_safe(1), Err(StoreError::HeadsOutOfOrder { safe: 1, .. })));
 
-    store.set_safe(3).unwrap();
-    assert!(matches!(store.set_safe(4), Err(StoreError::CursorMissing { number: 4 })));
-    let cursor = Cursor { batch: 2, block: 0, deposits_read: 2 };
-    let error = refused(L1Update { cursors: vec![(4, cursor)], ..none() });
+    set_safe(3).unwrap();
+    assert!(matches!(set_safe(4), Err(StoreError::CursorMissing { number: 4 })));
+    let cursor = Cursor { batch: BatchIndex(2), block: 0, deposits_read: DepositIndex(2) };
+    let error = refused(L1Update { cursors: vec![(BlockNumber(4), cursor)], ..none() });
     assert!(matches!(error, StoreError::CursorNotSafe { number: 4, safe: 3 }));
-    let beyond = Cursor { batch: 2, block: 1, ..cursor };
-    let error = refused(L1Update { cursors: vec![(4, beyond)], safe: Some(4), ..none() });
+    let beyond = Cursor { batch: BatchIndex(2), block: 1, ..cursor };
+    let error = refused(L1Update {
+        cursors: vec![(BlockNumber(4), beyond)],
+        safe: Some(BlockNumber(4)),
+        ..none()
+    });
     assert!(matches!(error, StoreError::SafeBeyondL1 { safe: 4, batches: 2, .. }));
-    store.apply(&L1Update { cursors: vec![(4, cursor)], safe: Some(4), ..none() }, true).unwrap();
+    store
+        .apply(
+            &L1Update {
+                cursors: vec![(BlockNumber(4), cursor)],
+                safe: Some(BlockNumber(4)),
+                ..none()
+            },
+            true,
+        )
+        .unwrap();
     assert_eq!(store.heads().safe, before.safe);
     store.verify_consistency().unwrap();
 }

@@ -151,6 +151,7 @@ impl<R: StateReader> BlockExecutor<R> {
     /// read, so that its roots may still be missing. `parent_hash` is called when a transaction
     /// asks for it, and at the end.
     // PROTOCOL.md BLOCK-1, DERIVE-3
+    #[must_use]
     pub fn new(
         config: &ChainConfig,
         parent: &Header,
@@ -181,21 +182,27 @@ impl<R: StateReader> BlockExecutor<R> {
     }
 
     /// The environment of the block.
+    #[must_use]
     pub const fn context(&self) -> &BlockContext {
         &self.context
     }
 
     /// Gas that further transactions may use.
+    #[must_use]
     pub const fn gas_left(&self) -> u64 {
         self.context.gas_limit.saturating_sub(self.gas_used)
     }
 
     /// Transactions executed so far.
+    #[must_use]
     pub fn transactions(&self) -> &[RecoveredTx] {
         &self.transactions
     }
 
     /// Executes a deposit. It is always included, as failed if it fails.
+    ///
+    /// # Errors
+    /// When the parent state cannot be read.
     pub fn execute_deposit(
         &mut self,
         deposit: &Deposit,
@@ -204,6 +211,9 @@ impl<R: StateReader> BlockExecutor<R> {
     }
 
     /// Executes a deposit that is a transaction already, as blocks hold it.
+    ///
+    /// # Errors
+    /// When the parent state cannot be read.
     // PROTOCOL.md BLOCK-4, TX-4
     pub fn execute_deposit_tx(
         &mut self,
@@ -216,6 +226,9 @@ impl<R: StateReader> BlockExecutor<R> {
     }
 
     /// Executes a signed transaction; `Invalid` leaves the block as it was.
+    ///
+    /// # Errors
+    /// [`ExecuteError::Invalid`], and when the parent state cannot be read.
     // PROTOCOL.md BLOCK-4, TX-3
     pub fn execute(&mut self, tx: RecoveredTx) -> Result<TxOutcome, ExecuteError<R::Error>> {
         if tx.is_deposit() {
@@ -313,6 +326,10 @@ impl<R: StateReader> BlockExecutor<R> {
     }
 
     /// Ends the block: collects what it changed. Waits for the parent's hash.
+    ///
+    /// # Errors
+    /// When the parent state cannot be read.
+    // PROTOCOL.md BLOCK-3
     pub fn finish(mut self) -> Result<ExecutedBlock, R::Error> {
         set_blooms(&mut self.receipts);
         let mut state = self.evm.0.ctx.journaled_state.database;

@@ -68,6 +68,7 @@ impl<R> core::fmt::Debug for BlockState<R> {
 
 impl<R: StateReader> BlockState<R> {
     /// The state at the start of block `number`, whose parent has the hash `parent_hash()`.
+    #[must_use]
     pub fn new(reader: R, number: u64, parent_hash: LazyHash) -> Self {
         Self {
             reader,
@@ -84,22 +85,26 @@ impl<R: StateReader> BlockState<R> {
     }
 
     /// The account as the block sees it now.
+    ///
+    /// # Errors
+    /// When the parent state cannot be read.
     pub fn account(&mut self, address: Address) -> Result<Option<Account>, R::Error> {
         Ok(self.load(address)?.now)
     }
 
     /// Replaces an account, as an override for simulations does.
+    ///
+    /// # Errors
+    /// When the parent state cannot be read.
     pub fn set_account(&mut self, address: Address, account: Account) -> Result<(), R::Error> {
         self.load(address)?.now = Some(account);
         Ok(())
     }
 
-    /// Makes code known by its hash, as an override for simulations does.
-    pub fn set_code(&mut self, code_hash: B256, code: Bytes) {
-        self.codes.insert(code_hash, Bytecode::new_raw(code));
-    }
-
     /// Sets a slot, as an override for simulations does.
+    ///
+    /// # Errors
+    /// When the parent state cannot be read.
     pub fn set_storage(&mut self, address: Address, slot: U256, now: U256) -> Result<(), R::Error> {
         let before = self.slot(address, slot)?;
         self.load(address)?.storage.insert(slot, Slot { before, now });
@@ -137,6 +142,9 @@ impl<R: StateReader> BlockState<R> {
     }
 
     /// Ends the block: writes the parent hash to the history contract and returns what differs.
+    ///
+    /// # Errors
+    /// When the parent state cannot be read.
     // PROTOCOL.md BLOCK-2
     pub fn into_diff(mut self) -> Result<StateDiff, R::Error> {
         // EIP-2935 writes at the start of the block; `slot` above shows the value from there on,

@@ -76,6 +76,10 @@ impl From<&L1BlockInfo> for L1FeeParams {
 
 impl L1FeeParams {
     /// Reads the prices in force from a state's `L1Block` predeploy.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    // PROTOCOL.md FEE-4
     pub fn read<R: StateReader>(
         state: &mut BlockState<R>,
     ) -> Result<Self, crate::block_state::ReadError<R::Error>> {
@@ -83,6 +87,7 @@ impl L1FeeParams {
     }
 
     /// The L1 data fee, in wei, of a transaction with these EIP-2718 bytes.
+    #[must_use]
     pub fn l1_fee(&self, raw: &[u8]) -> U256 {
         self.l1_fee_of_size(op_revm::estimate_tx_compressed_size(raw))
     }
@@ -92,18 +97,20 @@ impl L1FeeParams {
     ///
     /// [`RecoveredTx::l1_size`]: crate::RecoveredTx::l1_size
     // PROTOCOL.md FEE-3
+    #[must_use]
     pub fn l1_fee_of_size(&self, l1_size: u64) -> U256 {
         let calldata = U256::from(self.base_fee_scalar)
             .saturating_mul(self.base_fee)
             .saturating_mul(U256::from(16));
         let blobs = U256::from(self.blob_base_fee_scalar).saturating_mul(self.blob_base_fee);
         let price = calldata.saturating_add(blobs);
-        U256::from(l1_size).saturating_mul(price) / U256::from(1_000_000_000_000_u64)
+        U256::from(l1_size).saturating_mul(price).wrapping_div(U256::from(1_000_000_000_000_u64))
     }
 }
 
 /// An EVM for the block `context` over `state`.
-// PROTOCOL.md BLOCK-1
+// PROTOCOL.md BLOCK-1, FEE-2
+#[must_use]
 pub fn build_evm<R: StateReader>(
     config: &ChainConfig,
     context: &BlockContext,
@@ -136,6 +143,7 @@ pub fn build_evm<R: StateReader>(
 }
 
 /// The form in which revm takes a transaction.
+#[must_use]
 pub fn tx_env(tx: &crate::RecoveredTx) -> OpTransaction<TxEnv> {
     let envelope = &tx.envelope;
     let base = TxEnv {

@@ -7,6 +7,7 @@ use gainsay_derivation::ChainConfig;
 /// [EIP-1559](https://eips.ethereum.org/EIPS/eip-1559) with the chain's elasticity and
 /// denominator, never below `min_base_fee_wei`.
 // PROTOCOL.md FEE-1
+#[must_use]
 pub fn next_base_fee(config: &ChainConfig, gas_used: u64, gas_limit: u64, base_fee: u64) -> u64 {
     let params = alloy_eips::eip1559::BaseFeeParams::new(
         u128::from(config.base_fee_change_denominator.max(1)),

@@ -36,6 +36,9 @@ pub enum GenesisError {
 }
 
 /// Makes block 0.
+///
+/// # Errors
+/// [`GenesisError`]: accounts or parameters that make no block.
 // PROTOCOL.md GENESIS-1, GENESIS-2
 pub fn genesis(
     config: &ChainConfig,

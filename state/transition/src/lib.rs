@@ -9,6 +9,7 @@
 //! [`BlockExecutor`] (runs it on revm), [`seal`] (roots and header), [`transition`] (one block of a
 //! batch, with its fallback), [`genesis`].
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 extern crate alloc;
 

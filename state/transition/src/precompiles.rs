@@ -87,6 +87,7 @@ where
                     bytes.map_err(|error| alloc::format!("precompile {address}: {error}"))?;
                 match bytes {
                     Some(bytes) => PrecompileOutput::new(gas, bytes, call.reservoir),
+                    // PROTOCOL.md PRECOMPILE-2
                     None => {
                         let failure = PrecompileHalt::other_static("precompile failed");
                         PrecompileOutput::halt(failure, call.reservoir)
@@ -123,7 +124,7 @@ fn gas_cost(number: u64, input: &[u8]) -> Option<u64> {
     if len > PRECOMPILE_INPUT_BYTES_MAX {
         return None;
     }
-    let items = |size: usize| (len > 0 && len.is_multiple_of(size)).then_some(len / size);
+    let items = |size: usize| len.checked_div(size).filter(|_| len > 0 && len.is_multiple_of(size));
     let gas = match number {
         0x01 => 3_000,
         0x02 => calc_linear_cost(len, 60, 12),
@@ -172,11 +173,13 @@ fn modexp_gas(input: &[u8]) -> Option<u64> {
         |offset| usize::try_from(word(offset)).ok().filter(|len| *len <= MODEXP_OPERAND_BYTES_MAX);
     let (base, exponent, modulus) = (length(0)?, length(32)?, length(64)?);
     // The first 32 bytes of the exponent, or all of it as a number.
-    let head = word(base.saturating_add(96)) >> (8 * (32 - exponent.min(32)));
+    let beyond_head_bits = 32_usize.saturating_sub(exponent).saturating_mul(8);
+    let head = word(base.saturating_add(96)).wrapping_shr(beyond_head_bits);
     Some(modexp::osaka_gas_calc(base as u64, exponent as u64, modulus as u64, &head))
 }
 
 /// Runs a precompile by revm's code, with all the gas that L1 would give it.
+#[must_use]
 pub fn run_precompile(address: Address, input: &[u8]) -> Option<Bytes> {
     let precompile = op_revm::precompiles::karst().get(&address)?;
     let output = precompile.execute(input, u64::MAX, 0).ok()?;

@@ -55,6 +55,9 @@ pub struct SealedBlock {
 /// Computes the roots of an executed block and seals it.
 ///
 /// `parent_hash` and `parent` belong together; `nodes` reads the tries of the parent state.
+///
+/// # Errors
+/// [`SealError`] when a node of the parent state cannot be read.
 pub fn seal<R: NodeReader + Sync>(
     executed: ExecutedBlock,
     parent_hash: B256,
@@ -70,6 +73,7 @@ where
         || update_state(nodes, parent.state_root, &executed.diff.accounts),
     );
     let state = state.map_err(|source| SealError { number, source })?;
+    // PROTOCOL.md STATE-3
     let message_passer_root = state
         .storage_roots
         .get(&MESSAGE_PASSER)

@@ -72,6 +72,7 @@ pub struct StateDiff {
 
 impl StateDiff {
     /// The change of one account, if the block changed it.
+    #[must_use]
     pub fn account(&self, address: Address) -> Option<&AccountChange> {
         let index = self.accounts.binary_search_by_key(&address, |change| change.address).ok()?;
         self.accounts.get(index)

@@ -52,6 +52,9 @@ pub struct RecoveredTx {
 
 impl RecoveredTx {
     /// Decodes a signed transaction and recovers its sender (the costly part: about 30 us).
+    ///
+    /// # Errors
+    /// [`DecodeTxError`]: bytes that are no transaction, or a signature of nobody.
     pub fn decode_signed(raw: Bytes) -> Result<Self, DecodeTxError> {
         let envelope = Self::decode_envelope(&raw)?;
         let sender = envelope.recover_signer().map_err(|_| DecodeTxError::BadSignature)?;
@@ -79,12 +82,16 @@ impl RecoveredTx {
     }
 
     /// Joins a transaction with a sender that was recovered before (as the store keeps it).
+    ///
+    /// # Errors
+    /// [`DecodeTxError`]: bytes that are no transaction.
     pub fn with_sender(raw: Bytes, sender: Address) -> Result<Self, DecodeTxError> {
         let envelope = Self::decode_any(&raw)?;
         Ok(Self::join(envelope, sender, raw))
     }
 
     /// The 0x7E transaction of a deposit.
+    #[must_use]
     pub fn from_deposit(deposit: TxDeposit) -> Self {
         let sender = deposit.from;
         let envelope = OpTxEnvelope::Deposit(deposit.seal_slow());
@@ -99,11 +106,13 @@ impl RecoveredTx {
     }
 
     /// Whether this is a 0x7E deposit.
+    #[must_use]
     pub const fn is_deposit(&self) -> bool {
         matches!(self.envelope, OpTxEnvelope::Deposit(_))
     }
 
     /// Price that the sender pays for a unit of gas at this base fee, in wei.
+    #[must_use]
     pub fn effective_gas_price(&self, base_fee: u64) -> u128 {
         if self.is_deposit() { 0 } else { self.envelope.effective_gas_price(Some(base_fee)) }
     }

@@ -45,6 +45,9 @@ pub struct Step {
 /// Executes and seals one derived block.
 ///
 /// When one of its transactions is invalid, the input's fallback of deposits alone takes its place.
+///
+/// # Errors
+/// When the parent state cannot be read; nothing else fails a step.
 // PROTOCOL.md DERIVE-6
 pub fn transition<S, N>(
     config: &ChainConfig,
@@ -99,6 +102,9 @@ where
 }
 
 /// Decodes transactions and recovers their senders, in parallel where there are threads.
+///
+/// # Errors
+/// [`DecodeTxError`] of the first bytes that are no transaction, or that nobody signed.
 pub fn recover_all(raw: &[Bytes]) -> Result<Vec<RecoveredTx>, DecodeTxError> {
     #[cfg(feature = "std")]
     {

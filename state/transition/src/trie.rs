@@ -24,6 +24,50 @@
 //! | `account` | accounts, their changes and their leaves |
 //! | `state_root` | [`update_state`]: the account trie and every storage trie under it |
 //! | `trie_state` | [`TrieState`]: accounts and slots read through the trie alone |
+//!
+//! # Three keys
+//!
+//! The keys `a711`, `a77d` and `b000` make this trie. Each node of 32 bytes or more is stored under
+//! its path from the root:
+//!
+//! | path | node |
+//! |---|---|
+//! | (none) | branch: `a`, `b` |
+//! | `a` | extension by `7` |
+//! | `a7` | branch: `1`, `7` |
+//! | `a71` | leaf with the rest `1` |
+//! | `a77` | leaf with the rest `d` |
+//! | `b` | leaf with the rest `000` |
+//!
+//! ```
+//! use alloy_primitives::Bytes;
+//! use gainsay_transition::trie::{EMPTY_ROOT_HASH, Nibbles, NodeSet, TrieUpdate, get, update};
+//!
+//! let key = |bytes: [u8; 2]| Nibbles::unpack(bytes);
+//! let value = |byte: u8| Some(Bytes::from(vec![byte; 32]));
+//! // `+` is written, `-` is deleted.
+//! let shown = |update: &TrieUpdate| -> Vec<String> {
+//!     let nodes = update.nodes.iter().map(|(path, node)| {
+//!         let path: String = path.to_vec().iter().map(|nibble| format!("{nibble:x}")).collect();
+//!         format!("{}{path}", if node.is_some() { '+' } else { '-' })
+//!     });
+//!     nodes.collect()
+//! };
+//!
+//! let mut stored = NodeSet::default();
+//! let keys = [[0xa7, 0x11], [0xa7, 0x7d], [0xb0, 0x00]].map(key);
+//! let three = [(keys[0], value(1)), (keys[1], value(2)), (keys[2], value(3))];
+//! let made = update(&stored, None, EMPTY_ROOT_HASH, &three)?;
+//! assert_eq!(shown(&made), ["+", "+a", "+a7", "+a71", "+a77", "+b"]);
+//! stored.insert(None, made.nodes);
+//! assert_eq!(get(&stored, None, made.root, &keys[2])?, value(3));
+//!
+//! // Without `a77d` the branch at `a7` would have one child. So would the extension above it: a
+//! // leaf with the rest `711` takes the place of both, and of the child.
+//! let cut = update(&stored, None, made.root, &[(keys[1], None)])?;
+//! assert_eq!(shown(&cut), ["+", "+a", "-a7", "-a71", "-a77"]);
+//! # Ok::<(), gainsay_transition::trie::TrieError<gainsay_transition::trie::MissingNode>>(())
+//! ```
 
 mod account;
 mod ahead;

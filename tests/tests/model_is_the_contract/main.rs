@@ -23,7 +23,7 @@ use gainsay_challenger::dispute::{
     game::{AssertionStatus, EdgeId},
     strategy::{Move, StrategyConfig, decide},
 };
-use gainsay_derivation::claim;
+use gainsay_derivation::{BatchIndex, DepositIndex, claim};
 use gainsay_drill::adversary::{
     About, Behaviour, Disputes, Fault, Liar, Lie, LyingTrace, read_disputes,
 };
@@ -94,7 +94,11 @@ impl Chain {
         let inbox = Inbox::new(&client, deployment.inbox);
         let deposits_read = inbox.deposit_count().await.unwrap();
         let deposit_acc = inbox.deposit_acc(deposits_read, Default::default()).await.unwrap();
-        let at = BatchPosition { index: 0, deposits_read, deposit_acc };
+        let at = BatchPosition {
+            index: BatchIndex(0),
+            deposits_read: DepositIndex(deposits_read),
+            deposit_acc,
+        };
         inbox.post_batch_calldata(&poster, at, Bytes::from_static(b"batch")).await.unwrap();
         let contract = AssertionChain::new(&client, deployment.assertion_chain);
         let genesis = contract.genesis_id().await.unwrap();

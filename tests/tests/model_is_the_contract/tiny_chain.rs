@@ -15,13 +15,14 @@ use gainsay_challenger::{
         strategy::TracePoint,
     },
 };
-use gainsay_derivation::{Cursor, claim};
+use gainsay_derivation::{BatchIndex, Cursor, DepositIndex, claim};
 use gainsay_l1::bindings::IEdgeGame;
 use gainsay_vm::{Machine, NoHost, Program};
 
 pub(crate) const HEIGHTS: Heights = Heights { blocks: 3, spans: 2, steps: 3 };
 /// Where every block of it ends.
-pub(crate) const CURSOR: Cursor = Cursor { batch: 1, block: 0, deposits_read: 1 };
+pub(crate) const CURSOR: Cursor =
+    Cursor { batch: BatchIndex(1), block: 0, deposits_read: DepositIndex(1) };
 /// Instructions of a run.
 pub(crate) const STEPS: u64 = 18;
 
@@ -132,20 +133,15 @@ impl Trace for TinyTrace {
         Ok((id == self.genesis).then(|| Arc::new(self.right())))
     }
 
-    fn spans(&mut self, _: B256, block: u64) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+    fn spans(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
         let ends = (1..=1 << HEIGHTS.spans).map(|span| span << HEIGHTS.steps);
-        Ok(Some(Arc::new(Commitment::new(HEIGHTS.spans, &self.states(block, ends)?)?)))
+        Ok(Some(Arc::new(Commitment::new(HEIGHTS.spans, &self.states(point.block, ends)?)?)))
     }
 
-    fn steps(
-        &mut self,
-        _: B256,
-        block: u64,
-        span: u64,
-    ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
-        let first = span << HEIGHTS.steps;
+    fn steps(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        let first = point.span << HEIGHTS.steps;
         let ends = (1..=1 << HEIGHTS.steps).map(|step| first + step);
-        Ok(Some(Arc::new(Commitment::new(HEIGHTS.steps, &self.states(block, ends)?)?)))
+        Ok(Some(Arc::new(Commitment::new(HEIGHTS.steps, &self.states(point.block, ends)?)?)))
     }
 }
 
@@ -163,9 +159,9 @@ impl Evidence for TinyTrace {
         Ok(Some(SpansEvidence {
             agreed: IEdgeGame::Claim {
                 outputRoot: output_root,
-                batch: cursor.batch,
+                batch: cursor.batch.get(),
                 block: cursor.block,
-                depositsRead: cursor.deposits_read,
+                depositsRead: cursor.deposits_read.get(),
             },
             program: IEdgeGame::Program {
                 codeRoot: self.program.code().root(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use gainsay_derivation::ChainConfig;
+use gainsay_derivation::{BatchIndex, ChainConfig, DepositIndex};
 use gainsay_l1::{
     AssertionChain, AssertionParams, BatchPosition, Contracts, DeployParams, Deployment,
     DepositRequest, Inbox, InboxParams, L1Advance, L1Error, L1News, LogReader, ReaderConfig,
@@ -113,8 +113,8 @@ impl Chain {
     pub(crate) async fn position(&self) -> BatchPosition {
         let deposits_read = self.inbox.deposit_count().await.unwrap();
         BatchPosition {
-            index: self.inbox.batch_count().await.unwrap(),
-            deposits_read,
+            index: BatchIndex(self.inbox.batch_count().await.unwrap()),
+            deposits_read: DepositIndex(deposits_read),
             deposit_acc: self.inbox.deposit_acc(deposits_read, Default::default()).await.unwrap(),
         }
     }

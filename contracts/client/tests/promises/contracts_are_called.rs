@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::chain::{CHAIN, CHALLENGE_PERIOD_SECS, Chain, GENESIS_OUTPUT_ROOT, catch_up};
 use alloy::eips::eip4844::Blob;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
-use gainsay_derivation::{Cursor, claim};
+use gainsay_derivation::{BatchIndex, Cursor, DepositIndex, claim};
 use gainsay_l1::{
     Action, BatchPosition, ContractEventKind, ContractRevert, Genesis, L1Error, L1Fees, Proposal,
     RollupConfig,
@@ -22,7 +22,7 @@ async fn refusals_of_the_inbox_are_typed_and_cost_nothing() {
     let chain = Chain::deploy().await;
     chain.post(b"batch 0").await.unwrap();
     let next = chain.position().await;
-    let stale = BatchPosition { index: 0, ..next };
+    let stale = BatchPosition { index: BatchIndex(0), ..next };
     let data = Bytes::from_static(b"batch");
     let refused = |sender, at| chain.inbox.post_batch_calldata(sender, at, data.clone());
 
@@ -85,11 +85,15 @@ async fn an_assertion_is_proposed_read_and_confirmed() {
     let genesis = chain.assertion_chain.genesis_id().await.unwrap();
     assert_eq!(chain.assertion_chain.latest_confirmed().await.unwrap(), genesis);
     let found = chain.assertion_chain.assertion(genesis).await.unwrap();
-    assert!(found.confirmed && found.output_root == GENESIS_OUTPUT_ROOT && found.batch_limit == 1);
+    assert!(
+        found.confirmed
+            && found.output_root == GENESIS_OUTPUT_ROOT
+            && found.batch_limit == BatchIndex(1)
+    );
 
     // One block: every leaf of the tree is its claim.
     let output_root = B256::repeat_byte(0x11);
-    let cursor = Cursor { batch: 1, block: 0, deposits_read: 0 };
+    let cursor = Cursor { batch: BatchIndex(1), block: 0, deposits_read: DepositIndex(0) };
     let mut root = claim(output_root, &cursor);
     let mut last_leaf_proof = Vec::new();
     for _ in 0..chain.params.assertions.blocks_height {

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use crate::chain::{Chain, FORCE_DELAY_SECS, catch_up};
 use alloy::{eips::eip4844::Blob, providers::Provider};
 use alloy_primitives::{B256, Bytes};
-use gainsay_derivation::{BatchKind, DepositKind};
+use gainsay_derivation::{BatchIndex, BatchKind, DepositKind};
 use gainsay_l1::{
     Action, BatchData, DataLocation, L1Call, L1Client, L1Error, L1News, LogReader, PostedBatch,
     ReaderConfig, TxSender,
@@ -95,7 +95,7 @@ async fn a_reorg_is_seen_rewound_and_followed() {
     chain.post(b"comes too").await.unwrap();
     let after = catch_up(&mut reader).await.unwrap();
     assert_eq!(after.deposits[0].deposit.payload.as_ref()[93..], *b"comes");
-    assert_eq!(after.batches[0].header.index, 0);
+    assert_eq!(after.batches[0].header.index, BatchIndex(0));
     let data = chain.anvil.client.fetch_batch_data(&after.batches[0]).await.unwrap();
     assert_eq!(data, BatchData::Calldata(Bytes::from_static(b"comes too")));
 }

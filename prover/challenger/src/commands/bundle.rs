@@ -6,7 +6,9 @@ use anyhow::Context;
 
 use super::chain_args::{BlockArgs, ProgramArgs};
 
-/// Writes a block into a file that `prove --bundle` and `step --bundle` run without a network.
+/// Write everything that one block's run needs into a file.
+///
+/// `prove --bundle` and `step --bundle` run it without a network.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BundleArgs {
     /// Which block.

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use gainsay_chain::Progress;
+use gainsay_derivation::BlockNumber;
 use gainsay_l1::{Action, L1Client, RollupConfig};
 use gainsay_store::{StoreError, StoreOptions};
 use gainsay_vm::Program;
@@ -67,7 +68,7 @@ pub enum Until {
     /// At L1's finalized block.
     Finalized,
     /// With the batch that brings this L2 block.
-    Block(u64),
+    Block(BlockNumber),
 }
 
 impl std::str::FromStr for Until {
@@ -78,7 +79,7 @@ impl std::str::FromStr for Until {
             "latest" => Self::Latest,
             "safe" => Self::Safe,
             "finalized" => Self::Finalized,
-            _ => Self::Block(text.parse().map_err(|_| {
+            _ => Self::Block(text.parse().map(BlockNumber).map_err(|_| {
                 format!("found '{text}', expected latest, safe, finalized or a block number")
             })?),
         })
@@ -116,7 +117,7 @@ pub(crate) async fn derive_until(
             said = Instant::now();
             let block = follower.chain().safe_block();
             let seconds = started.elapsed().as_secs_f64();
-            let rate = block.saturating_sub(first) as f64 / seconds.max(1e-9);
+            let rate = block.since(first) as f64 / seconds.max(1e-9);
             let l1_block = follower.l1_block().number;
             eprintln!("derived    block {block} at L1 block {l1_block}, {rate:.0} blocks/s");
         }
@@ -133,7 +134,7 @@ enum Step {
     /// L1 has no such head.
     NoHead(&'static str),
     /// L1 is read to its head, and no batch brings this block.
-    NotOnL1(u64),
+    NotOnL1(BlockNumber),
 }
 
 async fn step(
@@ -227,6 +228,7 @@ impl BlockArgs {
             return Ok(LoadedBlock { bundle, chain: None, size: None });
         }
         let block = self.block.context("--block or --bundle is needed")?;
+        let block = BlockNumber(block);
         let chain = self.chain.open()?;
         if let Some(url) = &self.l1_rpc {
             let client = L1Client::connect(url, self.chain.l1_beacon.as_deref())?;
@@ -259,7 +261,7 @@ mod tests {
     #[test]
     fn until_takes_a_head_or_a_number() {
         assert_eq!("finalized".parse(), Ok(Until::Finalized));
-        assert_eq!("17".parse(), Ok(Until::Block(17)));
+        assert_eq!("17".parse(), Ok(Until::Block(BlockNumber(17))));
         assert!("soon".parse::<Until>().unwrap_err().contains("found 'soon'"));
     }
 }

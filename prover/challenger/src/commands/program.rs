@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use gainsay_vm::Program;
 
-/// Arguments of `gainsay-challenger program`.
+/// Print the hash of a program, to which a chain's contracts are bound.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ProgramArgs {
     /// A static ELF file for RV64IM.
@@ -19,6 +19,7 @@ pub struct ProgramArgs {
 ///
 /// # Errors
 /// When the file cannot be read, or is no program for the machine.
+// PROTOCOL.md PROGRAM-1
 pub fn run(args: &ProgramArgs) -> anyhow::Result<()> {
     let elf = std::fs::read(&args.file).with_context(|| format!("read {}", args.file.display()))?;
     let program = Program::from_elf(&elf).with_context(|| args.file.display().to_string())?;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use alloy_primitives::B256;
 use gainsay_chain::{AssertionVerdict, judge_assertions, recorded_assertions};
+use gainsay_derivation::BlockNumber;
 use serde_json::{Value, json};
 
 use super::chain_args::{BlockArgs, LoadedBlock, ProgramArgs};
@@ -13,7 +14,7 @@ use crate::{
     machine::{BlockRun, peak_memory_bytes, run_block},
 };
 
-/// Runs one block in the machine.
+/// Run one block in the machine.
 ///
 /// Exit code: 0 if its claim is that of the chain derived from L1, and no other is proposed; 1
 /// otherwise; 2 if the command failed.
@@ -62,7 +63,7 @@ pub async fn run(args: &ProveArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The assertion that claims something about a block.
-fn proposed(chain: &ArchivedChain, number: u64) -> anyhow::Result<Option<Proposed>> {
+fn proposed(chain: &ArchivedChain, number: BlockNumber) -> anyhow::Result<Option<Proposed>> {
     let Some(tree) = recorded_assertions(chain)? else { return Ok(None) };
     let judged = judge_assertions(chain, &tree)?;
     let mut about = judged.iter().filter_map(|(assertion, verdict)| match *verdict {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::chain_args::{ChainArgs, Until, derive_until};
 use crate::ChainFollower;
 
-/// Derives the chain from L1 and compares the claims on L1 with it.
+/// Derive the chain from L1 and compare the claims on L1 with it.
 ///
 /// Goes on where it stopped, also after it was killed or L1 was reorganised. The data of batches is
 /// kept in the data folder. Exit code: 0 if every claim seen is right or not decidable yet, 1 if

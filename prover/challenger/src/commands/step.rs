@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use alloy_primitives::{Address, B256, Bytes, hex};
 use anyhow::Context;
+use gainsay_derivation::BlockNumber;
 use gainsay_l1::{AssertionChain, L1Client, L1Error, StepVerifier};
 use gainsay_oracle::Request;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::{
     machine::{OnchainVerifier, StepPosition, StepProof, VerifierCode, prove_step},
 };
 
-/// Proves one instruction of a block's run, and has the contract take it.
+/// Prove one instruction of a block's run, and have the contract take it.
 ///
 /// Prints JSON: the states before and after, the witness, the preimage that is read, the verdict.
 /// With --l1-rpc the chain's own StepVerifier is asked by eth_call, else its bytecode in an EVM in
@@ -62,7 +63,7 @@ pub async fn run(args: &StepArgs) -> anyhow::Result<ExitCode> {
         _ => ask_here(args, &proof)?,
     };
     println!("{:#}", to_json(bundle.block, &proof, &verdict));
-    let agrees = verdict.post.as_ref() == Ok(&proof.traced.post);
+    let agrees = verdict.post.as_ref() == Ok(&proof.witnessed.post);
     Ok(ExitCode::from(u8::from(!agrees)))
 }
 
@@ -71,14 +72,14 @@ async fn ask_l1(url: &str, chain: &ArchivedChain, proof: &StepProof) -> anyhow::
     let contract = AssertionChain::new(&client, chain.rollup.assertion_chain);
     let address = contract.step_verifier().await?;
     let verifier = StepVerifier::new(&client, address);
-    let witness = Bytes::from(proof.traced.witness.clone());
-    let post = match verifier.step(proof.traced.pre, witness.clone()).await {
+    let witness = Bytes::from(proof.witnessed.witness.clone());
+    let post = match verifier.step(proof.witnessed.pre, witness.clone()).await {
         Ok(post) => Ok(post),
         Err(error @ L1Error::Reverted { .. }) => Err(error.to_string()),
         Err(error) => return Err(error).context("asking StepVerifier"),
     };
     let gas = match post {
-        Ok(_) => Some(verifier.step_gas(proof.traced.pre, witness).await?),
+        Ok(_) => Some(verifier.step_gas(proof.witnessed.pre, witness).await?),
         Err(_) => None,
     };
     Ok(Verdict { verifier: Some(address), post, gas })
@@ -86,13 +87,13 @@ async fn ask_l1(url: &str, chain: &ArchivedChain, proof: &StepProof) -> anyhow::
 
 fn ask_here(args: &StepArgs, proof: &StepProof) -> anyhow::Result<Verdict> {
     let mut verifier = OnchainVerifier::deploy(&VerifierCode::load(&args.artifacts)?)?;
-    let verdict = verifier.verify(proof.traced.pre, &proof.traced.witness)?;
+    let verdict = verifier.verify(proof.witnessed.pre, &proof.witnessed.witness)?;
     let post = verdict.post_state_hash.map_err(|refusal| refusal.to_string());
     Ok(Verdict { verifier: None, post, gas: Some(verdict.gas) })
 }
 
-fn to_json(block: u64, proof: &StepProof, verdict: &Verdict) -> Value {
-    let traced = &proof.traced;
+fn to_json(block: BlockNumber, proof: &StepProof, verdict: &Verdict) -> Value {
+    let witnessed = &proof.witnessed;
     let preimage = proof.preimage.as_ref().map(|read| {
         let kind = match read.request {
             Request::Keccak(_) => "keccak",
@@ -104,19 +105,19 @@ fn to_json(block: u64, proof: &StepProof, verdict: &Verdict) -> Value {
     });
     json!({
         "block": block,
-        "step": traced.step,
-        "pc": format!("{:#x}", traced.pc),
+        "step": witnessed.step,
+        "pc": format!("{:#x}", witnessed.pc),
         "instruction": proof.instruction(),
-        "pre": traced.pre,
-        "post": traced.post,
-        "witness": hex::encode_prefixed(&traced.witness),
+        "pre": witnessed.pre,
+        "post": witnessed.post,
+        "witness": hex::encode_prefixed(&witnessed.witness),
         "preimage": preimage,
         "contract": {
             "verifier": verdict.verifier,
             "post": verdict.post.as_ref().ok(),
             "refusal": verdict.post.as_ref().err(),
             "gas": verdict.gas,
-            "accepted": verdict.post.as_ref() == Ok(&traced.post),
+            "accepted": verdict.post.as_ref() == Ok(&witnessed.post),
         },
     })
 }

@@ -15,10 +15,10 @@ use anyhow::Context;
 use gainsay_vm::{Hart, Host, Instruction, Machine, Program, decode};
 
 use crate::machine::{
-    FileHost, GasSpent, Sample, VerifierCode, disassemble, register_name, replay_trace,
+    FileHost, GasSpent, Sample, VerifierCode, disassemble, register_name, verify_run,
 };
 
-/// Runs an ELF file in the machine.
+/// Run any static RV64IM ELF file in the machine, and each step on the contracts.
 ///
 /// What the program writes goes to the standard output, what is said about the run to the standard
 /// error.
@@ -135,7 +135,7 @@ fn verify(args: &VmArgs, program: &Arc<Program>, host: &mut dyn Host) -> anyhow:
     let code = VerifierCode::load(&args.artifacts)?;
     let sample = args.sample.map_or(Sample::Whole, Sample::Every);
     let start = Instant::now();
-    let report = replay_trace(program, args.input, host, &code, sample, args.steps_max)?;
+    let report = verify_run(program, args.input, host, &code, sample, args.steps_max)?;
     let seconds = start.elapsed().as_secs_f64();
     let total = report.total();
     eprintln!(

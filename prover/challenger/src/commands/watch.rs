@@ -21,7 +21,7 @@ use crate::{
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 const GWEI: u128 = 1_000_000_000;
 
-/// Follows L1, compares every claim with the chain derived from it, and wins every dispute.
+/// Follow L1, and win every dispute about a wrong claim.
 ///
 /// Where a wrong assertion is alone it proposes the right one; against every rival it bisects, opens
 /// and proves what is needed; it confirms what has won and collects stakes. It may be stopped or

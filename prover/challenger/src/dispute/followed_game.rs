@@ -25,12 +25,7 @@ impl FollowedGame {
     /// # Errors
     /// Those of the store.
     pub fn new(follower: &ChainFollower) -> Result<Self, ChallengerError> {
-        let rules = &follower.chain().rollup.assertions;
-        let heights = Heights {
-            blocks: rules.blocks_height,
-            spans: rules.spans_height,
-            steps: rules.steps_height,
-        };
+        let heights = Heights::of_chain(&follower.chain().rollup.assertions);
         let reorgs = follower.reorgs();
         let mut followed = Self { game: Game::new(heights), read_to: 0, reorgs };
         followed.catch_up(follower)?;

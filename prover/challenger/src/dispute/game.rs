@@ -19,6 +19,8 @@ mod timers;
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, U256, map::HashMap};
+use gainsay_l1::AssertionParams;
+
 pub use edge::{AssertionStatus, Edge, EdgeId, GameAssertion, Level, Opening, Place};
 pub use event::{AssertionChange, EdgeChange, GameEvent};
 pub use timers::{INFINITE, Inherited};
@@ -35,6 +37,13 @@ pub struct Heights {
 }
 
 impl Heights {
+    /// Those of a chain.
+    #[must_use]
+    pub const fn of_chain(rules: &AssertionParams) -> Self {
+        let (blocks, spans) = (rules.blocks_height, rules.spans_height);
+        Self { blocks, spans, steps: rules.steps_height }
+    }
+
     /// Height of root edges of `level`.
     #[must_use]
     pub const fn of(&self, level: Level) -> u8 {

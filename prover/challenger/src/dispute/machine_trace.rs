@@ -20,7 +20,7 @@ use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use alloy_primitives::{B256, Bytes};
 use gainsay_chain::{ProposedAssertion, right_child};
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, BlockNumber};
 use gainsay_l1::bindings::IEdgeGame;
 use gainsay_program::program_input;
 use gainsay_vm::{Program, STATE_BYTES};
@@ -51,8 +51,8 @@ pub const TRACES_FOLDER: &str = "traces";
 struct KnownChild {
     /// The parent's end.
     agreed: B256,
-    batch_limit: u64,
-    first_block: u64,
+    batch_limit: BatchIndex,
+    first_block: BlockNumber,
     /// Blocks that the tree covers before its last leaf repeats.
     blocks: u64,
     believed: Arc<BelievedChild>,
@@ -95,11 +95,7 @@ impl MachineTrace {
         data: &Path,
     ) -> Result<Self, ChallengerError> {
         let params = &chain.rollup.assertions;
-        let heights = Heights {
-            blocks: params.blocks_height,
-            spans: params.spans_height,
-            steps: params.steps_height,
-        };
+        let heights = Heights::of_chain(params);
         let worker = match program {
             None => None,
             Some(program) => {
@@ -150,7 +146,7 @@ impl MachineTrace {
         &self,
         id: B256,
         parent: &GameAssertion,
-        batch_limit: u64,
+        batch_limit: BatchIndex,
     ) -> Result<Option<KnownChild>, ChallengerError> {
         let agreed = gainsay_derivation::claim(parent.output_root, &parent.cursor);
         let chain = &self.chain;
@@ -161,7 +157,7 @@ impl MachineTrace {
         if let Some(known) = known.filter(|it| it.agreed == agreed && it.batch_limit == batch_limit)
         {
             // With these and the accumulator, what lies between them cannot have changed.
-            let last = batch_limit.saturating_sub(1);
+            let last = batch_limit.previous().unwrap_or_default();
             if chain.batch(last)?.acc == known.believed.batch_limit_acc {
                 return Ok(Some(known.clone()));
             }
@@ -188,17 +184,17 @@ impl MachineTrace {
         }))
     }
 
-    /// The run that leads to the leaf at `block` below the assertion `parent`, and the claim that
-    /// it starts from. None when the child was not asked for, or L1 changed since.
+    /// The run on the block of `point`, and the claim that it starts from. None when the child was
+    /// not asked for, or L1 changed since.
     fn run_of(
         &self,
-        parent: B256,
-        block: u64,
+        point: &TracePoint,
     ) -> Result<Option<(DisputedRun, IEdgeGame::Claim)>, ChallengerError> {
-        let Some(child) = self.children.get(&parent) else { return Ok(None) };
-        let claims = &child.believed.claims;
+        let Some(child) = self.children.get(&point.parent) else { return Ok(None) };
+        let (claims, block) = (&child.believed.claims, point.block);
         let is_idle = block >= child.blocks;
-        let before = child.first_block.saturating_add(block.min(child.blocks)).saturating_sub(1);
+        let number = child.first_block.plus(block.min(child.blocks));
+        let before = number.previous().unwrap_or_default();
         let chain = &self.chain;
         let Some(record) = chain.store.cursor(before)? else { return Ok(None) };
         let expected = block.checked_sub(1).map_or(child.agreed, |before| claims.leaf(before));
@@ -206,36 +202,34 @@ impl MachineTrace {
         if agreed != expected {
             return Ok(None);
         }
-        let Cursor { batch, block: in_batch, deposits_read } = record.cursor;
+        let batch = record.cursor.batch;
         let batch_acc = match batch < child.batch_limit {
             true => chain.batch(batch)?.acc,
             false => B256::ZERO,
         };
         let run = DisputedRun {
-            block: if is_idle { None } else { Some(before.saturating_add(1)) },
+            block: (!is_idle).then_some(number),
             agreed,
             batch_acc,
             input: program_input(agreed, batch_acc, &chain.rollup.chain),
             claim: claims.leaf(block),
         };
-        let output_root = record.output_root;
         let agreed = IEdgeGame::Claim {
-            outputRoot: output_root,
-            batch,
-            block: in_batch,
-            depositsRead: deposits_read,
+            outputRoot: record.output_root,
+            batch: batch.get(),
+            block: record.cursor.block,
+            depositsRead: record.cursor.deposits_read.get(),
         };
         Ok(Some((run, agreed)))
     }
 
     fn make(
         &self,
-        parent: B256,
-        block: u64,
+        point: &TracePoint,
         product: Product,
     ) -> Result<Option<(Made, IEdgeGame::Claim)>, ChallengerError> {
         let Some(worker) = &self.worker else { return Ok(None) };
-        let Some((run, agreed)) = self.run_of(parent, block)? else { return Ok(None) };
+        let Some((run, agreed)) = self.run_of(point)? else { return Ok(None) };
         Ok(worker.get(&run, product)?.map(|made| (made, agreed)))
     }
 }
@@ -257,22 +251,13 @@ impl Trace for MachineTrace {
         Ok(Some(believed))
     }
 
-    fn spans(
-        &mut self,
-        parent: B256,
-        block: u64,
-    ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
-        let made = self.make(parent, block, Product::Spans)?;
+    fn spans(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        let made = self.make(point, Product::Spans)?;
         Ok(made.and_then(|(made, _)| made.into_tree()))
     }
 
-    fn steps(
-        &mut self,
-        parent: B256,
-        block: u64,
-        span: u64,
-    ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
-        let made = self.make(parent, block, Product::Steps { span })?;
+    fn steps(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        let made = self.make(point, Product::Steps { span: point.span })?;
         Ok(made.and_then(|(made, _)| made.into_tree()))
     }
 }
@@ -282,7 +267,7 @@ impl Evidence for MachineTrace {
         &mut self,
         point: &TracePoint,
     ) -> Result<Option<SpansEvidence>, ChallengerError> {
-        let made = self.make(point.parent, point.block, Product::Spans)?;
+        let made = self.make(point, Product::Spans)?;
         let (Some(worker), Some((Made::Tree(tree, final_state), agreed))) = (&self.worker, made)
         else {
             return Ok(None);
@@ -302,7 +287,7 @@ impl Evidence for MachineTrace {
 
     fn witness(&mut self, point: &TracePoint) -> Result<Option<Bytes>, ChallengerError> {
         let step = (point.span << self.heights.steps).saturating_add(point.step);
-        let made = self.make(point.parent, point.block, Product::Witness { step })?;
+        let made = self.make(point, Product::Witness { step })?;
         Ok(made.and_then(|(made, _)| made.into_witness()))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a [`Move`], and the [`Evidence`] that it carries. Out: what became of it. What stands on L1
 //! already is not sent again, whoever did it; a move that L1 refuses because things have changed is
-//! told as that, and the next look at L1 decides anew. It decides nothing itself.
+//! reported as that, and the next look at L1 decides again. It decides nothing itself.
 //!
 //! Of calls that lock a stake again, contracts credit it back; of others, twice is once. So a move
 //! that crosses another player's same move costs gas and nothing else.
@@ -10,11 +10,8 @@
 use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_l1::{
-    AssertionChain, EdgeGame, L1Error, Proposal, SpansOpening, StepsOpening, TxSender,
-    bindings::{
-        IAssertionChain::{self, Status},
-        IEdgeGame,
-    },
+    AssertionChain, EdgeGame, L1Error, Proposal, TxSender,
+    bindings::{IAssertionChain::Status, IEdgeGame},
 };
 use tracing::debug;
 
@@ -168,14 +165,14 @@ impl Responder {
             }
             Move::OpenSpans(open) => {
                 let Some(found) = evidence.final_state(&open.point)? else { return Ok(None) };
-                let opening = SpansOpening {
+                let opening = IEdgeGame::openSpansCall {
                     position: position(&open.position),
                     program: found.program,
                     agreed: found.agreed,
                     claim: found.claim,
                     root: open.root,
-                    final_state: found.final_state,
-                    last_leaf_proof: open.last_leaf_proof.clone(),
+                    finalState: found.final_state,
+                    lastLeafProof: open.last_leaf_proof.clone(),
                 };
                 game.open_spans(sender, opening, open.stake).await
             }
@@ -282,12 +279,12 @@ impl Responder {
         let call = self.chain.contract().propose(
             it.parent,
             it.output_root,
-            cursor(&it),
+            it.cursor.into(),
             it.root,
             it.last_leaf_proof,
             it.expected_batch_acc,
         );
-        // A proposal that L1 refuses is told by the dry run, with the reason.
+        // The dry run reports a proposal that L1 refuses, with the reason.
         let Ok(id) = call.value(it.stake).from(self.account()).call().await else {
             return Ok(false);
         };
@@ -327,11 +324,6 @@ fn proposal(parent: B256, child: &BelievedChild, stake: U256) -> Proposal {
     }
 }
 
-const fn cursor(proposal: &Proposal) -> IAssertionChain::Cursor {
-    let it = &proposal.cursor;
-    IAssertionChain::Cursor { batch: it.batch, block: it.block, depositsRead: it.deposits_read }
-}
-
 fn position(it: &Position) -> IEdgeGame::Position {
     let (start, path) = (it.start, it.path.clone());
     IEdgeGame::Position { start, path, agreedProof: it.agreed_proof.clone() }
@@ -341,13 +333,13 @@ const fn bisection(edge: &EdgeId, [left, right]: &[B256; 2]) -> IEdgeGame::Bisec
     IEdgeGame::Bisection { mutualId: edge.mutual_id, left: *left, right: *right }
 }
 
-fn steps_opening(open: &OpenMove) -> StepsOpening {
-    StepsOpening {
+fn steps_opening(open: &OpenMove) -> IEdgeGame::openStepsCall {
+    IEdgeGame::openStepsCall {
         position: position(&open.position),
         agreed: open.agreed,
         state: open.edge.root,
         root: open.root,
-        last_leaf_proof: open.last_leaf_proof.clone(),
+        lastLeafProof: open.last_leaf_proof.clone(),
     }
 }
 

@@ -100,12 +100,15 @@ pub fn decide(
     config: &StrategyConfig,
     time: u64,
 ) -> Result<Decision, ChallengerError> {
-    decide_beside(game, trace, config, time, &mut Inherited::default())
+    decide_with(game, trace, config, time, &mut Inherited::default())
 }
 
 /// [`decide`] for one of several players who look at the same disputes at the same time: each timer
 /// is computed once for all of them.
-pub fn decide_beside(
+///
+/// # Errors
+/// As [`decide`].
+pub fn decide_with(
     game: &Game,
     trace: &mut impl Trace,
     config: &StrategyConfig,
@@ -200,6 +203,7 @@ fn may_still_rival(
 }
 
 /// Wei that `account` has locked.
+#[must_use]
 pub fn locked(game: &Game, config: &StrategyConfig) -> U256 {
     let assertions = game
         .assertions()

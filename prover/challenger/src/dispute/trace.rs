@@ -39,26 +39,17 @@ pub trait Trace {
         parent: &GameAssertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError>;
 
-    /// The machine's states after each span of the block at `block` below the assertion `parent`.
+    /// The machine's states after each span of the run on the block of `point`.
     ///
     /// # Errors
     /// The source of the data failed.
-    fn spans(
-        &mut self,
-        parent: B256,
-        block: u64,
-    ) -> Result<Option<Arc<Commitment>>, ChallengerError>;
+    fn spans(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError>;
 
-    /// The machine's states after each instruction of a span.
+    /// The machine's states after each instruction of the span of `point`.
     ///
     /// # Errors
     /// The source of the data failed.
-    fn steps(
-        &mut self,
-        parent: B256,
-        block: u64,
-        span: u64,
-    ) -> Result<Option<Arc<Commitment>>, ChallengerError>;
+    fn steps(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError>;
 }
 
 /// What `openSpans` reads itself.
@@ -74,7 +65,7 @@ pub struct SpansEvidence {
     pub final_state: Bytes,
 }
 
-/// What moves carry beside hashes: what the contracts read themselves.
+/// What moves carry besides hashes: what the contracts read themselves.
 pub trait Evidence {
     /// For a tree of "spans" of the block at `point.block` below the assertion `point.parent`.
     ///

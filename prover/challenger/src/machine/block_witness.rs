@@ -15,7 +15,8 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Encodable;
 use gainsay_chain::ArchivedBatch;
 use gainsay_derivation::{
-    CLAIM_LEN, Cursor, Deposit, Derivation, Output, decode_batch, pack_claim, pack_deposit_acc,
+    BlockInput, BlockNumber, CLAIM_LEN, Cursor, DepositIndex, Derivation, Output, decode_batch,
+    pack_claim, pack_deposit_acc,
 };
 use gainsay_oracle::{Request, Witness, WitnessOracle};
 use gainsay_program::{pack_input, program_input};
@@ -31,13 +32,11 @@ use crate::{ArchivedChain, ChallengerError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockWitness {
     /// The block.
-    pub number: u64,
+    pub number: BlockNumber,
     /// The claim before it.
     pub agreed: B256,
     /// What `agreed` is the hash of: output root and cursor.
     pub agreed_preimage: [u8; CLAIM_LEN],
-    /// The batch that the block is from.
-    pub batch_index: u64,
     /// `batchAcc` after that batch.
     pub batch_acc: B256,
     /// The program's input.
@@ -59,8 +58,8 @@ impl ArchivedChain {
     /// [`ChainError::NotDerived`](gainsay_chain::ChainError::NotDerived); [`StoreError::HistoryPruned`] when the state before the
     /// block is too old to be read; [`ChallengerError::ClaimsDiffer`] when program and native
     /// transition disagree, which must never be.
-    pub fn block_witness(&self, number: u64) -> Result<BlockWitness, ChallengerError> {
-        let parent_number = number.checked_sub(1).ok_or(ChallengerError::GenesisBlock)?;
+    pub fn block_witness(&self, number: BlockNumber) -> Result<BlockWitness, ChallengerError> {
+        let parent_number = number.previous().ok_or(ChallengerError::GenesisBlock)?;
         let claim = self.claimed(number)?.claim();
         let agreed = self.claimed(parent_number)?;
         let batch = self.batch(agreed.cursor.batch)?;
@@ -69,16 +68,17 @@ impl ArchivedChain {
         let agreed_preimage = pack_claim(output_root, &agreed.cursor);
         preimages.add(agreed_preimage.to_vec());
         let archived = self.archive.get(&batch.header, batch.acc)?;
-        let deposits = self.add_batch(&mut preimages, &batch, &archived, &agreed.cursor)?;
+        self.add_batch(&mut preimages, &batch, &archived, &agreed.cursor)?;
         let config = &self.rollup.chain;
         preimages.add(config.pack().to_vec());
         preimages.add(pack_input(agreed.claim(), batch.acc, config).to_vec());
         preimages.blobs = archived.blobs.clone().into_iter().collect();
-        let executed = self.execute(&mut preimages, parent_number, &batch, &archived, deposits)?;
+        let executed = self.execute(&mut preimages, parent_number)?;
 
         let input = program_input(agreed.claim(), batch.acc, config);
         let oracle = WitnessOracle::new(|request: &Request| preimages.get(request));
         let program = gainsay_program::run(&oracle, input).map_err(Box::new)?;
+        // PROTOCOL.md PROGRAM-6
         if program != claim {
             return Err(ChallengerError::ClaimsDiffer { number, native: claim, program });
         }
@@ -86,7 +86,6 @@ impl ArchivedChain {
             number,
             agreed: agreed.claim(),
             agreed_preimage,
-            batch_index: batch.header.index,
             batch_acc: batch.acc,
             input,
             witness: oracle.into_witness(),
@@ -97,7 +96,11 @@ impl ArchivedChain {
     }
 
     /// The parent's header, and what its output root is the hash of.
-    fn add_parent(&self, preimages: &mut Preimages, number: u64) -> Result<B256, ChallengerError> {
+    fn add_parent(
+        &self,
+        preimages: &mut Preimages,
+        number: BlockNumber,
+    ) -> Result<B256, ChallengerError> {
         let StoredHeader { header, hash, output_root, .. } = self.header(number)?;
         let output = Output {
             state_root: header.state_root,
@@ -111,42 +114,58 @@ impl ArchivedChain {
         Ok(output_root)
     }
 
-    fn header(&self, number: u64) -> Result<StoredHeader, ChallengerError> {
+    fn header(&self, number: BlockNumber) -> Result<StoredHeader, ChallengerError> {
         let missing = || ChallengerError::Incomplete { what: format!("header of block {number}") };
-        self.store.header(number)?.ok_or_else(missing)
+        self.store.header(number.get())?.ok_or_else(missing)
     }
 
-    /// What the accumulators of a batch are the hashes of, and the deposits not read yet.
+    /// What the accumulators of a batch are the hashes of.
     fn add_batch(
         &self,
         preimages: &mut Preimages,
         batch: &BatchRecord,
         archived: &ArchivedBatch,
         from: &Cursor,
-    ) -> Result<Vec<Deposit>, ChallengerError> {
+    ) -> Result<(), ChallengerError> {
         let header = &batch.header;
         preimages.add(archived.committed.clone());
-        let previous = match header.index.checked_sub(1) {
+        let previous = match header.index.previous() {
             Some(before) => self.batch(before)?.acc,
             None => B256::ZERO,
         };
         let mut acc = self.deposit_acc(from.deposits_read)?;
-        let mut deposits = Vec::new();
         for record in self.store.deposits(from.deposits_read, header.deposits_read)? {
             let leaf = preimages.add(record.deposit.pack().to_vec());
             preimages.add(record.deposit.payload.clone());
             acc = preimages.add(pack_deposit_acc(acc, leaf).to_vec());
-            deposits.push(record.deposit);
         }
         preimages.add(header.pack(previous, acc).to_vec());
-        Ok(deposits)
+        Ok(())
     }
 
     /// `depositAcc[index]`.
-    fn deposit_acc(&self, index: u64) -> Result<B256, ChallengerError> {
-        let Some(last) = index.checked_sub(1) else { return Ok(B256::ZERO) };
+    fn deposit_acc(&self, index: DepositIndex) -> Result<B256, ChallengerError> {
+        let Some(last) = index.previous() else { return Ok(B256::ZERO) };
         let missing = || ChallengerError::Incomplete { what: format!("deposit {last}") };
         Ok(self.store.deposit(last)?.ok_or_else(missing)?.acc)
+    }
+
+    /// What a block is made of, by its batch.
+    ///
+    /// # Errors
+    /// Those of the store and the archive.
+    pub fn block_input(&self, number: BlockNumber) -> Result<BlockInput, ChallengerError> {
+        let parent = number.previous().ok_or(ChallengerError::GenesisBlock)?;
+        let cursor = self.claimed(parent)?.cursor;
+        let batch = self.batch(cursor.batch)?;
+        let header = &batch.header;
+        let archived = self.archive.get(header, batch.acc)?;
+        let decoded = decode_batch(header, &archived.data(), &self.rollup.chain);
+        let deposits = self.store.deposits(cursor.deposits_read, header.deposits_read)?;
+        let deposits = deposits.into_iter().map(|record| record.deposit).collect();
+        let mut derivation = Derivation::new(header, decoded, deposits, cursor)?;
+        let outside = || ChallengerError::WrongBatch { index: header.index, cursor };
+        derivation.next_block().ok_or_else(outside)
     }
 
     /// Executes the block through the trie and keeps every node and code that was read. Returns the
@@ -154,23 +173,16 @@ impl ArchivedChain {
     fn execute(
         &self,
         preimages: &mut Preimages,
-        parent_number: u64,
-        batch: &BatchRecord,
-        archived: &ArchivedBatch,
-        deposits: Vec<Deposit>,
+        parent_number: BlockNumber,
     ) -> Result<(usize, u64), ChallengerError> {
         let parent = self.header(parent_number)?;
-        let cursor = self.claimed(parent_number)?.cursor;
-        let config = &self.rollup.chain;
-        let decoded = decode_batch(&batch.header, &archived.data(), config);
-        let mut derivation = Derivation::new(&batch.header, decoded, deposits, cursor)?;
-        let outside = || ChallengerError::WrongBatch { index: batch.header.index, cursor };
-        let input = derivation.next_block().ok_or_else(outside)?;
+        let input = self.block_input(parent_number.next())?;
         let state = RecordingState {
-            view: self.store.state_at(parent_number)?,
+            view: self.store.state_at(parent_number.get())?,
             root: parent.header.state_root,
             read: Mutex::default(),
         };
+        let config = &self.rollup.chain;
         let step = transition(config, parent.hash, &parent.header, input, &state, &state)
             .map_err(Box::new)?;
         preimages.hashed.extend(state.read.into_inner().unwrap_or_else(PoisonError::into_inner));

@@ -14,7 +14,7 @@ pub const fn register_name(register: u8) -> &'static str {
     REGISTER_NAMES[(register & 31) as usize]
 }
 
-/// The instruction of a word at `pc`, whose jumps are given by their targets; a word that is none
+/// The instruction of a word at `pc`, whose jumps are given by their targets; a word that is no instruction
 /// as itself.
 #[must_use]
 pub fn disassemble(word: u32, pc: u64) -> String {

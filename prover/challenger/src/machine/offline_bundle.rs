@@ -10,6 +10,7 @@
 //! | 112 | | the witness |
 
 use alloy_primitives::B256;
+use gainsay_derivation::BlockNumber;
 use gainsay_oracle::Witness;
 
 use crate::{ChallengerError, machine::BlockWitness};
@@ -23,7 +24,7 @@ pub struct OfflineBundle {
     /// The program that the block was recorded for.
     pub program_hash: B256,
     /// Number of the block.
-    pub block: u64,
+    pub block: BlockNumber,
     /// The program's input.
     pub input: B256,
     /// The claim that it must give.
@@ -45,7 +46,7 @@ impl OfflineBundle {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(self.program_hash.as_slice());
-        bytes.extend_from_slice(&self.block.to_be_bytes());
+        bytes.extend_from_slice(&self.block.get().to_be_bytes());
         bytes.extend_from_slice(self.input.as_slice());
         bytes.extend_from_slice(self.claim.as_slice());
         bytes.extend_from_slice(&self.witness.to_bundle());
@@ -68,7 +69,7 @@ impl OfflineBundle {
         block.copy_from_slice(&head[40..48]);
         Ok(Self {
             program_hash: B256::from_slice(&head[8..40]),
-            block: u64::from_be_bytes(block),
+            block: BlockNumber(u64::from_be_bytes(block)),
             input: B256::from_slice(&head[48..80]),
             claim: B256::from_slice(&head[80..]),
             witness: Witness::from_bundle(witness)?,
@@ -90,7 +91,7 @@ mod tests {
         witness.insert(Request::Keccak(keccak256(&preimage)), preimage).unwrap();
         let bundle = OfflineBundle {
             program_hash: B256::repeat_byte(1),
-            block: 7,
+            block: BlockNumber(7),
             input: B256::repeat_byte(2),
             claim: B256::repeat_byte(3),
             witness,

@@ -10,7 +10,7 @@ use gainsay_vm::{Hart, Instruction, Machine, Program, decode, syscall_number};
 
 use crate::{
     ChallengerError,
-    machine::{MachineHost, STEPS_MAX, TracedStep, disassemble},
+    machine::{MachineHost, STEPS_MAX, WitnessedStep, disassemble},
 };
 
 const ECALL: u32 = 0x73;
@@ -118,7 +118,7 @@ pub struct ReadPreimage {
 #[derive(Clone, Debug)]
 pub struct StepProof {
     /// The step with its witness.
-    pub traced: TracedStep,
+    pub witnessed: WitnessedStep,
     /// The instruction; none if the machine has halted or cannot fetch one.
     pub word: Option<u32>,
     /// The preimage that it reads, if it does.
@@ -129,7 +129,7 @@ impl StepProof {
     /// The instruction as text.
     #[must_use]
     pub fn instruction(&self) -> String {
-        let text = |word| disassemble(word, self.traced.pc);
+        let text = |word| disassemble(word, self.witnessed.pc);
         self.word.map_or_else(|| "none".to_owned(), text)
     }
 }
@@ -168,8 +168,8 @@ pub fn prove_step(
     let witness = machine.witness(step, &mut host)?;
     machine.run(step.saturating_add(1), &mut host)?;
     let post = machine.state_hash();
-    let traced = TracedStep { step, pc: hart.pc, pre, witness, post };
-    Ok(StepProof { traced, word, preimage })
+    let witnessed = WitnessedStep { step, pc: hart.pc, pre, witness, post };
+    Ok(StepProof { witnessed, word, preimage })
 }
 
 /// The number of a step.
@@ -232,7 +232,7 @@ mod tests {
             [("first", 0), ("alu", 3), ("store", 1), ("load", 2), ("3", 3), ("last", 5)]
         {
             let proof = prove(at.parse().unwrap()).unwrap();
-            let TracedStep { step: found, pre, ref witness, post, .. } = proof.traced;
+            let WitnessedStep { step: found, pre, ref witness, post, .. } = proof.witnessed;
             assert_eq!(found, step, "{at}");
             assert_eq!(gainsay_vm::verify_step(pre, witness, &oracle).unwrap(), post, "{at}");
         }

@@ -1,4 +1,4 @@
-//! Alarms that hold now: each is told once when it begins and once when it ends.
+//! Alarms that hold now: each is printed once when it begins and once when it ends.
 //!
 //! In: what holds at each look. Out: lines for people, and counts for metrics.
 

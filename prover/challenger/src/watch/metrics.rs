@@ -38,8 +38,12 @@ pub struct Numbers {
     pub l2_block: u64,
     /// Batches derived.
     pub batches: u64,
-    /// Assertions: pending, confirmed, lost.
-    pub assertions: [u64; 3],
+    /// Assertions that are neither confirmed nor lost.
+    pub pending: u64,
+    /// Assertions that are confirmed.
+    pub confirmed: u64,
+    /// Assertions that lost against a rival.
+    pub lost: u64,
     /// Parents of rivals that are not decided.
     pub disputes: u64,
     /// Edges of all disputes so far.
@@ -60,9 +64,11 @@ pub struct Numbers {
     pub alarms: BTreeMap<AlarmKind, (usize, u64)>,
     /// Things that wait to be computed.
     pub computing: u64,
-    /// Looks at L1 that succeeded, and that failed.
-    pub looks: [u64; 2],
-    /// When the last one succeeded, Unix seconds.
+    /// Looks at L1 that succeeded.
+    pub looks_seen: u64,
+    /// Looks at L1 that failed.
+    pub looks_failed: u64,
+    /// When the last look succeeded, Unix seconds.
     pub seen_at: u64,
 }
 
@@ -154,9 +160,8 @@ fn render(it: &Numbers) -> String {
     family("l1_timestamp_seconds", "gauge", "Its time.", &one(it.l1_time));
     family("l2_block", "gauge", "The newest L2 block derived.", &one(it.l2_block));
     family("batches", "gauge", "Batches derived.", &one(it.batches));
-    let labels = ["pending", "confirmed", "lost"].map(|status| format!("{{status=\"{status}\"}}"));
-    let counts = it.assertions.map(|count| count.to_string());
-    let samples: Vec<_> = labels.into_iter().zip(counts).collect();
+    let statuses = [("pending", it.pending), ("confirmed", it.confirmed), ("lost", it.lost)];
+    let samples = statuses.map(|(name, it)| (format!("{{status=\"{name}\"}}"), it.to_string()));
     family("assertions", "gauge", "Assertions on L1.", &samples);
     family("disputes", "gauge", "Assertions whose children are disputed.", &one(it.disputes));
     family("edges", "gauge", "Edges of all disputes.", &one(it.edges));
@@ -177,8 +182,7 @@ fn render(it: &Numbers) -> String {
     let raised = AlarmKind::ALL.map(|kind| (label(&kind), of(&kind).1.to_string()));
     family("alarms_total", "counter", "Alarms since the start.", &raised);
     family("computing", "gauge", "Trees and witnesses being computed.", &one(it.computing));
-    let [seen, failed] = it.looks;
-    let looks = [("seen", seen), ("failed", failed)];
+    let looks = [("seen", it.looks_seen), ("failed", it.looks_failed)];
     let looks = looks.map(|(label, count)| (format!("{{outcome=\"{label}\"}}"), count.to_string()));
     family("looks_total", "counter", "Looks at L1 since the start.", &looks);
     family("last_look_timestamp_seconds", "gauge", "The last that succeeded.", &one(it.seen_at));

@@ -194,7 +194,7 @@ impl Player {
     }
 }
 
-/// Makes an alarm of an error that concerns one move alone, and passes on the others.
+/// Makes an alarm of an error that concerns one move alone, and passes on every other error.
 fn raise(
     alarms: &mut AlarmBook,
     error: ChallengerError,
@@ -249,7 +249,7 @@ fn turns(moves: Vec<Move>) -> Vec<Turn> {
             _ => turns.push(Turn::Bisections(vec![(edge, [left, right])])),
         }
     }
-    // Alone it is looked at before, and told better.
+    // Alone it is looked at before, with a better message.
     for turn in &mut turns {
         if let Turn::Bisections(edges) = turn
             && let [(edge, [left, right])] = edges[..]

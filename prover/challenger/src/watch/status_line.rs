@@ -14,12 +14,12 @@ use crate::{ChainFollower, dispute::TraceWork};
 /// Pause between two lines.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// What was told last, and when.
+/// What was printed last, and when.
 #[derive(Clone, Debug, Default)]
 pub struct StatusLine {
-    told_at: Option<Instant>,
+    printed_at: Option<Instant>,
     /// Without the numbers that always change.
-    told: String,
+    line: String,
 }
 
 impl StatusLine {
@@ -28,7 +28,7 @@ impl StatusLine {
         let (block, l1) = (follower.chain().safe_block(), follower.l1_block().number);
         if head.number.saturating_sub(l1) > 0 && self.is_due() {
             println!("deriving | L1 {l1} of {} | L2 {block}", head.number);
-            self.told_at = Some(Instant::now());
+            self.printed_at = Some(Instant::now());
         }
     }
 
@@ -44,12 +44,13 @@ impl StatusLine {
         if !self.is_due() {
             return;
         }
-        let [pending, confirmed_count, lost] = numbers.assertions;
         let mut line = format!(
-            "L2 {} | assertions: {confirmed_count} confirmed (last {}), {pending} pending, {lost} \
-             lost | disputes: {}, {} edges",
+            "L2 {} | assertions: {} confirmed (last {}), {} pending, {} lost | disputes: {}, {} edges",
             numbers.l2_block,
+            numbers.confirmed,
             short(confirmed),
+            numbers.pending,
+            numbers.lost,
             numbers.disputes,
             numbers.edges
         );
@@ -66,15 +67,15 @@ impl StatusLine {
         });
         line += &computing.unwrap_or_default();
         line += &if alarms == 0 { " | no alarm".to_owned() } else { format!(" | {alarms} ALARMS") };
-        if line == self.told {
+        if line == self.line {
             return;
         }
         println!("L1 {} | {line}", numbers.l1_block);
-        self.told = line;
-        self.told_at = Some(Instant::now());
+        self.line = line;
+        self.printed_at = Some(Instant::now());
     }
 
     fn is_due(&self) -> bool {
-        self.told_at.is_none_or(|at| at.elapsed() > PAUSE)
+        self.printed_at.is_none_or(|at| at.elapsed() > PAUSE)
     }
 }

@@ -8,7 +8,7 @@ mod machine;
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
-use gainsay_challenger::machine::{OnchainVerifier, TracedStep, VerifierCode};
+use gainsay_challenger::machine::{OnchainVerifier, VerifierCode, WitnessedStep};
 use gainsay_vm::{Engine, Hart, Host, Machine};
 
 pub use machine::{random_program::*, *};
@@ -29,12 +29,12 @@ pub fn verifier() -> OnchainVerifier {
 }
 
 /// The next step of a machine, taken.
-pub fn take_step(machine: &mut Machine, host: &mut dyn Host) -> TracedStep {
+pub fn take_step(machine: &mut Machine, host: &mut dyn Host) -> WitnessedStep {
     let (step, pc) = (machine.hart().step, machine.hart().pc);
     let pre = machine.state_hash();
     let witness = machine.witness(step, host).unwrap();
     machine.run(step + 1, host).unwrap();
-    TracedStep { step, pc, pre, witness, post: machine.state_hash() }
+    WitnessedStep { step, pc, pre, witness, post: machine.state_hash() }
 }
 
 /// The words of `read_preimage`: key, offset, where to.
@@ -116,15 +116,15 @@ pub fn all_agree<H: Host + Clone>(
     loop {
         let [(reference, host), others @ ..] = &mut machines;
         let is_halted = reference.hart().is_halted();
-        let traced = take_step(reference, host);
-        let place = format!("step {}, pc {:#x}", traced.step, traced.pc);
-        traced.verify(verifier).unwrap();
+        let witnessed = take_step(reference, host);
+        let place = format!("step {}, pc {:#x}", witnessed.step, witnessed.pc);
+        witnessed.verify(verifier).unwrap();
         for ((machine, host), engine) in others.iter_mut().zip(&engines[1..]) {
-            machine.run(traced.step + 1, host).unwrap();
-            assert_eq!(machine.state_hash(), traced.post, "{place}: {engine:?}");
+            machine.run(witnessed.step + 1, host).unwrap();
+            assert_eq!(machine.state_hash(), witnessed.post, "{place}: {engine:?}");
         }
         if is_halted {
-            assert_eq!(traced.pre, traced.post, "{place}: a halted machine moved");
+            assert_eq!(witnessed.pre, witnessed.post, "{place}: a halted machine moved");
             return reference.hart().clone();
         }
     }

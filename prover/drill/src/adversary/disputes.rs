@@ -6,13 +6,9 @@
 use alloy::{
     providers::Provider,
     rpc::types::{Filter, Log},
-    sol_types::SolEventInterface,
 };
 use alloy_primitives::Address;
-use gainsay_l1::{
-    L1Client, L1Error,
-    bindings::{IAssertionChain::IAssertionChainEvents, IEdgeGame::IEdgeGameEvents},
-};
+use gainsay_l1::{ContractEvent, Contracts, L1Client, L1Error};
 
 use gainsay_challenger::{
     ChallengerError,
@@ -54,24 +50,19 @@ pub async fn read_disputes(
         l1_block: head.number,
         time: head.timestamp,
     };
+    // Logs of the Inbox are not asked for.
+    let contracts = Contracts { inbox: Address::ZERO, assertion_chain: chain, edge_game: game };
     let mut known_time = (0, 0);
     for log in logs {
         let number = log.block_number.unwrap_or_default();
         if known_time.0 != number {
             known_time = (number, time_of(client, &log, number).await?);
         }
-        let event = match log.address() == game {
-            true => IEdgeGameEvents::decode_log(&log.inner).map(|it| GameEvent::from(&it.data)),
-            false => {
-                IAssertionChainEvents::decode_log(&log.inner).map(|it| GameEvent::from(&it.data))
-            }
-        };
-        let event = event.map_err(|error| L1Error::BadEvent {
-            l1_block: number,
-            transaction: log.transaction_hash.unwrap_or_default(),
-            reason: error.to_string(),
-        })?;
-        disputes.game.apply(&event, known_time.1);
+        let place = (number, known_time.1, log.log_index.unwrap_or_default());
+        let transaction = log.transaction_hash.unwrap_or_default();
+        let event = ContractEvent::decode(&contracts, place, log.inner)
+            .map_err(|reason| L1Error::BadEvent { l1_block: number, transaction, reason })?;
+        disputes.game.apply(&GameEvent::from(&event.event), event.l1_time);
     }
     Ok(disputes)
 }

@@ -7,7 +7,7 @@
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use gainsay_derivation::{
-    BlockInput, Cursor, Deposit, DepositKind, Derivation, decode_batch, output_root,
+    BlockInput, BlockNumber, Cursor, Deposit, DepositIndex, DepositKind, output_root,
 };
 use gainsay_transition::transition;
 
@@ -23,7 +23,9 @@ pub(super) fn right_claims(
     chain: &ArchivedChain,
     expected: &RightChild,
 ) -> Result<Vec<ClaimParts>, ChallengerError> {
-    (expected.first_block..=expected.last_block())
+    expected
+        .first_block
+        .up_to(expected.last_block().next())
         .map(|number| Ok(chain.claimed(number).map(|it| (it.output_root, it.cursor))?))
         .collect()
 }
@@ -44,16 +46,15 @@ pub(super) fn false_claims(
         return Ok(Some(claims));
     }
     let Some((right_root, right_cursor)) = claims.get(block).copied() else { return Ok(None) };
-    let number = expected.first_block.saturating_add(block as u64);
+    let number = expected.first_block.plus(block as u64);
     if fault == Fault::Cursor {
-        claims[block].1.deposits_read =
-            right_cursor.deposits_read.saturating_add(salt.saturating_add(1));
+        claims[block].1.deposits_read = right_cursor.deposits_read.plus(salt.saturating_add(1));
         return Ok(Some(claims));
     }
     let mut header = match altered_input(chain, number, fault, salt)? {
         Some(input) => execute(chain, number, input)?,
         None => {
-            let stored = chain.store.header(number)?;
+            let stored = chain.store.header(number.get())?;
             stored.ok_or_else(|| missing(number))?.header
         }
     };
@@ -70,8 +71,8 @@ pub(super) fn false_claims(
     for (offset, claim) in claims.iter_mut().enumerate().skip(block) {
         if offset > block {
             let parent_hash = header.hash_slow();
-            let number = expected.first_block.saturating_add(offset as u64);
-            header = chain.store.header(number)?.ok_or_else(|| missing(number))?.header;
+            let number = expected.first_block.plus(offset as u64);
+            header = chain.store.header(number.get())?.ok_or_else(|| missing(number))?.header;
             header.parent_hash = parent_hash;
         }
         let messages = header.withdrawals_root.unwrap_or_default();
@@ -87,7 +88,7 @@ pub(super) fn false_claims(
     Ok(Some(claims))
 }
 
-fn missing(number: u64) -> ChallengerError {
+fn missing(number: BlockNumber) -> ChallengerError {
     ChallengerError::Incomplete { what: format!("header of block {number}") }
 }
 
@@ -95,11 +96,11 @@ fn missing(number: u64) -> ChallengerError {
 /// that.
 fn altered_input(
     chain: &ArchivedChain,
-    number: u64,
+    number: BlockNumber,
     fault: Fault,
     salt: u64,
 ) -> Result<Option<BlockInput>, ChallengerError> {
-    let mut input = block_input(chain, number)?;
+    let mut input = chain.block_input(number)?;
     match fault {
         Fault::DroppedBatch => input.transactions.clear(),
         Fault::ReorderedBatch => input.transactions.reverse(),
@@ -123,10 +124,10 @@ fn altered_input(
 fn invented(
     chain: &ArchivedChain,
     like: Option<&Deposit>,
-    index: u64,
+    index: DepositIndex,
     salt: u64,
 ) -> Result<Deposit, ChallengerError> {
-    let first = chain.store.deposit(0)?.map(|record| record.deposit);
+    let first = chain.store.deposit(DepositIndex::ZERO)?.map(|record| record.deposit);
     let like = like.cloned().or(first);
     let missing = || ChallengerError::Incomplete { what: "deposit 0".to_owned() };
     let friend = Address::left_padding_from(&salt.to_be_bytes());
@@ -145,30 +146,15 @@ fn invented(
     })
 }
 
-/// What the block is made of.
-fn block_input(chain: &ArchivedChain, number: u64) -> Result<BlockInput, ChallengerError> {
-    let parent = number.checked_sub(1).ok_or(ChallengerError::GenesisBlock)?;
-    let cursor = chain.claimed(parent)?.cursor;
-    let batch = chain.batch(cursor.batch)?;
-    let header = &batch.header;
-    let archived = chain.archive.get(header, batch.acc)?;
-    let decoded = decode_batch(header, &archived.data(), &chain.rollup.chain);
-    let deposits = chain.store.deposits(cursor.deposits_read, header.deposits_read)?;
-    let deposits = deposits.into_iter().map(|record| record.deposit).collect();
-    let mut derivation = Derivation::new(header, decoded, deposits, cursor)?;
-    let outside = || ChallengerError::WrongBatch { index: header.index, cursor };
-    derivation.next_block().ok_or_else(outside)
-}
-
 /// The header of the block that has these contents.
 fn execute(
     chain: &ArchivedChain,
-    number: u64,
+    number: BlockNumber,
     input: BlockInput,
 ) -> Result<alloy::consensus::Header, ChallengerError> {
-    let parent_number = number.saturating_sub(1);
-    let parent = chain.store.header(parent_number)?.ok_or_else(|| missing(parent_number))?;
-    let state = chain.store.state_at(parent_number)?;
+    let before = number.previous().ok_or(ChallengerError::GenesisBlock)?;
+    let parent = chain.store.header(before.get())?.ok_or_else(|| missing(before))?;
+    let state = chain.store.state_at(before.get())?;
     let config = &chain.rollup.chain;
     let step =
         transition(config, parent.hash, &parent.header, input, &state, &state).map_err(Box::new)?;

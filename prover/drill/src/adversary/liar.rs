@@ -76,21 +76,25 @@ impl<T: Trace + Evidence> Liar<T> {
     }
 
     /// What it lies about.
+    #[must_use]
     pub const fn lie(&self) -> &Lie {
         self.trace.lie()
     }
 
     /// Its account.
+    #[must_use]
     pub const fn account(&self) -> Address {
         self.responder.account()
     }
 
     /// Moves that it made.
+    #[must_use]
     pub const fn moves(&self) -> usize {
         self.moves
     }
 
     /// Root of the claims that it stakes on.
+    #[must_use]
     pub fn root(&self) -> B256 {
         self.lie().child.claims.root()
     }

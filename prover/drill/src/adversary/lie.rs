@@ -117,12 +117,12 @@ impl LieBuilder<'_> {
         if fault == Fault::AfterEnd {
             return Ok(Some(IDLE_STEP));
         }
-        let number = self.expected.first_block.saturating_add(block as u64);
+        let number = self.expected.first_block.plus(block as u64);
         let witness = self.chain.block_witness(number)?;
         if let Some(kind) = fault.step_kind() {
             let at = StepPosition::First(kind);
             return match prove_step(self.program, witness.input, &witness.witness, at) {
-                Ok(proof) => Ok(Some(proof.traced.step)),
+                Ok(proof) => Ok(Some(proof.witnessed.step)),
                 Err(ChallengerError::NoSuchStep { .. }) => Ok(None),
                 Err(error) => Err(error),
             };

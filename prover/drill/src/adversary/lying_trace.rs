@@ -32,17 +32,19 @@ pub struct LyingTrace<T> {
 
 impl<T: Trace + Evidence> LyingTrace<T> {
     /// A trace with this lie; `salt` makes liars of one kind differ.
+    #[must_use]
     pub const fn new(right: Arc<Mutex<T>>, lie: Lie, salt: u64) -> Self {
         Self { right, lie, salt }
     }
 
     /// What it lies about.
+    #[must_use]
     pub const fn lie(&self) -> &Lie {
         &self.lie
     }
 
-    fn lies_in(&self, parent: B256, block: u64) -> bool {
-        self.lie.parent == parent && self.lie.block == block
+    fn lies_in(&self, point: &TracePoint) -> bool {
+        self.lie.parent == point.parent && self.lie.block == point.block
     }
 
     fn with_right<R>(
@@ -72,25 +74,25 @@ impl<T: Trace + Evidence> LyingTrace<T> {
         let words = [&self.lie.claim[..], b"wrong", &self.salt.to_be_bytes()];
         Ok(Some(keccak256(words.concat())))
     }
+}
 
-    /// `right` up to `index`, wrong there; right again after it, or not.
-    fn bent(
-        right: &Commitment,
-        index: u64,
-        wrong: B256,
-        is_right_again: bool,
-    ) -> Result<Arc<Commitment>, ChallengerError> {
-        let mut leaves: Vec<B256> = (0..index).map(|at| right.leaf(at)).collect();
-        leaves.push(wrong);
-        if is_right_again {
-            let last = right.last_leaf();
-            let size = 1_u64 << right.height();
-            let rest = (index.saturating_add(1)..size).map(|at| right.leaf(at));
-            leaves.extend(rest.take_while(|leaf| *leaf != last));
-            leaves.push(last);
-        }
-        Ok(Arc::new(Commitment::new(right.height(), &leaves)?))
+/// `right` up to `index`, wrong there; right again after it, or not.
+fn bent(
+    right: &Commitment,
+    index: u64,
+    wrong: B256,
+    is_right_again: bool,
+) -> Result<Arc<Commitment>, ChallengerError> {
+    let mut leaves: Vec<B256> = (0..index).map(|at| right.leaf(at)).collect();
+    leaves.push(wrong);
+    if is_right_again {
+        let last = right.last_leaf();
+        let size = 1_u64 << right.height();
+        let rest = (index.saturating_add(1)..size).map(|at| right.leaf(at));
+        leaves.extend(rest.take_while(|leaf| *leaf != last));
+        leaves.push(last);
     }
+    Ok(Arc::new(Commitment::new(right.height(), &leaves)?))
 }
 
 /// The packed state of a machine that halted with exit code 0 and this output.
@@ -127,38 +129,29 @@ impl<T: Trace + Evidence> Trace for LyingTrace<T> {
     }
 
     /// Of other blocks it says nothing: a liar does not do the honest player's work.
-    fn spans(
-        &mut self,
-        parent: B256,
-        block: u64,
-    ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
-        if !self.lies_in(parent, block) {
+    fn spans(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        if !self.lies_in(point) {
             return Ok(None);
         }
-        let Some(right) = self.with_right(|right| right.spans(parent, block))? else {
+        let Some(right) = self.with_right(|right| right.spans(point))? else {
             return Ok(None);
         };
         if self.lie.about == About::Steps {
             return Ok(Some(right));
         }
         let Some(wrong) = self.wrong_state()? else { return Ok(None) };
-        Self::bent(&right, self.lie.span, wrong, self.lie.about == About::Spans).map(Some)
+        bent(&right, self.lie.span, wrong, self.lie.about == About::Spans).map(Some)
     }
 
-    fn steps(
-        &mut self,
-        parent: B256,
-        block: u64,
-        span: u64,
-    ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
-        if !self.lies_in(parent, block) || span != self.lie.span {
+    fn steps(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        if !self.lies_in(point) || point.span != self.lie.span {
             return Ok(None);
         }
-        let Some(right) = self.with_right(|right| right.steps(parent, block, span))? else {
+        let Some(right) = self.with_right(|right| right.steps(point))? else {
             return Ok(None);
         };
         let Some(wrong) = self.wrong_state()? else { return Ok(None) };
-        Self::bent(&right, self.lie.step, wrong, self.lie.about == About::Steps).map(Some)
+        bent(&right, self.lie.step, wrong, self.lie.about == About::Steps).map(Some)
     }
 }
 
@@ -167,7 +160,7 @@ impl<T: Trace + Evidence> Evidence for LyingTrace<T> {
         &mut self,
         point: &TracePoint,
     ) -> Result<Option<SpansEvidence>, ChallengerError> {
-        if !self.lies_in(point.parent, point.block) {
+        if !self.lies_in(point) {
             return Ok(None);
         }
         if self.lie.about == About::Claim {
@@ -176,7 +169,7 @@ impl<T: Trace + Evidence> Evidence for LyingTrace<T> {
         self.with_right(|right| right.final_state(point))
     }
 
-    /// There is none for a wrong step, and the others do not need a liar.
+    /// There is no witness for a wrong step, and the right steps need no liar.
     fn witness(&mut self, _: &TracePoint) -> Result<Option<Bytes>, ChallengerError> {
         Ok(None)
     }
@@ -208,58 +201,22 @@ mod tests {
 
     #[test]
     fn a_bent_tree_is_wrong_from_one_leaf_on_or_there_alone() {
-        type Liar = LyingTrace<crate::adversary::lying_trace::tests::NoTrace>;
         let leaves: Vec<B256> = (1..=5).map(B256::repeat_byte).collect();
         let right = Commitment::new(3, &leaves).unwrap();
         let wrong = B256::repeat_byte(0xee);
         for index in 0..8 {
-            let ends_wrong = Liar::bent(&right, index, wrong, false).unwrap();
+            let ends_wrong = bent(&right, index, wrong, false).unwrap();
             for at in 0..8 {
                 let expected = if at < index { right.leaf(at) } else { wrong };
                 assert_eq!(ends_wrong.leaf(at), expected, "{index} {at}");
             }
             if index < 7 {
-                let ends_right = Liar::bent(&right, index, wrong, true).unwrap();
+                let ends_right = bent(&right, index, wrong, true).unwrap();
                 for at in 0..8 {
                     let expected = if at == index { wrong } else { right.leaf(at) };
                     assert_eq!(ends_right.leaf(at), expected, "{index} {at}");
                 }
             }
-        }
-    }
-
-    struct NoTrace;
-
-    impl Trace for NoTrace {
-        fn child(
-            &mut self,
-            _: B256,
-            _: &GameAssertion,
-        ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
-            Ok(None)
-        }
-        fn spans(&mut self, _: B256, _: u64) -> Result<Option<Arc<Commitment>>, ChallengerError> {
-            Ok(None)
-        }
-        fn steps(
-            &mut self,
-            _: B256,
-            _: u64,
-            _: u64,
-        ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
-            Ok(None)
-        }
-    }
-
-    impl Evidence for NoTrace {
-        fn final_state(
-            &mut self,
-            _: &TracePoint,
-        ) -> Result<Option<SpansEvidence>, ChallengerError> {
-            Ok(None)
-        }
-        fn witness(&mut self, _: &TracePoint) -> Result<Option<Bytes>, ChallengerError> {
-            Ok(None)
         }
     }
 }

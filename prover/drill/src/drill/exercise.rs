@@ -12,6 +12,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
+use gainsay_derivation::BatchIndex;
 use gainsay_store::StoreOptions;
 use gainsay_vm::Program;
 use tokio::task::JoinSet;
@@ -231,7 +232,7 @@ impl Exercise {
     /// Follows L1 until it has brought an L2 block.
     async fn derive(&mut self, block: u64) -> anyhow::Result<()> {
         let started = Instant::now();
-        while self.chain.safe_block() < block {
+        while self.chain.safe_block().get() < block {
             ensure!(started.elapsed() < self.patience, "block {block} was never posted on L1");
             self.follow().await?;
             tokio::time::sleep(PAUSE).await;
@@ -252,7 +253,7 @@ impl Exercise {
     }
 
     /// The newest assertion that is right with all before it, and the limit of its children.
-    fn tip(&self, disputes: &Disputes) -> anyhow::Result<(B256, u64)> {
+    fn tip(&self, disputes: &Disputes) -> anyhow::Result<(B256, BatchIndex)> {
         let game = &disputes.game;
         let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
         let mut id = game.latest_confirmed();

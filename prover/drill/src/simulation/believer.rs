@@ -14,12 +14,13 @@ use gainsay_challenger::{
     dispute::{
         BelievedChild, Commitment, Trace,
         game::{GameAssertion, Heights},
+        strategy::TracePoint,
     },
 };
 
-/// Where a player begins to lie. Each `Some` is the index of a leaf.
+/// Where a player leaves what is right. Each `Some` is the index of a leaf.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lie {
+pub(super) struct Deviation {
     /// From this block on its claims are wrong.
     pub(super) block: Option<u64>,
     /// In the run on the first wrong block, or on this right one, states are wrong from here on.
@@ -30,8 +31,8 @@ pub(super) struct Lie {
     pub(super) inside: Option<u64>,
 }
 
-impl Lie {
-    /// A lie anywhere.
+impl Deviation {
+    /// A deviation anywhere.
     pub(super) fn random(rng: &mut StdRng, heights: Heights) -> Self {
         let block = rng.random_range(0..1_u64 << heights.blocks);
         // One before the last, so that a right end can follow.
@@ -50,7 +51,7 @@ impl Lie {
 #[derive(Clone, Debug)]
 pub(super) struct Believer {
     heights: Heights,
-    lie: Lie,
+    lie: Deviation,
     /// What it says instead of the right claim.
     pub(super) claim: B256,
     /// Trees made before: that of the claims, and those of runs, by block, and span if of one.
@@ -59,7 +60,7 @@ pub(super) struct Believer {
 }
 
 impl Believer {
-    pub(super) fn new(heights: Heights, lie: Lie, seed: u64) -> Self {
+    pub(super) fn new(heights: Heights, lie: Deviation, seed: u64) -> Self {
         let claim = keccak256(seed.to_be_bytes());
         Self { heights, lie, claim, child: None, runs: HashMap::default() }
     }
@@ -123,7 +124,8 @@ impl Trace for Believer {
         Ok(Some(self.child.insert(Arc::new(child)).clone()))
     }
 
-    fn spans(&mut self, _: B256, block: u64) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+    fn spans(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        let block = point.block;
         if !self.plays_in(block) {
             return Ok(None);
         }
@@ -142,12 +144,8 @@ impl Trace for Believer {
         Ok(Some(self.runs.entry((block, None)).or_insert(tree).clone()))
     }
 
-    fn steps(
-        &mut self,
-        _: B256,
-        block: u64,
-        span: u64,
-    ) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+    fn steps(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {
+        let TracePoint { block, span, .. } = *point;
         if !self.plays_in(block) || self.lies_in(block) && span != self.lie.span {
             return Ok(None);
         }

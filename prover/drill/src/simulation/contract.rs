@@ -207,7 +207,7 @@ impl Contracts {
                 (Level::Spans, at, mutual_id::of_steps(open.edge.mutual_id))
             }
         };
-        // At "blocks" the claim before is told with the final state, here by the tree itself.
+        // At "blocks" the claim before comes with the final state, here from the tree itself.
         let agreed =
             if level == Level::Spans && open.agreed.is_zero() { RIGHT_CLAIM } else { open.agreed };
         if locate(&open.position, first, agreed)? != open.edge.mutual_id {

@@ -1,10 +1,10 @@
-//! Scenarios side by side, each against the bounds that the design promises.
+//! Trials side by side, each against the bounds that the design promises.
 
 use std::io::{self, Write};
 
 use alloy_primitives::U256;
 
-use super::{Outcome, Rules, Scenario, Tactic};
+use super::{Outcome, Rules, Tactic, Trial};
 use gainsay_challenger::dispute::game::Heights;
 
 /// Seven days, as on a chain that is used.
@@ -16,7 +16,7 @@ const STAKES: [u64; 3] = [1_000, 100, 10];
 
 /// Each tactic with each number of rivals, and each with and without a day of censorship.
 #[must_use]
-pub fn scenarios((blocks, spans, steps): (u8, u8, u8), rivals: &[u64]) -> Vec<Scenario> {
+pub fn trials((blocks, spans, steps): (u8, u8, u8), rivals: &[u64]) -> Vec<Trial> {
     let rules = Rules {
         heights: Heights { blocks, spans, steps },
         challenge_period_secs: CHALLENGE_PERIOD_SECS,
@@ -28,7 +28,7 @@ pub fn scenarios((blocks, spans, steps): (u8, u8, u8), rivals: &[u64]) -> Vec<Sc
         for tactic in tactics {
             for censorship_secs in [0, 24 * 3600] {
                 let (rivals, lag_secs) = (*rivals, LAG_SECS);
-                all.push(Scenario { rules, rivals, tactic, lag_secs, censorship_secs });
+                all.push(Trial { rules, rivals, tactic, lag_secs, censorship_secs });
             }
         }
     }
@@ -39,8 +39,8 @@ pub fn scenarios((blocks, spans, steps): (u8, u8, u8), rivals: &[u64]) -> Vec<Sc
 ///
 /// # Errors
 /// Those of the output.
-pub fn print_table(out: &mut impl Write, line: Option<(&Scenario, &Outcome)>) -> io::Result<()> {
-    let Some((scenario, outcome)) = line else {
+pub fn print_table(out: &mut impl Write, line: Option<(&Trial, &Outcome)>) -> io::Result<()> {
+    let Some((trial, outcome)) = line else {
         return writeln!(
             out,
             "{:>6} {:<10} {:>8} {:>9} {:>7} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8}",
@@ -57,18 +57,18 @@ pub fn print_table(out: &mut impl Write, line: Option<(&Scenario, &Outcome)>) ->
             "edges"
         );
     };
-    let period = scenario.rules.challenge_period_secs;
+    let period = trial.rules.challenge_period_secs;
     let periods = |secs: u64| format!("{}.{:04}", secs / period, secs % period * 10_000 / period);
     let stakes = |wei: U256| {
-        let thousandths = wei.saturating_to::<u64>() * 1_000 / scenario.rules.stakes[0];
+        let thousandths = wei.saturating_to::<u64>() * 1_000 / trial.rules.stakes[0];
         format!("{}.{:02}", thousandths / 1_000, thousandths % 1_000 / 10)
     };
     writeln!(
         out,
         "{:>6} {:<10} {:>8} {:>9} {:>7} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8}",
-        scenario.rivals,
-        format!("{:?}", scenario.tactic),
-        periods(scenario.censorship_secs),
+        trial.rivals,
+        format!("{:?}", trial.tactic),
+        periods(trial.censorship_secs),
         periods(outcome.delay_secs),
         periods(outcome.bound_secs),
         periods(outcome.settled_secs),

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-/// One measurement beside its goal: less is better.
+/// One measurement next to its goal: less is better.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) ours: f64,

@@ -9,9 +9,9 @@ use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
 use alloy_rlp::Encodable;
 use gainsay_derivation::{
-    BatchHeader, BatchKind, ChainConfig, Cursor, Deposit, DepositKind, Derivation, GenesisAccount,
-    blob_data, claim, data_hash_of_blobs, decode_batch, extend_batch_acc, extend_deposit_acc,
-    to_blobs,
+    BatchHeader, BatchKind, ChainConfig, Cursor, Deposit, DepositIndex, DepositKind, Derivation,
+    GenesisAccount, blob_data, claim, data_hash_of_blobs, decode_batch, extend_batch_acc,
+    extend_deposit_acc, to_blobs,
 };
 use gainsay_oracle::Request;
 use gainsay_program::program_input;
@@ -190,7 +190,7 @@ impl Chain {
             from: Address::repeat_byte(0xd0),
             l1_block: 7,
             l1_time: L1_TIME,
-            index: self.deposits.len() as u64,
+            index: DepositIndex(self.deposits.len() as u64),
             l1_base_fee: U256::from(1_000_000_000_u64),
             l1_blob_base_fee: U256::ONE,
             payload: payload.clone(),
@@ -199,7 +199,7 @@ impl Chain {
         let payload_hash = self.preimages.add(payload);
         let mut leaf = vec![kind as u8];
         leaf.extend(deposit.from);
-        for number in [deposit.l1_block, deposit.l1_time, deposit.index] {
+        for number in [deposit.l1_block, deposit.l1_time, deposit.index.get()] {
             leaf.extend(number.to_be_bytes());
         }
         leaf.extend(deposit.l1_base_fee.to_be_bytes::<32>());
@@ -228,7 +228,7 @@ impl Chain {
         let header = BatchHeader {
             kind,
             index: self.cursor.batch,
-            deposits_read: self.deposits.len() as u64,
+            deposits_read: DepositIndex(self.deposits.len() as u64),
             l1_block: 9,
             l1_time: L1_TIME,
             data_hash,
@@ -236,7 +236,8 @@ impl Chain {
         let deposit_acc = self.deposits.last().map_or(B256::ZERO, |(_, acc)| *acc);
         let mut packed = self.batch_acc.to_vec();
         packed.push(kind as u8);
-        for number in [header.index, header.deposits_read, header.l1_block, header.l1_time] {
+        let positions = [header.index.get(), header.deposits_read.get()];
+        for number in [positions[0], positions[1], header.l1_block, header.l1_time] {
             packed.extend(number.to_be_bytes());
         }
         packed.extend(data_hash);
@@ -248,7 +249,7 @@ impl Chain {
 
     fn derive(&mut self, header: &BatchHeader, data: &[u8]) -> Vec<Step> {
         let batch = decode_batch(header, data, &self.config);
-        let unread = self.deposits.iter().skip(self.cursor.deposits_read as usize);
+        let unread = self.deposits.iter().skip(self.cursor.deposits_read.get() as usize);
         let unread = unread.map(|(deposit, _)| deposit.clone()).collect();
         let mut derivation = Derivation::new(header, batch, unread, self.cursor).unwrap();
         let mut steps = Vec::new();

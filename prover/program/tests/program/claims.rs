@@ -1,7 +1,7 @@
 //! The program on a host against the native transition, on every kind of batch.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use gainsay_derivation::{BatchBlock, BatchKind, DepositKind, encode_batch};
+use gainsay_derivation::{BatchBlock, BatchIndex, BatchKind, DepositKind, encode_batch};
 use gainsay_oracle::{Oracle, Witness, WitnessOracle};
 use gainsay_program::{ProgramError, run};
 
@@ -79,7 +79,7 @@ fn nothing_can_be_left_out_of_a_witness() {
     let (chain, steps) = chain();
     let oracle = WitnessOracle::new(|request: &_| chain.preimages.get(request));
     let step = &steps[4];
-    assert_eq!(step.cursor.batch, 3);
+    assert_eq!(step.cursor.batch, BatchIndex(3));
     run(&oracle, step.input).unwrap();
     let witness = oracle.into_witness();
     for (missing, _) in witness.iter() {

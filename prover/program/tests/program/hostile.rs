@@ -9,7 +9,7 @@ use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use brotli::enc::BrotliEncoderParams;
 use gainsay_derivation::{
-    BatchBlock, BatchKind, DepositKind, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS,
+    BATCH_BLOCKS_MAX, BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, BatchBlock, BatchKind, DepositKind,
     encode_batch,
 };
 use gainsay_oracle::WitnessOracle;
@@ -82,12 +82,12 @@ fn batches_at_the_caps_are_within_the_machine() {
     };
     let empty = |count: usize| crafted(&[TIMES, COUNTS, DEPOSITS].map(|it| (it, vec![0; count])));
     let batches = [
-        ("a bomb", compressed(vec![1], &vec![0; 2 * MAX_BATCH_BYTES])),
-        ("one of zeros", one_of_zeros(MAX_BATCH_BYTES - 100)),
-        ("above the cap", one_of_zeros(MAX_BATCH_BYTES)),
-        ("the most transactions", count(MAX_BATCH_TRANSACTIONS)),
-        ("too many transactions", count(MAX_BATCH_TRANSACTIONS + 1)),
-        ("too many blocks", empty(MAX_BATCH_BLOCKS + 1)),
+        ("a bomb", compressed(vec![1], &vec![0; 2 * BATCH_BYTES_MAX])),
+        ("one of zeros", one_of_zeros(BATCH_BYTES_MAX - 100)),
+        ("above the cap", one_of_zeros(BATCH_BYTES_MAX)),
+        ("the most transactions", count(BATCH_TRANSACTIONS_MAX)),
+        ("too many transactions", count(BATCH_TRANSACTIONS_MAX + 1)),
+        ("too many blocks", empty(BATCH_BLOCKS_MAX + 1)),
     ];
     for (what, data) in batches {
         println!("{what}, {} bytes", data.len());
@@ -97,8 +97,8 @@ fn batches_at_the_caps_are_within_the_machine() {
     }
     println!("the most blocks");
     let mut chain = Chain::new(1);
-    let steps = chain.batch(BatchKind::Calldata, &empty(MAX_BATCH_BLOCKS));
-    assert_eq!(steps.len(), MAX_BATCH_BLOCKS);
+    let steps = chain.batch(BatchKind::Calldata, &empty(BATCH_BLOCKS_MAX));
+    assert_eq!(steps.len(), BATCH_BLOCKS_MAX);
     check(prover.as_ref(), &chain, &steps[..1], "the most blocks");
 }
 

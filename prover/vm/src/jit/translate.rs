@@ -7,10 +7,11 @@
 //! | r14 | the memory |
 //! | r15 | steps that may still be executed |
 //! | rax, rcx, rdx | nothing from one instruction to the next |
-//! | the others but rsp | the guest registers that the program names most |
+//! | every other one but rsp | the guest registers that the program names most |
 
 use crate::{
-    memory::{CHANGED, MEMORY_LEN, PAGE_SHIFT},
+    memory::CHANGED,
+    merkle::{MEMORY_LEN, PAGE_SHIFT},
     predecode::{DISCARD, Op, OpCode},
 };
 

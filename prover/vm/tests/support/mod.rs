@@ -7,7 +7,7 @@ pub mod random_program;
 use std::{collections::HashMap, sync::Arc};
 
 use alloy_primitives::{B256, Bytes, keccak256};
-use gainsay_vm::{Engine, Host, Machine, Program, keccak_oracle, verify_step};
+use gainsay_vm::{Engine, Hart, Host, Machine, Program, State, keccak_oracle, verify_step};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 /// Where test programs begin.
@@ -192,7 +192,12 @@ pub fn verify_run(program: &Arc<Program>, input: B256, steps: u64, host: &Preima
     let mut host = host.clone();
     let mut machine = Machine::new(program.clone(), input).with_engine(Engine::Reference);
     let mut hashes = vec![machine.state_hash()];
-    assert_eq!(hashes[0], program.initial_state(input).hash());
+    let first = State {
+        code_root: program.code().root(),
+        memory_root: program.memory_root(),
+        hart: Hart::new(program.entry(), input),
+    };
+    assert_eq!(hashes[0], first.hash());
     while machine.hart().step < steps && !machine.hart().is_halted() {
         let step = machine.hart().step;
         let witness = machine.witness(step, &mut host).unwrap();

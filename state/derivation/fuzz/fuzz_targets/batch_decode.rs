@@ -8,7 +8,7 @@
 #![no_main]
 
 use gainsay_derivation::{
-    EncodeError, MAX_BATCH_BLOCKS, MAX_BATCH_BYTES, MAX_BATCH_TRANSACTIONS, decode_blocks,
+    BATCH_BLOCKS_MAX, BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, EncodeError, decode_blocks,
     encode_batch,
 };
 use libfuzzer_sys::fuzz_target;
@@ -30,11 +30,11 @@ fuzz_target!(|input: &[u8]| {
     };
     let Ok(blocks) = decode_blocks(data, CHAIN_ID) else { return };
 
-    assert!((1..=MAX_BATCH_BLOCKS).contains(&blocks.len()));
+    assert!((1..=BATCH_BLOCKS_MAX).contains(&blocks.len()));
     let raw = || blocks.iter().flat_map(|block| &block.transactions);
-    assert!(raw().count() <= MAX_BATCH_TRANSACTIONS);
+    assert!(raw().count() <= BATCH_TRANSACTIONS_MAX);
     let bytes: usize = raw().map(|raw| raw.len()).sum();
-    assert!(bytes <= MAX_BATCH_BYTES);
+    assert!(bytes <= BATCH_BYTES_MAX);
     assert!(blocks.is_sorted_by_key(|block| block.timestamp));
 
     if mode & 2 == 0 || bytes + 16 * blocks.len() > ENCODED_BYTES_MAX {

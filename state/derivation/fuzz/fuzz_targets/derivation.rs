@@ -8,8 +8,9 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use arbitrary::Arbitrary;
 use gainsay_derivation::{
-    Batch, BatchBlock, BatchHeader, BatchKind, BlockInput, ChainConfig, Cursor, Deposit,
-    DepositKind, Derivation, decode_batch, extend_batch_acc, extend_deposit_acc,
+    Batch, BatchBlock, BatchHeader, BatchIndex, BatchKind, BlockInput, ChainConfig, Cursor,
+    Deposit, DepositIndex, DepositKind, Derivation, decode_batch, extend_batch_acc,
+    extend_deposit_acc,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -25,7 +26,7 @@ struct Step {
     l1_time: u64,
     /// The block that holds an invalid transaction.
     invalid: Option<u8>,
-    /// Derivation starts anew in the middle, as after a restart.
+    /// Derivation starts again in the middle, as after a restart.
     resume: Option<u8>,
 }
 
@@ -59,10 +60,11 @@ fuzz_target!(|steps: Vec<Step>| {
             deposits.push(deposit);
         }
         let total = deposits.len() as u64;
-        let deposits_read = total.saturating_sub(step.unread.into()).max(cursor.deposits_read);
+        let deposits_read = DepositIndex(total.saturating_sub(step.unread.into()));
+        let deposits_read = deposits_read.max(cursor.deposits_read);
         let header = BatchHeader {
             kind: step.data.kind(),
-            index,
+            index: BatchIndex(index),
             deposits_read,
             l1_block: index,
             l1_time: step.l1_time,
@@ -74,7 +76,7 @@ fuzz_target!(|steps: Vec<Step>| {
         let batch = step.data.batch(&header, &config);
         assert!(!batch.blocks.is_empty());
         cursor = derive(&header, &batch, &deposits, cursor, &step);
-        assert_eq!(cursor, Cursor { batch: index + 1, block: 0, deposits_read });
+        assert_eq!(cursor, Cursor { batch: BatchIndex(index + 1), block: 0, deposits_read });
     }
 });
 
@@ -86,8 +88,9 @@ fn derive(
     start: Cursor,
     step: &Step,
 ) -> Cursor {
-    let unread = |from: u64| {
-        let [from, to] = [from, header.deposits_read].map(|it| usize::try_from(it).expect("few"));
+    let unread = |from: DepositIndex| {
+        let [from, to] =
+            [from, header.deposits_read].map(|it| usize::try_from(it.get()).expect("few"));
         deposits[from..to].to_vec()
     };
     let new = |cursor: Cursor| {
@@ -117,17 +120,23 @@ fn derive(
 }
 
 /// The block takes the next deposits, and knows those that come after it.
-fn check_block(input: &BlockInput, header: &BatchHeader, deposits: &[Deposit], read: &mut u64) {
+fn check_block(
+    input: &BlockInput,
+    header: &BatchHeader,
+    deposits: &[Deposit],
+    read: &mut DepositIndex,
+) {
     for deposit in &input.deposits {
         assert_eq!(deposit.index, *read, "deposits are read in order");
-        assert_eq!(deposit, &deposits[usize::try_from(*read).expect("few")]);
+        assert_eq!(deposit, &deposits[usize::try_from(read.get()).expect("few")]);
         let tx = deposit.to_transaction();
         assert_eq!(tx.source_hash, deposit.source_hash());
-        *read += 1;
+        *read = read.next();
     }
     assert_eq!(input.cursor_after.deposits_read, *read);
     let later = input.later_deposits.len() as u64;
-    let expected = if input.transactions.is_empty() { 0 } else { header.deposits_read - *read };
+    let expected =
+        if input.transactions.is_empty() { 0 } else { header.deposits_read.since(*read) };
     assert_eq!(later, expected);
 }
 
@@ -142,7 +151,7 @@ impl DepositFields {
             from: Address::from(self.from),
             l1_block: index,
             l1_time,
-            index,
+            index: DepositIndex(index),
             l1_base_fee: U256::from_be_bytes(self.l1_base_fee),
             l1_blob_base_fee: U256::from_be_bytes(self.l1_blob_base_fee),
             payload: Bytes::copy_from_slice(&self.payload),

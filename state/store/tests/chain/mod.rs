@@ -14,7 +14,8 @@ use alloy_consensus::{
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Log, LogData, Signature, TxKind, U256, keccak256};
 use gainsay_derivation::{
-    BatchHeader, BatchKind, Deposit, DepositKind, extend_batch_acc, extend_deposit_acc, output_root,
+    BatchHeader, BatchKind, Deposit, DepositIndex, DepositKind, extend_batch_acc,
+    extend_deposit_acc, output_root,
 };
 use gainsay_store::{BatchRecord, DepositRecord, Store};
 use gainsay_transition::{
@@ -286,14 +287,14 @@ pub(crate) fn seal<R: NodeReader>(
 /// The next deposit after those on record.
 pub(crate) fn next_deposit(store: &Store) -> DepositRecord {
     let index = store.deposit_count();
-    let acc = index.checked_sub(1).map_or(B256::ZERO, |it| store.deposit(it).unwrap().unwrap().acc);
+    let acc = index.previous().map_or(B256::ZERO, |it| store.deposit(it).unwrap().unwrap().acc);
     let deposit = Deposit {
         kind: DepositKind::Transaction,
-        from: address(index),
-        l1_block: index / 3,
-        l1_time: index,
+        from: address(index.get()),
+        l1_block: index.get() / 3,
+        l1_time: index.get(),
         index,
-        l1_base_fee: U256::from(index),
+        l1_base_fee: U256::from(index.get()),
         l1_blob_base_fee: U256::from(1),
         payload: vec![1; 100].into(),
     };
@@ -302,15 +303,19 @@ pub(crate) fn next_deposit(store: &Store) -> DepositRecord {
 
 /// The next batch after those on record, reading `deposits_read` deposits, of which the last one
 /// has the accumulator `deposit_acc`.
-pub(crate) fn next_batch(store: &Store, deposits_read: u64, deposit_acc: B256) -> BatchRecord {
+pub(crate) fn next_batch(
+    store: &Store,
+    deposits_read: DepositIndex,
+    deposit_acc: B256,
+) -> BatchRecord {
     let index = store.batch_count();
-    let acc = index.checked_sub(1).map_or(B256::ZERO, |it| store.batch(it).unwrap().unwrap().acc);
+    let acc = index.previous().map_or(B256::ZERO, |it| store.batch(it).unwrap().unwrap().acc);
     let header = BatchHeader {
         kind: BatchKind::Calldata,
         index,
         deposits_read,
-        l1_block: index,
-        l1_time: index,
+        l1_block: index.get(),
+        l1_time: index.get(),
         data_hash: B256::with_last_byte(3),
     };
     let acc = extend_batch_acc(acc, &header, deposit_acc);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
 
-/// What an account holds beside its storage.
+/// What an account holds besides its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Transactions sent, or contracts created.
@@ -52,22 +52,28 @@ pub struct TrieAccount {
 
 impl TrieAccount {
     /// The leaf of `account` with this storage.
+    #[must_use]
     pub const fn new(account: Account, storage_root: B256) -> Self {
         let Account { nonce, balance, code_hash } = account;
         Self { nonce, balance, storage_root, code_hash }
     }
 
     /// The account without its storage.
+    #[must_use]
     pub const fn account(&self) -> Account {
         Account { nonce: self.nonce, balance: self.balance, code_hash: self.code_hash }
     }
 
     /// Decodes the value of a leaf, whole.
+    ///
+    /// # Errors
+    /// When the bytes are no account.
     pub fn from_leaf(leaf: &[u8]) -> alloy_rlp::Result<Self> {
         alloy_rlp::decode_exact(leaf)
     }
 
     /// Encodes the value of a leaf.
+    #[must_use]
     pub fn to_leaf(&self) -> Bytes {
         let mut leaf = Vec::with_capacity(self.length());
         self.encode(&mut leaf);

@@ -45,12 +45,12 @@ impl Ahead {
 
     /// The walk goes on below the node that it took.
     pub(super) const fn down(&mut self) {
-        self.level += 1;
+        self.level = self.level.saturating_add(1);
     }
 
     /// The walk is done with the node that it took.
     pub(super) const fn up(&mut self) {
-        self.level -= 1;
+        self.level = self.level.saturating_sub(1);
     }
 }
 

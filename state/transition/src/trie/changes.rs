@@ -3,6 +3,11 @@
 //! In: changes in rising order of their keys. Out: the parts of them that lie under a path. It
 //! never reads a node.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "indices in the slice of changes, which lies in memory"
+)]
+
 use core::ops::Range;
 
 use alloy_primitives::Bytes;

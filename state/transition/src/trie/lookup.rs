@@ -13,6 +13,9 @@ use super::{
 };
 
 /// The value at `key` in the trie `root` of `owner`.
+///
+/// # Errors
+/// When the reader fails, or a node is none.
 pub fn get<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,
@@ -25,6 +28,9 @@ pub fn get<R: NodeReader>(
 /// The nodes from the root down to `key`, or down to where its path ends, as `eth_getProof` gives
 /// them: RLP, root first, without the nodes that live within their parents. Empty for an empty
 /// trie.
+///
+/// # Errors
+/// When the reader fails, or a node is none.
 pub fn prove<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,
@@ -72,12 +78,15 @@ pub enum ProofError {
 }
 
 /// What `proof` proves of `key` under `root`: its value, or that it has none.
+///
+/// # Errors
+/// When the nodes are not those on the way to the key.
 pub fn verify_proof(
     root: B256,
     key: &Nibbles,
     proof: &[Bytes],
 ) -> Result<Option<Bytes>, TrieError<ProofError>> {
-    let mut used = 0;
+    let mut used = 0_usize;
     let value = walk(None, root, key, |_, hash| {
         let rlp =
             proof.get(used).ok_or(ProofError::Truncated { len: proof.len(), expected: *hash })?;
@@ -85,7 +94,7 @@ pub fn verify_proof(
         if computed != *hash {
             return Err(ProofError::HashMismatch { index: used, expected: *hash, computed });
         }
-        used += 1;
+        used = used.saturating_add(1);
         Ok(rlp.clone())
     })?;
     if used < proof.len() {
@@ -149,6 +158,9 @@ fn walk<E>(
 
 /// Visits all leaves in rising order of their keys. For checks of a whole state: it reads every
 /// node of the trie.
+///
+/// # Errors
+/// When the reader fails, or a node is none.
 pub fn for_each_leaf<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,

@@ -11,6 +11,11 @@
 //!
 //! A link is the RLP of the child itself when that is below 32 bytes, else of its keccak hash.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "offsets in one node, whose items are bounded when it is read, and lengths of what is in memory"
+)]
+
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -28,7 +33,7 @@ pub(super) const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 /// The header of the RLP of a branch with 16 hashes and no value: a list of 529 bytes.
 const FULL_HEADER: [u8; 3] = [0xf9, 0x02, 0x11];
 
-/// What the first byte of a hash's RLP has beside that of nothing.
+/// What the first byte of a hash's RLP has in addition to that of nothing.
 const HASH_BIT: u8 = HASH_CODE ^ EMPTY_STRING_CODE;
 
 /// How a parent names a child: nothing, a hash of 33 bytes, or the child itself.

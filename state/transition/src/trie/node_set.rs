@@ -34,6 +34,7 @@ pub struct MissingNode {
 
 impl NodeSet {
     /// What the set says of a node: `None` nothing, `Some(None)` deleted, else written.
+    #[must_use]
     pub fn get(&self, owner: Option<B256>, path: &Nibbles) -> Option<Option<&Bytes>> {
         let nodes = self.tries.get(&owner)?;
         let index = nodes.binary_search_by(|(key, _)| key.cmp(path)).ok()?;
@@ -48,11 +49,13 @@ impl NodeSet {
     }
 
     /// The number of entries.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.tries.values().map(Vec::len).sum()
     }
 
     /// Whether the set changes nothing.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tries.is_empty()
     }

@@ -35,6 +35,9 @@ pub struct StateUpdate {
 ///
 /// The accounts come in any order, each once. A deleted account must have no storage: since
 /// EIP-6780 only accounts created by the same transaction, or empty ones, are ever deleted.
+///
+/// # Errors
+/// When the reader fails, or a node is none.
 // PROTOCOL.md STATE-1
 pub fn update_state<R: NodeReader>(
     reader: &R,

@@ -19,6 +19,9 @@ pub struct TrieState<R> {
 
 impl<R: NodeReader> TrieState<R> {
     /// The account at `address`, with its storage root.
+    ///
+    /// # Errors
+    /// When the reader fails, or a node is none.
     pub fn account(&self, address: Address) -> Result<Option<TrieAccount>, TrieError<R::Error>> {
         let owner = keccak256(address);
         let leaf = get(&self.reader, None, self.root, &Nibbles::unpack(owner))?;
@@ -27,6 +30,9 @@ impl<R: NodeReader> TrieState<R> {
     }
 
     /// The value of a slot, zero when the account or the slot does not exist.
+    ///
+    /// # Errors
+    /// When the reader fails, or a node is none.
     pub fn storage(&self, address: Address, slot: U256) -> Result<U256, TrieError<R::Error>> {
         match self.account(address)? {
             Some(account) => self.storage_at(address, account.storage_root, slot),
@@ -35,6 +41,9 @@ impl<R: NodeReader> TrieState<R> {
     }
 
     /// The value of a slot of an account whose storage root is known: one walk instead of two.
+    ///
+    /// # Errors
+    /// When the reader fails, or a node is none.
     pub fn storage_at(
         &self,
         address: Address,

@@ -8,6 +8,11 @@
 //! and so on. All nodes of one level are hashed at once, whatever tries they belong to: the leaf of
 //! an account has a hole for the root of its storage.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "places in buffers that are in memory; a hole is made before its place is taken"
+)]
+
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -77,7 +82,8 @@ struct Entry {
     path: Nibbles,
     /// `None` deletes.
     made: Option<Made>,
-    /// Where the hash goes.
+    /// Where the hash goes. Until its parent is made it is `usize::MAX`, which no buffer reaches:
+    /// the hash of a node that nobody names is written nowhere.
     hole: usize,
 }
 
@@ -158,6 +164,8 @@ impl Unhashed {
             Root::Unhashed(entry) => Some(entry),
         };
         let start = self.buffer.len();
+        // With a root that is not known the leaf holds some other hash of 32 bytes in its place: its
+        // length is right already, and with it that of every node above.
         leaf.encode(&mut self.buffer);
         Value { start, end: self.buffer.len(), root }
     }
@@ -188,6 +196,7 @@ impl Unhashed {
                 }
                 Child::Unhashed(entry) => {
                     encode_extension(&mut self.buffer, path, &RlpNode::word_rlp(&B256::ZERO));
+                    // The link ends the extension, and the hash ends the link.
                     let hole = self.buffer.len() - B256::len_bytes();
                     self.set_hole(*entry, hole)
                 }
@@ -220,6 +229,8 @@ impl Unhashed {
         made: &[Option<Made>; 16],
         value: Option<Value>,
     ) -> Made {
+        // A list begins with its length, so that it is computed before the links are written: the
+        // links that stay, without those that change, and with what they become.
         let mut payload_len = old.links(0, 16).len();
         for (nibble, _) in changed.changed() {
             payload_len -= old.links(nibble, nibble + 1).len();
@@ -237,6 +248,7 @@ impl Unhashed {
             match made[usize::from(nibble)] {
                 None => self.buffer.push(EMPTY_STRING_CODE),
                 Some(made) if made.is_short() => {
+                    // It stays behind in the buffer, too: nobody names those bytes any more.
                     self.buffer.extend_from_within(made.start..made.end);
                 }
                 Some(made) => {
@@ -301,6 +313,8 @@ impl Unhashed {
         walk: impl FnOnce(&mut Self) -> Result<Root, E>,
     ) -> Result<Root, E> {
         let from = self.entries.len();
+        // Threads below hand over what they finished to the trie that is walked: put the account
+        // trie's nodes aside, so that those of the storage come alone.
         let before = core::mem::take(&mut self.finished.nodes);
         let root = walk(self)?;
         let finished = core::mem::replace(&mut self.finished.nodes, before);
@@ -334,6 +348,9 @@ impl Unhashed {
     /// another update adopts.
     #[cfg(feature = "std")]
     pub(super) fn finish_below(mut self, mut children: Vec<(u8, New)>) -> Piece {
+        // What floats may be joined with a node above, and is hashed there. But its own holes must be
+        // filled here, while the nodes that fill them are in this buffer: a leaf's root goes into the
+        // leaf itself, an extension's link into a hole of its own that is read below.
         let mut holes = Vec::new();
         for (_, child) in &children {
             match child {
@@ -372,6 +389,7 @@ impl Unhashed {
         self.finished.nodes.extend(finished.nodes);
         self.finished.storages.extend(finished.storages);
         self.finished.roots.extend(finished.roots);
+        // Their places were in the other buffer.
         for (nibble, mut child) in children {
             if let New::Leaf { value: Value { start, end, .. }, .. }
             | New::Branch(Made { start, end, .. }) = &mut child
@@ -394,9 +412,10 @@ impl Unhashed {
     fn fill_holes(&mut self) {
         let made = self.entries.iter().filter_map(|entry| Some((entry.made?, entry.hole)));
         let mut made: Vec<(Made, usize)> = made.collect();
+        // Nodes without holes first. A node of height h has holes for nodes below h alone, so that
+        // all of them are filled when its level is hashed.
         made.sort_unstable_by_key(|(made, _)| made.height);
         let mut hashes = Vec::new();
-        // Nodes without holes first.
         for level in made.chunk_by(|(a, _), (b, _)| a.height == b.height) {
             let nodes: Vec<&[u8]> =
                 level.iter().map(|(made, _)| self.bytes(made.start..made.end)).collect();
@@ -414,6 +433,8 @@ impl Unhashed {
 
     fn into_finished(self) -> (Finished, Vec<u8>) {
         let Self { buffer, entries, storages, roots, mut finished, .. } = self;
+        // Storage tries were walked in between: their entries lie in ranges, in rising order, among
+        // those of the trie itself.
         let mut own = Vec::with_capacity(entries.len());
         let mut next = 0;
         for StorageTrie { owner, entries: range, finished: nodes } in storages {

@@ -8,6 +8,11 @@
 //! finishes what lies below them, and what they finished is joined in order: threads never show in
 //! a result.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "indices of changes in memory, and places of nibbles in keys of 64 at the most"
+)]
+
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -43,6 +48,9 @@ pub struct TrieUpdate {
 ///
 /// Keys rise strictly. `None`, or an empty value, deletes. Changes that change nothing are fine and
 /// write nothing.
+///
+/// # Errors
+/// [`TrieError::Unsorted`]; when the reader fails, or a node is none.
 pub fn update<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,
@@ -198,7 +206,7 @@ impl<R: NodeReader> Trie<'_, R> {
             }
             None => old.node.value = value,
         }
-        // All keys between two under the fork are under it, too; the others delete nothing.
+        // All keys between two under the fork are under it, too; keys elsewhere delete nothing.
         let reach = own.map_or(first, |own| own.min(first))..=own.map_or(last, |own| own.max(last));
         self.fork(path, &key.slice(..fork), &old, &changes[reach], out)
     }

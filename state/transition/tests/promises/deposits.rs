@@ -4,7 +4,8 @@ use alloy_consensus::{SignableTransaction, TxLegacy};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256, address};
 use gainsay_derivation::{
-    Batch, BatchBlock, BatchHeader, BatchKind, Cursor, Deposit, DepositKind, Derivation,
+    Batch, BatchBlock, BatchHeader, BatchIndex, BatchKind, Cursor, Deposit, DepositIndex,
+    DepositKind, Derivation,
 };
 use gainsay_transition::{
     BASE_FEE_VAULT, ExecuteError, InvalidTx, L1_FEE_VAULT, RecoveredTx, SEQUENCER_FEE_VAULT,
@@ -40,7 +41,7 @@ fn deposit(index: u64, to: Address, mint: u64, value: u64, gas_limit: u64) -> De
         from: BOB,
         l1_block: 1,
         l1_time: 1_700_000_000,
-        index,
+        index: DepositIndex(index),
         l1_base_fee: U256::from(7),
         l1_blob_base_fee: U256::from(1),
         payload: payload.into(),
@@ -139,8 +140,8 @@ fn run_batch(broken: Bytes) -> (Chain, Vec<(Cursor, bool, usize)>) {
     let mut chain = chain();
     let header = BatchHeader {
         kind: BatchKind::Calldata,
-        index: 0,
-        deposits_read: 6,
+        index: BatchIndex(0),
+        deposits_read: DepositIndex(6),
         l1_block: 9,
         l1_time: 1_700_000_010,
         data_hash: Default::default(),
@@ -176,8 +177,8 @@ fn a_block_with_an_invalid_transaction_is_replaced_by_all_deposits_of_its_batch(
     };
     for broken in [vec![], vec![0xff; 100], deposit_bytes, vec![0x03, 0xc0], wrong_chain] {
         let (chain, steps) = run_batch(broken.clone().into());
-        let end = Cursor { batch: 1, block: 0, deposits_read: 6 };
-        let first = Cursor { batch: 0, block: 1, deposits_read: 2 };
+        let end = Cursor { batch: BatchIndex(1), block: 0, deposits_read: DepositIndex(6) };
+        let first = Cursor { batch: BatchIndex(0), block: 1, deposits_read: DepositIndex(2) };
         assert_eq!(
             steps,
             [(first, false, 2), (end, true, 4)],

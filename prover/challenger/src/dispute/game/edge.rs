@@ -1,13 +1,14 @@
 //! What is known of an assertion, an edge, the place that rivals share, and a stake.
 
 use alloy_primitives::{Address, B256, U256};
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, Cursor};
 use gainsay_vm::node;
 
 use super::mutual_id;
 
 /// What the leaves of a tree are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// PROTOCOL.md GAME-1
 pub enum Level {
     /// Claims after each block.
     Blocks,
@@ -120,7 +121,7 @@ pub struct Opening {
 /// Where an assertion is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AssertionStatus {
-    /// Neither of the others.
+    /// Neither confirmed nor lost.
     Pending,
     /// Final.
     Confirmed,
@@ -143,7 +144,7 @@ pub struct GameAssertion {
     pub proposer: Address,
     /// Batches that its children must read up to. Unknown for the genesis assertion, whose event
     /// does not say it.
-    pub batch_limit: Option<u64>,
+    pub batch_limit: Option<BatchIndex>,
     /// L1 seconds.
     pub created_at: u64,
     /// L1 seconds at which it got its first rival.

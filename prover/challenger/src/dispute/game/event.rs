@@ -1,11 +1,11 @@
 //! What the logs of AssertionChain and EdgeGame say, as far as a dispute needs it.
 
 use alloy_primitives::{Address, B256, U256};
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, Cursor};
 use gainsay_l1::{
     ContractEventKind,
     bindings::{
-        IAssertionChain::{self, IAssertionChainEvents},
+        IAssertionChain::IAssertionChainEvents,
         IEdgeGame::{self, IEdgeGameEvents},
     },
 };
@@ -101,9 +101,9 @@ impl From<&IAssertionChainEvents> for AssertionChange {
                     parent: it.parent,
                     root: it.root,
                     output_root: it.outputRoot,
-                    cursor: cursor(&it.cursor),
+                    cursor: it.cursor.clone().into(),
                     proposer: it.proposer,
-                    batch_limit: Some(it.batchLimit),
+                    batch_limit: Some(BatchIndex(it.batchLimit)),
                     created_at: 0,
                     rivaled_at: None,
                     status: AssertionStatus::Pending,
@@ -116,7 +116,7 @@ impl From<&IAssertionChainEvents> for AssertionChange {
             IAssertionChainEvents::AssertionConfirmed(it) => Self::Confirmed {
                 id: it.id,
                 output_root: it.outputRoot,
-                cursor: cursor(&it.cursor),
+                cursor: it.cursor.clone().into(),
             },
             IAssertionChainEvents::AssertionLost(it) => Self::Lost { id: it.id },
             IAssertionChainEvents::CreditAdded(it) => {
@@ -170,10 +170,6 @@ impl From<&IEdgeGameEvents> for EdgeChange {
             }
         }
     }
-}
-
-const fn cursor(it: &IAssertionChain::Cursor) -> Cursor {
-    Cursor { batch: it.batch, block: it.block, deposits_read: it.depositsRead }
 }
 
 /// Nothing is opened at "blocks", and the decoder refuses other numbers than the three.

@@ -28,7 +28,7 @@ pub fn of_left(mutual_id: B256) -> B256 {
     keccak256([mutual_id.as_slice(), &[0]].concat())
 }
 
-/// The right halves beside the left half with root `left`.
+/// The right halves next to the left half with root `left`.
 #[must_use]
 pub fn of_right(mutual_id: B256, left: B256) -> B256 {
     keccak256([mutual_id.as_slice(), &[1], left.as_slice()].concat())

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use alloy_primitives::{B256, Bytes, keccak256};
+use gainsay_derivation::BlockNumber;
 use gainsay_oracle::{Request, Witness};
 
 use crate::{ArchivedChain, ChallengerError, machine::OfflineBundle};
@@ -14,7 +15,7 @@ use crate::{ArchivedChain, ChallengerError, machine::OfflineBundle};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DisputedRun {
     /// The block that it executes; none if no batch is left, and the claim stays.
-    pub(super) block: Option<u64>,
+    pub(super) block: Option<BlockNumber>,
     /// The claim before it.
     pub(super) agreed: B256,
     /// `batchAcc` after the batch that the block is from, or zero.
@@ -60,6 +61,6 @@ impl DisputedRun {
         let mut witness = Witness::default();
         witness.insert(Request::Keccak(keccak256(&preimage)), preimage)?;
         let (input, claim) = (self.input, self.claim);
-        Ok(OfflineBundle { program_hash, block: 0, input, claim, witness })
+        Ok(OfflineBundle { program_hash, block: BlockNumber::ZERO, input, claim, witness })
     }
 }

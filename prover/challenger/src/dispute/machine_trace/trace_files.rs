@@ -26,7 +26,7 @@ use crate::{ChallengerError, dispute::Commitment, machine::OfflineBundle};
 const MAGIC: [u8; 8] = *b"gtrace\x00\x01";
 const HEAD_LEN: usize = 44;
 
-/// Most bytes of all files together, beside the newest one.
+/// Most bytes of all files together, besides the newest one.
 const BYTES_MAX: u64 = 8 << 30;
 
 /// The folder.
@@ -99,7 +99,7 @@ impl TraceFiles {
         write().map_err(failed("write", path))
     }
 
-    /// Removes the files that were not used for longest, until the others are small enough.
+    /// Removes the files that were not used for longest, until the rest is small enough.
     fn make_room(&self, bytes_max: u64) -> io::Result<()> {
         let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.folder)? {

@@ -2,7 +2,7 @@
 //!
 //! In: runs, and what is wanted of them. Out: trees and witnesses, kept in memory within a bound
 //! and, if they are trees, on disk. One thing is computed at a time; what is asked for twice waits
-//! once. What cannot be computed stays unknown, is told as a failure, and is tried again after a
+//! once. What cannot be computed stays unknown, is reported as a failure, and is tried again after a
 //! pause: one broken block must not keep a challenger from playing elsewhere.
 
 use std::{
@@ -28,7 +28,7 @@ use crate::{
 
 /// Most things that wait to be computed; others are asked for again.
 const QUEUE: usize = 1_024;
-/// Most bytes of trees and witnesses in memory, beside the newest.
+/// Most bytes of trees and witnesses in memory, besides the newest.
 const MEMORY_MAX: usize = 512 << 20;
 /// Pause before something that failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(20);
@@ -52,7 +52,7 @@ pub(super) enum Product {
     },
 }
 
-/// It, made.
+/// What was computed for it.
 #[derive(Clone, Debug)]
 pub(super) enum Made {
     /// A tree; of spans also the packed last state.
@@ -172,7 +172,7 @@ impl TraceWorker {
         let (jobs, receiver) = sync_channel(QUEUE);
         let (board, computed) = (Arc::<Mutex<Board>>::default(), Arc::<Notify>::default());
         let program_hash = program.hash();
-        let engine = Engine {
+        let worker = WorkerThread {
             chain,
             program: program.clone(),
             program_hash,
@@ -181,7 +181,7 @@ impl TraceWorker {
             last: None,
         };
         let (its_board, its_notify) = (board.clone(), computed.clone());
-        let work = move || engine.work(&receiver, &its_board, &its_notify);
+        let work = move || worker.work(&receiver, &its_board, &its_notify);
         let started = thread::Builder::new().name("trace_worker".to_owned()).spawn(work);
         let thread = Some(started.expect("the system has a thread left"));
         Self { program, program_hash, heights, files, jobs: Some(jobs), board, computed, thread }
@@ -276,7 +276,7 @@ fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
 }
 
 /// What the thread owns.
-struct Engine {
+struct WorkerThread {
     chain: ArchivedChain,
     program: Arc<Program>,
     program_hash: B256,
@@ -292,7 +292,7 @@ struct Run {
     host: MachineHost,
 }
 
-impl Engine {
+impl WorkerThread {
     fn work(mut self, jobs: &Receiver<Job>, board: &Mutex<Board>, computed: &Notify) {
         for job in jobs {
             if lock(board).is_stopping {
@@ -389,6 +389,7 @@ impl Engine {
 fn check_claim(machine: &Machine, run: &DisputedRun) -> Result<(), ChallengerError> {
     let hart = machine.hart();
     let is_valid = hart.is_halted() && hart.exit_code == 0;
+    // PROTOCOL.md CLAIM-4
     let program = if is_valid { hart.output() } else { B256::ZERO };
     if program == run.claim {
         return Ok(());

@@ -185,8 +185,8 @@ impl<'a> Descent<'a> {
         let point = view.point_at(leaf.index);
         let level = if view.level == Level::Blocks { Level::Spans } else { Level::Steps };
         let tree = match level {
-            Level::Spans => play.trace.spans(point.parent, point.block)?,
-            _ => play.trace.steps(point.parent, point.block, point.span)?,
+            Level::Spans => play.trace.spans(&point)?,
+            _ => play.trace.steps(&point)?,
         };
         // Not known yet: the next look may.
         let Some(tree) = tree else { return Ok(()) };

@@ -59,7 +59,7 @@ pub struct OpenMove {
     pub position: Position,
     /// What it is about; finer counts than its level's are 0.
     pub point: TracePoint,
-    /// The state before its leaf: of "spans" alone, at "blocks" the claim is told by the trace.
+    /// The state before its leaf: of "spans" alone, at "blocks" the claim comes from the trace.
     pub agreed: B256,
     /// Root of the tree.
     pub root: B256,

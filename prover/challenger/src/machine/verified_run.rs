@@ -1,4 +1,4 @@
-//! A program's trace through the deployed contracts: every step, or a sample of them, must lead
+//! A run through the deployed contracts: every step of a program, or a sample of them, must lead
 //! where the machine went.
 //!
 //! In: a program, its input, a host with preimages and their proofs. Out: how many steps were
@@ -15,7 +15,7 @@ use gainsay_vm::{Engine, Hart, Host, Machine, Program, syscall_number};
 
 use crate::{
     ChallengerError,
-    machine::{TracedStep, VerifierCode, verify_all},
+    machine::{VerifierCode, WitnessedStep, verify_all},
 };
 
 /// Steps that wait until they are verified together.
@@ -71,16 +71,16 @@ impl GasSpent {
     }
 }
 
-/// What a replay found: nothing but agreement.
+/// A run about which machine and contracts agree.
 #[derive(Clone, Debug)]
-pub struct ReplayReport {
+pub struct VerifiedRun {
     /// The hart at the end.
     pub hart: Hart,
     /// Gas by kind of step; all that were verified are in there.
     pub gas: BTreeMap<&'static str, GasSpent>,
 }
 
-impl ReplayReport {
+impl VerifiedRun {
     /// Gas of all steps together.
     #[must_use]
     pub fn total(&self) -> GasSpent {
@@ -99,14 +99,14 @@ impl ReplayReport {
 /// # Errors
 /// [`ChallengerError::Disagreement`] or [`ChallengerError::Refused`] about the first such step; the
 /// machine's own errors.
-pub fn replay_trace(
+pub fn verify_run(
     program: &Arc<Program>,
     input: B256,
     host: &mut dyn Host,
     code: &VerifierCode,
     sample: Sample,
     steps_max: u64,
-) -> Result<ReplayReport, ChallengerError> {
+) -> Result<VerifiedRun, ChallengerError> {
     let mut machine = Machine::new(program.clone(), input).with_engine(Engine::Reference);
     let mut sampler = Sampler { sample, seen: HashMap::new() };
     let mut waiting = Waiting::default();
@@ -126,7 +126,7 @@ pub fn replay_trace(
             machine.run(step + 1, host)?;
             let post = machine.state_hash();
             last_hash = Some(post);
-            waiting.push(kind, TracedStep { step, pc, pre, witness, post });
+            waiting.push(kind, WitnessedStep { step, pc, pre, witness, post });
             if waiting.is_full() {
                 waiting.verify(code, &mut gas)?;
             }
@@ -139,7 +139,7 @@ pub fn replay_trace(
         }
     }
     waiting.verify(code, &mut gas)?;
-    Ok(ReplayReport { hart: machine.hart().clone(), gas })
+    Ok(VerifiedRun { hart: machine.hart().clone(), gas })
 }
 
 /// Chooses steps.
@@ -190,12 +190,12 @@ fn kind_of(hart: &Hart, word: Option<u32>) -> &'static str {
 #[derive(Default)]
 struct Waiting {
     kinds: Vec<&'static str>,
-    steps: Vec<TracedStep>,
+    steps: Vec<WitnessedStep>,
     bytes: usize,
 }
 
 impl Waiting {
-    fn push(&mut self, kind: &'static str, step: TracedStep) {
+    fn push(&mut self, kind: &'static str, step: WitnessedStep) {
         self.bytes += step.witness.len();
         self.kinds.push(kind);
         self.steps.push(step);

@@ -22,7 +22,7 @@ pub enum Tactic {
 
 /// What is played.
 #[derive(Clone, Copy, Debug)]
-pub struct Scenario {
+pub struct Trial {
     /// Its parameters.
     pub rules: Rules,
     /// How many players are not the honest one.
@@ -58,7 +58,7 @@ pub struct Outcome {
     pub edges: usize,
 }
 
-/// Why a scenario went wrong.
+/// Why a trial went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulationError {
     /// A wrong assertion was confirmed.

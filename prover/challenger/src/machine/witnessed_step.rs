@@ -9,9 +9,9 @@ use crate::{
     machine::{OnchainVerifier, VerifierCode},
 };
 
-/// One step of a trace with everything that proves it.
+/// One step of a run with everything that proves it.
 #[derive(Clone, Debug)]
-pub struct TracedStep {
+pub struct WitnessedStep {
     /// Steps before this one.
     pub step: u64,
     /// Address of the instruction.
@@ -24,7 +24,7 @@ pub struct TracedStep {
     pub post: B256,
 }
 
-impl TracedStep {
+impl WitnessedStep {
     /// Has the contract take the step and returns the gas.
     ///
     /// # Errors
@@ -48,8 +48,11 @@ impl TracedStep {
 /// of them and deploys the contracts for it: an EVM stays on its thread.
 ///
 /// # Errors
-/// Those of [`TracedStep::verify`], of the first such step in the order given.
-pub fn verify_all(code: &VerifierCode, steps: &[TracedStep]) -> Result<Vec<u64>, ChallengerError> {
+/// Those of [`WitnessedStep::verify`], of the first such step in the order given.
+pub fn verify_all(
+    code: &VerifierCode,
+    steps: &[WitnessedStep],
+) -> Result<Vec<u64>, ChallengerError> {
     let share = steps.len().div_ceil(rayon::current_num_threads()).max(1);
     let shares = steps.par_chunks(share).map(|steps| {
         let mut verifier = OnchainVerifier::deploy(code)?;

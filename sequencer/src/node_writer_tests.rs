@@ -5,7 +5,7 @@ use gainsay_chain::{
     l1_index,
     test_l1::{TestL1, batch_block, l1_block, l1_time},
 };
-use gainsay_derivation::Cursor;
+use gainsay_derivation::{BatchIndex, Cursor, DepositIndex};
 use gainsay_transition::RecoveredTx;
 
 use crate::{
@@ -61,7 +61,7 @@ fn a_follower_makes_serially_what_the_pipeline_made() {
         assert_eq!(follower.hash(number), node.hash(number), "block {number}");
         assert!(follower.hash(number).is_some());
     }
-    let end = Cursor { batch: 1, block: 0, deposits_read: 2 };
+    let end = Cursor { batch: BatchIndex(1), block: 0, deposits_read: DepositIndex(2) };
     assert_eq!((node.safe(), follower.safe()), ((6, end), (6, end)));
     // A repetition, as after a crash, changes nothing.
     assert!(!node.deriver.on_batch(&batch).unwrap().head_moved);
@@ -116,7 +116,7 @@ fn a_reorg_of_l1_takes_back_only_what_it_contradicts() {
     let derived = node.deriver.on_reorg(&l1_block(4, 0)).unwrap();
     assert!(derived.head_moved);
     assert_eq!(derived.displaced, sent);
-    assert_eq!((node.chain.store.head().number, node.chain.store.deposit_count()), (0, 0));
+    assert_eq!((node.chain.store.head().number, node.chain.store.deposit_count().get()), (0, 0));
 
     // Another one comes at its place: the builder takes that one, the batch is derived as built.
     let mut other = TestL1::default();

@@ -21,12 +21,12 @@ use crate::{
     pool::Pool,
 };
 
-/// Messages that may wait for the engine.
+/// Messages that may wait for the writer.
 pub const MESSAGES_MAX: usize = 64;
 
-/// What the engine takes in, in order.
+/// What the writer takes in, in order.
 #[derive(Debug)]
-pub enum EngineMessage {
+pub enum WriterMessage {
     /// What L1 recorded, or took back.
     L1(ChainStep),
     /// L1's head is reached for the first time since the start: a sequencer builds from here on.
@@ -43,14 +43,14 @@ pub enum EngineMessage {
     DropUnsafe,
 }
 
-/// The engine's mailbox, for who follows L1.
+/// The writer's mailbox, for who follows L1.
 #[derive(Clone, Debug)]
-pub struct EngineMailbox(mpsc::SyncSender<EngineMessage>);
+pub struct WriterMailbox(mpsc::SyncSender<WriterMessage>);
 
-impl EngineMailbox {
+impl WriterMailbox {
     /// The mailbox behind this sender.
     #[must_use]
-    pub const fn new(sender: mpsc::SyncSender<EngineMessage>) -> Self {
+    pub const fn new(sender: mpsc::SyncSender<WriterMessage>) -> Self {
         Self(sender)
     }
 
@@ -58,19 +58,19 @@ impl EngineMailbox {
     ///
     /// # Errors
     /// [`ChainError::WriterGone`].
-    pub fn tell(&self, message: EngineMessage) -> Result<(), ChainError> {
+    pub fn tell(&self, message: WriterMessage) -> Result<(), ChainError> {
         self.0.send(message).map_err(|_| ChainError::WriterGone)
     }
 }
 
-impl ChainWriter for EngineMailbox {
+impl ChainWriter for WriterMailbox {
     fn take(&mut self, step: ChainStep) -> Result<(), ChainError> {
-        self.tell(EngineMessage::L1(step))
+        self.tell(WriterMessage::L1(step))
     }
 
     fn settle(&mut self) -> Result<(), ChainError> {
         let (done, wait) = mpsc::sync_channel(1);
-        self.tell(EngineMessage::Settle(done))?;
+        self.tell(WriterMessage::Settle(done))?;
         wait.recv().map_err(|_| ChainError::WriterGone)
     }
 }
@@ -120,24 +120,24 @@ pub struct Building {
     pub block_time: Duration,
 }
 
-/// The engine and its mailbox.
+/// The writer and its mailbox.
 #[derive(Debug)]
-pub struct Engine {
+pub struct NodeWriter {
     deriver: Deriver,
     building: Option<Building>,
-    messages: mpsc::Receiver<EngineMessage>,
+    messages: mpsc::Receiver<WriterMessage>,
     caught_up: bool,
     /// Whether the journal may hold displaced transactions.
     journaled: bool,
 }
 
-impl Engine {
-    /// An engine; `building` is absent in a follower.
+impl NodeWriter {
+    /// A writer; `building` is absent in a follower.
     #[must_use]
     pub fn new(
         deriver: Deriver,
         building: Option<Building>,
-        messages: mpsc::Receiver<EngineMessage>,
+        messages: mpsc::Receiver<WriterMessage>,
     ) -> Self {
         Self { deriver, building, messages, caught_up: false, journaled: false }
     }
@@ -182,12 +182,12 @@ impl Engine {
         }
     }
 
-    fn handle(&mut self, message: EngineMessage) -> Result<(), NodeError> {
+    fn handle(&mut self, message: WriterMessage) -> Result<(), NodeError> {
         if let Some(building) = &mut self.building {
             building.builder.flush()?;
         }
         match message {
-            EngineMessage::L1(step) => {
+            WriterMessage::L1(step) => {
                 let l1_head = match &step {
                     ChainStep::Reached { l1_block, .. } => Some(*l1_block),
                     ChainStep::Reorged { to } => Some(*to),
@@ -202,7 +202,7 @@ impl Engine {
                 let derived = self.deriver.on_step(step)?;
                 if let (Some((header, bytes)), Some(blocks)) = (batch, derived.blocks) {
                     tracing::info!(
-                        batch = header.index,
+                        batch = %header.index,
                         kind = ?header.kind,
                         blocks = %format!("{}..={}", blocks.first_block, blocks.last_block),
                         bytes,
@@ -215,18 +215,18 @@ impl Engine {
                 }
                 self.after(derived)
             }
-            EngineMessage::CaughtUp { l1_block } => {
+            WriterMessage::CaughtUp { l1_block } => {
                 self.caught_up = true;
                 self.set_l1_head(&l1_block);
                 Ok(())
             }
-            EngineMessage::Settle(done) => {
+            WriterMessage::Settle(done) => {
                 // Nobody waits any more when the node stops.
                 let _waiting = done.send(());
                 Ok(())
             }
-            EngineMessage::Unsafe(block) => Ok(self.deriver.on_unsafe_block(*block)?),
-            EngineMessage::DropUnsafe => {
+            WriterMessage::Unsafe(block) => Ok(self.deriver.on_unsafe_block(*block)?),
+            WriterMessage::DropUnsafe => {
                 let derived = self.deriver.drop_unsafe()?;
                 self.after(derived)
             }
@@ -252,5 +252,5 @@ impl Engine {
 }
 
 #[cfg(test)]
-#[path = "engine_tests.rs"]
+#[path = "node_writer_tests.rs"]
 mod tests;
