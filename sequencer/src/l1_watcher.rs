@@ -81,6 +81,7 @@ impl L1Watcher {
     /// One look at L1.
     async fn look(&mut self) -> Result<Progress, NodeError> {
         let head = self.client.latest().await?;
+        self.status.update(|status| status.l1_seen = head.number);
         let progress = self.follower.step(&head).await?;
         match progress {
             Progress::Advanced => {
@@ -96,6 +97,7 @@ impl L1Watcher {
                     self.writer.tell(WriterMessage::CaughtUp { l1_block })
                 })?;
                 self.refresh_status().await?;
+                self.status.update(|status| status.is_caught_up = true);
             }
             Progress::CaughtUp => {}
         }

@@ -256,7 +256,8 @@ pub async fn follow(args: FollowArgs) -> Result<(), NodeError> {
         Some(url) => {
             let ahead_max = args.node.history_blocks / 2;
             let mailbox = WriterMailbox::new(writer.clone());
-            let sync = UnsafeSync::new(base.chain.clone(), &url, mailbox, ahead_max)?;
+            let (chain, status) = (base.chain.clone(), base.status.clone());
+            let sync = UnsafeSync::new(chain, &url, mailbox, status, ahead_max)?;
             tasks.spawn("unsafe_sync", sync.run());
             TxSink::Forward { url }
         }
