@@ -320,7 +320,7 @@ fn asks_for_less(error: &L1Error) -> bool {
     let L1Error::Transport { source, .. } = error else { return false };
     match source {
         RpcError::ErrorResp(payload) => !asks_to_slow_down(payload),
-        RpcError::Transport(kind) => !kind.as_http_error().is_some_and(|error| error.status == 429),
+        RpcError::Transport(kind) => kind.as_http_error().is_none_or(|error| error.status != 429),
         _ => true,
     }
 }

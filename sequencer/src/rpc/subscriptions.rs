@@ -170,5 +170,5 @@ async fn next<T: Clone>(events: &mut Receiver<T>, sink: &Sink) -> Result<T, End>
 }
 
 async fn send<T: Serialize>(sink: &Sink, message: &T) -> Result<(), End> {
-    Ok(sink.send(&*to_json(message)?).await?)
+    Ok(sink.send(&to_json(message)?).await?)
 }

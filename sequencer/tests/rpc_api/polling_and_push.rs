@@ -139,7 +139,7 @@ async fn logs_of_blocks_that_are_taken_back_are_told_as_removed() {
     let mut none = subscribe(json!({ "topics": [B256::ZERO] })).await;
     let calls = vec![count(0).sign(1), count(1).sign(1)];
     let block = world.block(&[], calls);
-    let mut given = vec![next(&mut logs).await, next(&mut logs).await];
+    let mut given = [next(&mut logs).await, next(&mut logs).await];
     assert_eq!(given[0]["removed"], false);
     // Also logs of before the subscription: who read them by eth_getLogs must learn it, too.
     world.rewind(2);
