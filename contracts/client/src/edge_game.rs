@@ -9,9 +9,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 
 use crate::{
     L1Client, L1Error,
-    bindings::IEdgeGame::{
-        self, Bisection, IEdgeGameInstance, Position, Settlement, TimerUpdate,
-    },
+    bindings::IEdgeGame::{self, Bisection, IEdgeGameInstance, Position, Settlement, TimerUpdate},
     transaction::L1Call,
     tx_sender::TxSender,
 };
