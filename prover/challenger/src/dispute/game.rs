@@ -213,12 +213,6 @@ impl Game {
         self.edges.iter()
     }
 
-    /// How many edges there are.
-    #[must_use]
-    pub fn edge_count(&self) -> usize {
-        self.edges.len()
-    }
-
     /// The edges that contradict each other at a place.
     #[must_use]
     pub fn place(&self, mutual_id: &B256) -> Option<&Place> {
