@@ -11,6 +11,8 @@ use gainsay_store::Store;
 use gainsay_transition::SealedBlock;
 use tokio::sync::broadcast;
 
+use crate::removed_logs::{Removed, RemovedLogs};
+
 /// Events kept for a slow listener; one that falls further behind learns that it missed some.
 const HEAD_EVENTS_MAX: usize = 1024;
 
@@ -23,6 +25,8 @@ pub enum HeadEvent {
     Rewound {
         /// The new head's number.
         to: u64,
+        /// Logs of the blocks that went.
+        removed: Arc<Removed>,
     },
 }
 
@@ -35,13 +39,16 @@ pub struct Chain {
     pub rollup: Arc<RollupConfig>,
     /// Sends a [`HeadEvent`] after each commit.
     pub new_heads: broadcast::Sender<HeadEvent>,
+    /// Logs of blocks that were taken back.
+    pub removed_logs: Arc<RemovedLogs>,
 }
 
 impl Chain {
     /// Joins a store and the configuration that it was opened with.
     #[must_use]
     pub fn new(store: Store, rollup: Arc<RollupConfig>) -> Self {
-        Self { store, rollup, new_heads: broadcast::channel(HEAD_EVENTS_MAX).0 }
+        let new_heads = broadcast::channel(HEAD_EVENTS_MAX).0;
+        Self { store, rollup, new_heads, removed_logs: Arc::default() }
     }
 
     /// The part of it that L1 says.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alloy_primitives::B256;
 use gainsay_chain::{ChainError, Follower, Progress, ProposedAssertion, l1_index};
-use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client, L1Heads};
+use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client};
 
 use crate::{
     error::NodeError,
@@ -81,6 +81,7 @@ impl L1Watcher {
     /// One look at L1.
     async fn look(&mut self) -> Result<Progress, NodeError> {
         let head = self.client.latest().await?;
+        self.status.update(|status| status.l1_seen = head.number);
         let progress = self.follower.step(&head).await?;
         match progress {
             Progress::Advanced => {
@@ -96,6 +97,7 @@ impl L1Watcher {
                     self.writer.tell(WriterMessage::CaughtUp { l1_block })
                 })?;
                 self.refresh_status().await?;
+                self.status.update(|status| status.is_caught_up = true);
             }
             Progress::CaughtUp => {}
         }
@@ -125,7 +127,7 @@ impl L1Watcher {
 
     async fn refresh_status(&mut self) -> Result<(), NodeError> {
         let tip = self.follower.tip().clone();
-        let L1Heads { finalized, .. } = self.client.heads().await?;
+        let finalized = self.client.finalized().await?;
         if let Some(finalized) = finalized {
             self.follower.finalize(finalized.number)?;
         }

@@ -22,6 +22,7 @@ pub mod node;
 pub mod node_writer;
 pub mod pool;
 pub mod proposer;
+pub mod removed_logs;
 pub mod root_pipeline;
 pub mod rpc;
 pub mod status;

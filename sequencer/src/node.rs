@@ -42,10 +42,11 @@ pub struct NodeArgs {
     /// Folder for blocks and state; made if it is not there.
     #[arg(long)]
     pub data: PathBuf,
-    /// JSON-RPC of an L1 node, over HTTP.
+    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is asked.
     #[arg(long)]
     pub l1_rpc: String,
-    /// Beacon API of an L1 node, for blobs. Default: the same as --l1-rpc (anvil serves both).
+    /// Beacon API of an L1 node, for blobs. Several, separated by commas, are asked in turn. Default: the
+    /// same as --l1-rpc (anvil serves both).
     #[arg(long)]
     pub l1_beacon: Option<String>,
     /// Address and port of this node's JSON-RPC (HTTP and WebSocket).
@@ -255,7 +256,8 @@ pub async fn follow(args: FollowArgs) -> Result<(), NodeError> {
         Some(url) => {
             let ahead_max = args.node.history_blocks / 2;
             let mailbox = WriterMailbox::new(writer.clone());
-            let sync = UnsafeSync::new(base.chain.clone(), &url, mailbox, ahead_max)?;
+            let (chain, status) = (base.chain.clone(), base.status.clone());
+            let sync = UnsafeSync::new(chain, &url, mailbox, status, ahead_max)?;
             tasks.spawn("unsafe_sync", sync.run());
             TxSink::Forward { url }
         }

@@ -94,6 +94,7 @@ impl Announcer {
 
 impl HeadObserver for Announcer {
     fn before_rewind(&self, to: u64) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.chain.removed_logs.keep_above(&self.chain.store, to)?;
         if self.keeps_displaced {
             displaced_journal::keep_above(&self.chain.store, to)?;
         }
@@ -101,7 +102,8 @@ impl HeadObserver for Announcer {
     }
 
     fn rewound(&self, to: u64) {
-        self.chain.announce(HeadEvent::Rewound { to });
+        let removed = self.chain.removed_logs.take_at_hand();
+        self.chain.announce(HeadEvent::Rewound { to, removed });
     }
 
     fn extended(&self, block: SealedBlock) {

@@ -49,10 +49,12 @@ pub use error::PoolError;
 pub use head::HeadUpdate;
 pub use limits::PoolLimits;
 pub use pooled_tx::PooledTx;
+pub use sender_queue::WaitsFor;
 
 use content::{Content, Head};
 use head::HeadState;
 use pooled_tx::L1Price;
+use sender_queue::SenderQueue;
 
 /// Transactions inserted while the lock is held once.
 const INSERTS_PER_LOCK: usize = 128;
@@ -70,6 +72,19 @@ pub struct PoolStatus {
     pub queued: usize,
     /// Memory of all, in bytes, as accounted.
     pub memory_bytes: usize,
+}
+
+/// The transactions of one sender, by nonce.
+#[derive(Clone, Debug)]
+pub struct SenderTransactions {
+    /// The sender.
+    pub sender: Address,
+    /// What could run now, one after the other.
+    pub executable: Vec<Arc<PooledTx>>,
+    /// What waits.
+    pub queued: Vec<Arc<PooledTx>>,
+    /// What the queued ones wait for.
+    pub waits_for: WaitsFor,
 }
 
 /// The transaction pool of a sequencer. Shared by `Arc`.
@@ -129,7 +144,7 @@ impl Pool {
     /// Why the transaction is not taken.
     pub fn add(&self, tx: RecoveredTx) -> Result<B256, PoolError> {
         let checked = self.check(tx);
-        self.insert_all(vec![checked]).pop().unwrap_or(Err(PoolError::Full))
+        self.insert_all(vec![checked]).pop().unwrap_or(Err(PoolError::Full { waits_for: None }))
     }
 
     fn check_raw(&self, raw: Bytes) -> Result<Checked, PoolError> {
@@ -173,7 +188,10 @@ impl Pool {
             }
         }
         self.announce(answers.iter().flatten().flatten(), has_work);
-        answers.into_iter().map(|answer| answer.unwrap_or(Err(PoolError::Full))).collect()
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or(Err(PoolError::Full { waits_for: None })))
+            .collect()
     }
 
     fn insert(&self, content: &mut Content, checked: Checked) -> Result<bool, PoolError> {
@@ -182,7 +200,13 @@ impl Pool {
             // The head moved since: what changed is at hand, except after a rewind.
             account = self.state.account(tx.sender())?;
         }
-        content.insert(tx, account)
+        let (sender, nonce) = (tx.sender(), tx.nonce());
+        let is_executable = content.insert(tx, account)?;
+        if !is_executable && let Some(waits_for) = content.queue(sender).map(SenderQueue::waits_for)
+        {
+            tracing::debug!(%sender, nonce, "a transaction is {waits_for}");
+        }
+        Ok(is_executable)
     }
 
     fn announce<'a>(&self, hashes: impl Iterator<Item = &'a B256>, has_work: bool) {
@@ -211,6 +235,29 @@ impl Pool {
     #[must_use]
     pub fn get(&self, hash: &B256) -> Option<Arc<PooledTx>> {
         self.content.read().get(hash).cloned()
+    }
+
+    /// What a transaction of the pool waits for; `None` when it could run or is not here.
+    #[must_use]
+    pub fn waits_for(&self, hash: &B256) -> Option<WaitsFor> {
+        let content = self.content.read();
+        let tx = content.get(hash)?;
+        let queue = content.queue(tx.sender())?;
+        (tx.nonce() >= queue.next_nonce()).then(|| queue.waits_for())
+    }
+
+    /// The transactions of one sender, or of all.
+    #[must_use]
+    pub fn queues(&self, sender: Option<Address>) -> Vec<SenderTransactions> {
+        let content = self.content.read();
+        let queues = content.queues().filter(|(it, _)| sender.is_none_or(|sender| sender == **it));
+        let shown = queues.map(|(sender, queue)| SenderTransactions {
+            sender: *sender,
+            executable: queue.executable_from(0, usize::MAX).cloned().collect(),
+            queued: queue.queued().cloned().collect(),
+            waits_for: queue.waits_for(),
+        });
+        shown.collect()
     }
 
     /// The executable transactions, best first, for a block with this base fee in wei.

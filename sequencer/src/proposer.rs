@@ -14,7 +14,8 @@ use gainsay_chain::{
     ProposedAssertion, RightChild, SafeChain, SharedAssertions, l1_index, right_child,
 };
 use gainsay_derivation::Cursor;
-use gainsay_l1::{Action, AssertionChain, L1Client, Proposal, TxSender};
+use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client, Proposal, TxSender};
+use gainsay_store::L1BlockRecord;
 
 use crate::error::NodeError;
 
@@ -182,6 +183,7 @@ impl Proposer {
             expected_batch_acc: batch_acc,
             stake: params.stake_wei,
         };
+        self.require_agreement().await?;
         let receipt = self.contract.propose(&self.sender, proposal).await?;
         tracing::info!(
             parent = %parent.id,
@@ -193,6 +195,17 @@ impl Proposer {
         );
         self.wait_until_seen(parent.id, tree.root()).await;
         Ok(())
+    }
+
+    /// Nothing is staked on an L1 that only one of the L1 nodes knows.
+    async fn require_agreement(&self) -> Result<(), NodeError> {
+        let Some(L1BlockRecord { number, hash, parent_hash, timestamp }) =
+            self.chain.store.l1_head()?
+        else {
+            return Ok(());
+        };
+        let read_up_to = L1BlockRef { number, hash, parent_hash, timestamp };
+        Ok(self.client.require_agreement(&read_up_to).await?)
     }
 
     /// Waits until this node has seen its proposal, so that it does not pay for it again.

@@ -8,30 +8,29 @@
 //! | module | job |
 //! |---|---|
 //! | `server` | [`serve`]: the listening server and its bounds |
-//! | `connection` | connections: how many, and how patient |
+//! | `connection`, `websocket` | connections: how many, and how patient |
 //! | `answers_in_flight` | memory of answers that nobody has taken yet |
-//! | `call_bounds` | over HTTP no subscriptions; a few batches at a time |
-//! | `batch_calls` | batches: transactions next to each other go in together |
+//! | `message`, `dispatcher` | calls and batches: ids, order, who answers |
 //! | `node` | what all methods share, and where blocking work runs |
 //! | `args`, `error`, `revert` | parameters in, errors out |
 //! | `chain_reader` | blocks by tag, number or hash; states |
 //! | `answers` | blocks, transactions and receipts in their JSON shapes |
-//! | `block_methods`, `state_methods`, `fee_methods`, `log_methods`, `node_methods` | reads |
+//! | `block_methods`, `raw_methods`, `state_methods`, `fee_methods`, `log_methods` | reads |
+//! | `node_methods`, `pool_methods` | the node itself, and what is in the pool |
 //! | `simulate`, `state_override`, `access_list`, `gas_estimate`, `call_methods` | calls |
 //! | `submit`, `tx_collector`, `sequencer_client` | transactions in |
-//! | `filter_methods`, `subscriptions` | news by polling and by push |
+//! | `filter_methods`, `session`, `subscriptions`, `pending_feed` | news by polling and by push |
 //! | `filters`, `fee_cache` | what polling clients asked for; tips of recent blocks |
 
 mod access_list;
 mod answers;
 mod answers_in_flight;
 mod args;
-mod batch_calls;
 mod block_methods;
-mod call_bounds;
 mod call_methods;
 mod chain_reader;
 mod connection;
+mod dispatcher;
 mod error;
 mod fee_cache;
 mod fee_methods;
@@ -39,23 +38,28 @@ mod filter_methods;
 mod filters;
 mod gas_estimate;
 mod log_methods;
+mod message;
 mod node;
 mod node_methods;
+mod pending_feed;
+mod pool_methods;
 mod raw_methods;
 mod revert;
 mod sequencer_client;
 mod server;
+mod session;
 mod simulate;
 mod state_methods;
 mod state_override;
 mod submit;
 mod subscriptions;
 mod tx_collector;
+mod websocket;
 
 use std::sync::Arc;
 
 pub use error::RpcError;
-pub use server::{ServerHandle, serve};
+pub use server::{ServerHandle, method_names, serve};
 
 use crate::{chain::Chain, pool::Pool, status::StatusHandle};
 

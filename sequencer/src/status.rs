@@ -46,6 +46,12 @@ pub struct RollupStatus {
     pub sequencing: bool,
     /// Head of L1 that this node has processed.
     pub l1_head: BlockStatus,
+    /// Number of the newest head of L1 that this node has seen.
+    pub l1_seen: u64,
+    /// Whether this node has reached L1's head since it was started.
+    pub is_caught_up: bool,
+    /// Number of the sequencer's newest block, as it says itself; 0 when it was not asked.
+    pub sequencer_head: u64,
     /// L1's finalized block.
     pub l1_finalized: BlockStatus,
     /// Batches on L1.

@@ -4,11 +4,11 @@
 //! sequencer is trusted for their order and their deposits, not for their result: each block is
 //! executed, and its hash must agree. L1 has the last word when the batch comes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy_consensus::Block;
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U64};
 use alloy_rlp::Decodable;
 use gainsay_chain::{ChainError, ChainWriter};
 use gainsay_store::StoreError;
@@ -27,12 +27,15 @@ use crate::{
     chain::Chain,
     error::NodeError,
     node_writer::{WriterMailbox, WriterMessage},
+    status::StatusHandle,
 };
 
 /// Pause between looks when nothing is new.
 const POLL: Duration = Duration::from_millis(100);
 /// Pause when the sequencer is out of reach.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Pause between looks at the number of the sequencer's head.
+const HEAD_POLL: Duration = Duration::from_secs(2);
 /// Time for one answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -41,7 +44,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 enum UnsafeBlockError {
     /// The sequencer did not answer.
-    #[error("debug_getRawBlock: {0}")]
+    #[error("the sequencer did not answer: {0}")]
     Request(#[from] ClientError),
     /// The answer is no block.
     #[error("block {number} of the sequencer: {source}")]
@@ -72,11 +75,15 @@ pub struct UnsafeSync {
     chain: Chain,
     client: HttpClient,
     writer: WriterMailbox,
+    status: StatusHandle,
+    /// When the sequencer is asked again for the number of its head.
+    next_look_at_head: Instant,
     unsafe_blocks_max: u64,
 }
 
 impl UnsafeSync {
-    /// Follows the sequencer at `url`, at most `unsafe_blocks_max` blocks ahead of L1.
+    /// Follows the sequencer at `url`, at most `unsafe_blocks_max` blocks ahead of L1. How far the
+    /// sequencer is goes into `status`.
     ///
     /// # Errors
     /// [`NodeError::SequencerUrl`].
@@ -84,6 +91,7 @@ impl UnsafeSync {
         chain: Chain,
         url: &str,
         writer: WriterMailbox,
+        status: StatusHandle,
         unsafe_blocks_max: u64,
     ) -> Result<Self, NodeError> {
         let client = HttpClientBuilder::default()
@@ -94,14 +102,15 @@ impl UnsafeSync {
                 url: url.to_owned(),
                 source: Box::new(source),
             })?;
-        Ok(Self { chain, client, writer, unsafe_blocks_max })
+        let next_look_at_head = Instant::now();
+        Ok(Self { chain, client, writer, status, next_look_at_head, unsafe_blocks_max })
     }
 
     /// Runs for ever. A sequencer that is away or wrong is no error: L1 is enough.
     ///
     /// # Errors
     /// None; tasks of a node have this type in common.
-    pub async fn run(self) -> Result<(), NodeError> {
+    pub async fn run(mut self) -> Result<(), NodeError> {
         loop {
             match self.step().await {
                 Ok(true) => {}
@@ -115,7 +124,12 @@ impl UnsafeSync {
     }
 
     /// Takes the next block; whether there was one.
-    async fn step(&self) -> Result<bool, UnsafeBlockError> {
+    async fn step(&mut self) -> Result<bool, UnsafeBlockError> {
+        if Instant::now() >= self.next_look_at_head {
+            let head: U64 = self.client.request("eth_blockNumber", rpc_params![]).await?;
+            self.status.update(|status| status.sequencer_head = head.to());
+            self.next_look_at_head = Instant::now() + HEAD_POLL;
+        }
         let heads = self.chain.store.heads();
         let head = heads.latest;
         if head.number - heads.safe.number >= self.unsafe_blocks_max {

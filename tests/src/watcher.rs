@@ -6,6 +6,7 @@ use crate::{
     Devnet, Process, Role,
     keys::key,
     places::{challenger_binary, program_elf},
+    process::free_port,
 };
 
 /// A live challenger.
@@ -14,6 +15,7 @@ pub struct Watcher {
     name: String,
     role: Role,
     arguments: Vec<String>,
+    metrics: String,
     log: PathBuf,
     process: Option<Process>,
 }
@@ -29,6 +31,7 @@ impl Watcher {
         let data = devnet.data(name);
         assert!(!data.exists(), "there is a folder {name} already");
         let rollup = devnet.folder().join("rollup.json").display().to_string();
+        let metrics = format!("127.0.0.1:{}", free_port());
         let (data, program) = (data.display().to_string(), program_elf().display().to_string());
         let arguments = [
             ["--rollup", &rollup],
@@ -37,11 +40,13 @@ impl Watcher {
             ["--program", &program],
             ["--cache-mib", "32"],
             ["--l1-poll-ms", "50"],
+            ["--metrics", &metrics],
         ];
         let arguments = arguments.concat().into_iter().map(str::to_owned).collect();
         let log = devnet.folder().join(format!("{name}.log"));
         let name = name.to_owned();
-        let mut watcher = Self { name, role, arguments, log, process: None };
+        let metrics = format!("http://{metrics}/metrics");
+        let mut watcher = Self { name, role, arguments, metrics, log, process: None };
         watcher.restart();
         watcher
     }
@@ -67,6 +72,11 @@ impl Watcher {
         let name = self.name.clone();
         let ended = self.running().ended();
         assert!(ended.is_none(), "{name} ended: {ended:?}");
+    }
+
+    /// Where its metrics are.
+    pub fn metrics(&self) -> &str {
+        &self.metrics
     }
 
     /// The last lines that it wrote.

@@ -31,6 +31,11 @@ async fn ethers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_sends_at_once() {
+    works_with("parallel.cjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uniswap() {
     works_with("uniswap.cjs").await;
 }

@@ -77,6 +77,7 @@ impl Arena {
         command.arg("--program").arg(program_elf());
         command.arg("--json").arg(self.devnet.folder().join("drill.json"));
         command.args(["--patience-secs", &PATIENCE_SECS.to_string()]);
+        command.args(["--challenger-metrics", self.watcher.metrics()]);
         for fault in faults {
             command.args(["--fault", fault]);
         }

@@ -2,7 +2,8 @@
 //!
 //! In: a [`PostedBatch`]. Out: its calldata, or its blobs as they are on the wire (the derivation
 //! crate unpacks them). Calldata is compared with the data hash, each blob's KZG commitment with
-//! its versioned hash: the server of the data is not trusted.
+//! its versioned hash: the server of the data is not trusted. Whatever else is served is one more
+//! failure to serve the data: the next server is asked, and the caller asks again later.
 //!
 //! Blobs come from the beacon API endpoint `/eth/v1/beacon/blobs/{slot}`. The slot of an L1 block
 //! follows from `/eth/v1/beacon/genesis` and `/eth/v1/config/spec`. Anvil serves the first of these
@@ -18,8 +19,10 @@ use alloy::{
 use alloy_primitives::{B256, Bytes};
 use futures::{StreamExt, TryStreamExt, stream};
 use gainsay_derivation::{MAX_BLOBS, blob_data, data_hash_of_calldata};
+use parking_lot::Mutex;
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, de::DeserializeOwned};
+use tracing::debug;
 
 use crate::{
     L1Client, L1Error,
@@ -76,12 +79,34 @@ impl SlotClock {
     }
 }
 
+/// A server of blobs.
+#[derive(Debug)]
+pub(crate) struct BeaconNode {
+    url: Url,
+    clock: Mutex<Option<SlotClock>>,
+}
+
+impl BeaconNode {
+    pub(crate) fn new(url: Url) -> Self {
+        Self { url, clock: Mutex::default() }
+    }
+
+    fn path(&self, path: &str) -> Result<Url, L1Error> {
+        let mut base = self.url.clone();
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        base.join(path)
+            .map_err(|error| L1Error::Invalid { what: "L1 beacon URL", reason: error.to_string() })
+    }
+}
+
 impl L1Client {
     /// Fetches and verifies the data of a batch.
     ///
     /// # Errors
-    /// [`L1Error::Missing`] and [`L1Error::BlobsUnavailable`] when it is not (yet) served;
-    /// [`L1Error::DataMismatch`] or [`L1Error::BadEvent`] when the transaction does not hold it.
+    /// [`L1Error::Missing`], [`L1Error::BlobsUnavailable`] and [`L1Error::FalseAnswer`] when it is not
+    /// (yet) served.
     // PROTOCOL.md INBOX-5
     pub async fn fetch_batch_data(&self, batch: &PostedBatch) -> Result<BatchData, L1Error> {
         match &batch.location {
@@ -93,27 +118,38 @@ impl L1Client {
         }
     }
 
+    /// The calldata is looked for in the transaction that the log was said to come from, then in all
+    /// of the block: no header commits to which transaction a log is of.
     async fn fetch_calldata(&self, batch: &PostedBatch) -> Result<Bytes, L1Error> {
-        let hash = batch.origin.transaction;
-        let transaction: Option<TransactionInput> = self
+        const TRANSACTION: &str = "eth_getTransactionByHash";
+        const BLOCK: &str = "eth_getBlockByHash";
+        let (hash, block_hash) = (batch.origin.transaction, batch.origin.block_hash);
+        let named: Option<TransactionInput> = self
             .provider()
-            .raw_request("eth_getTransactionByHash".into(), (hash,))
+            .raw_request(TRANSACTION.into(), (hash,))
             .await
-            .map_err(L1Error::transport("eth_getTransactionByHash"))?;
-        let input = transaction
-            .ok_or_else(|| L1Error::Missing { what: format!("transaction {hash}") })?
-            .input;
-        let call = postBatchCall::abi_decode(&input).map_err(|error| L1Error::BadEvent {
-            l1_block: batch.origin.block_number,
-            transaction: hash,
-            reason: format!("expected a postBatch call: {error}"),
-        })?;
-        let found = data_hash_of_calldata(&call.data);
-        if found != batch.header.data_hash {
-            let (index, expected) = (batch.header.index.get(), batch.header.data_hash);
-            return Err(L1Error::DataMismatch { index, expected, found });
+            .map_err(L1Error::transport(TRANSACTION))?;
+        if let Some(data) = named.and_then(|transaction| transaction.batch_data(batch)) {
+            return Ok(data);
         }
-        Ok(call.data)
+        let block: Option<BlockInputs> = self
+            .provider()
+            .raw_request(BLOCK.into(), (block_hash, true))
+            .await
+            .map_err(L1Error::transport(BLOCK))?;
+        let number = batch.origin.block_number;
+        let block = block
+            .ok_or_else(|| L1Error::Missing { what: format!("transactions of block {number}") })?;
+        let count = block.transactions.len();
+        let found = block.transactions.into_iter().find_map(|it| it.batch_data(batch));
+        found.ok_or_else(|| L1Error::FalseAnswer {
+            what: format!("transaction {hash} and block {number}"),
+            expected: format!(
+                "data of batch {} with hash {}",
+                batch.header.index, batch.header.data_hash
+            ),
+            found: format!("{count} transactions without it"),
+        })
     }
 
     async fn fetch_blobs(
@@ -121,21 +157,42 @@ impl L1Client {
         batch: &PostedBatch,
         versioned_hashes: &[B256],
     ) -> Result<Vec<Blob>, L1Error> {
-        let clock = self.slot_clock().await?;
-        let id = clock.block_id(batch.origin.block_number, batch.header.l1_time);
         // One request a blob: beacon nodes and anvil disagree on how to list several hashes.
         // Collected, so that the future is `Send`: a closure over references may not cross an await.
-        let fetches: Vec<_> = versioned_hashes
-            .iter()
-            .map(|hash| self.fetch_blob(batch.origin.block_number, id, *hash))
-            .collect();
+        let fetches: Vec<_> =
+            versioned_hashes.iter().map(|hash| self.fetch_blob(batch, *hash)).collect();
         let blobs: Vec<Bytes> = stream::iter(fetches).buffered(MAX_BLOBS).try_collect().await?;
         Ok(blobs.iter().map(|bytes| Blob::from_slice(bytes)).collect())
     }
 
-    /// The bytes of one blob. Not a [`Blob`]: futures that hold 128 KiB overflow the stack.
-    async fn fetch_blob(&self, l1_block: u64, id: u64, hash: B256) -> Result<Bytes, L1Error> {
-        let mut url = self.beacon_path(&format!("eth/v1/beacon/blobs/{id}"))?;
+    /// The bytes of one blob, from the first beacon node that serves it. Not a [`Blob`]: futures that
+    /// hold 128 KiB overflow the stack.
+    async fn fetch_blob(&self, batch: &PostedBatch, hash: B256) -> Result<Bytes, L1Error> {
+        let mut failure = None;
+        for beacon in self.beacons() {
+            match self.fetch_blob_from(beacon, batch, hash).await {
+                Ok(blob) => return Ok(blob),
+                Err(error) => {
+                    if self.beacons().len() > 1 {
+                        debug!(%error, "this beacon node does not serve a blob");
+                    }
+                    failure = Some(error);
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| L1Error::Missing { what: format!("blob {hash}") }))
+    }
+
+    async fn fetch_blob_from(
+        &self,
+        beacon: &BeaconNode,
+        batch: &PostedBatch,
+        hash: B256,
+    ) -> Result<Bytes, L1Error> {
+        let l1_block = batch.origin.block_number;
+        let clock = self.slot_clock(beacon).await?;
+        let id = clock.block_id(l1_block, batch.header.l1_time);
+        let mut url = beacon.path(&format!("eth/v1/beacon/blobs/{id}"))?;
         url.query_pairs_mut().append_pair("versioned_hashes", &hash.to_string());
         let unavailable = |reason: String| L1Error::BlobsUnavailable {
             l1_block,
@@ -153,41 +210,35 @@ impl L1Client {
         found.ok_or_else(|| unavailable(format!("blob {hash} is not among {count} served")))
     }
 
-    /// How the beacon endpoint counts; asked once.
-    async fn slot_clock(&self) -> Result<SlotClock, L1Error> {
-        let clock = self.slot_clock_cell().get_or_try_init(|| async {
-            let spec_url = self.beacon_path("eth/v1/config/spec")?;
-            let unavailable = |reason| L1Error::BlobsUnavailable {
-                l1_block: 0,
-                endpoint: endpoint_of(&spec_url),
-                reason,
-            };
-            let spec: Option<Answer<Spec>> =
-                self.beacon_get(&spec_url).await.map_err(unavailable)?;
-            let Some(spec) = spec else { return Ok(SlotClock::BlockNumber) };
-            let genesis_url = self.beacon_path("eth/v1/beacon/genesis")?;
-            let genesis: Option<Answer<Genesis>> =
-                self.beacon_get(&genesis_url).await.map_err(unavailable)?;
-            let genesis =
-                genesis.ok_or_else(|| unavailable("beacon genesis is not known".to_owned()))?;
-            let slot_ms = spec.data.slot_ms().ok_or_else(|| {
-                unavailable("spec has neither SLOT_DURATION_MS nor SECONDS_PER_SLOT".to_owned())
-            })?;
-            let genesis_time = genesis.data.genesis_time.parse().map_err(|_| {
+    /// How a beacon node counts. What it said once is kept; that it has no spec, as anvil has none,
+    /// is not: it may have erred.
+    async fn slot_clock(&self, beacon: &BeaconNode) -> Result<SlotClock, L1Error> {
+        if let Some(clock) = *beacon.clock.lock() {
+            return Ok(clock);
+        }
+        let spec_url = beacon.path("eth/v1/config/spec")?;
+        let unavailable = |reason| L1Error::BlobsUnavailable {
+            l1_block: 0,
+            endpoint: endpoint_of(&spec_url),
+            reason,
+        };
+        let spec: Option<Answer<Spec>> = self.beacon_get(&spec_url).await.map_err(unavailable)?;
+        let Some(spec) = spec else { return Ok(SlotClock::BlockNumber) };
+        let genesis_url = beacon.path("eth/v1/beacon/genesis")?;
+        let genesis: Option<Answer<Genesis>> =
+            self.beacon_get(&genesis_url).await.map_err(unavailable)?;
+        let genesis =
+            genesis.ok_or_else(|| unavailable("beacon genesis is not known".to_owned()))?;
+        let slot_ms = spec.data.slot_ms().ok_or_else(|| {
+            unavailable("spec has neither SLOT_DURATION_MS nor SECONDS_PER_SLOT".to_owned())
+        })?;
+        let genesis_time =
+            genesis.data.genesis_time.parse().map_err(|_| {
                 unavailable(format!("genesis_time is {}", genesis.data.genesis_time))
             })?;
-            Ok(SlotClock::Beacon { genesis_time, slot_ms })
-        });
-        clock.await.copied()
-    }
-
-    fn beacon_path(&self, path: &str) -> Result<Url, L1Error> {
-        let mut base = self.beacon_url().clone();
-        if !base.path().ends_with('/') {
-            base.set_path(&format!("{}/", base.path()));
-        }
-        base.join(path)
-            .map_err(|error| L1Error::Invalid { what: "L1 beacon URL", reason: error.to_string() })
+        let clock = SlotClock::Beacon { genesis_time, slot_ms };
+        *beacon.clock.lock() = Some(clock);
+        Ok(clock)
     }
 
     /// `None` when the endpoint answers 404; the reason as text when it answers badly or not.
@@ -236,6 +287,20 @@ fn endpoint_of(url: &Url) -> String {
 #[derive(Debug, Deserialize)]
 struct TransactionInput {
     input: Bytes,
+}
+
+impl TransactionInput {
+    /// The data of the batch, if this transaction posted it.
+    fn batch_data(&self, batch: &PostedBatch) -> Option<Bytes> {
+        let call = postBatchCall::abi_decode(&self.input).ok()?;
+        (data_hash_of_calldata(&call.data) == batch.header.data_hash).then_some(call.data)
+    }
+}
+
+/// The part of a block that holds its transactions.
+#[derive(Debug, Deserialize)]
+struct BlockInputs {
+    transactions: Vec<TransactionInput>,
 }
 
 #[derive(Debug, Deserialize)]

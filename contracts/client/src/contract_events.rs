@@ -20,6 +20,13 @@ pub struct Contracts {
     pub edge_game: Address,
 }
 
+impl Contracts {
+    /// Whether one of them has this address.
+    pub(crate) fn contain(&self, address: Address) -> bool {
+        [self.inbox, self.assertion_chain, self.edge_game].contains(&address)
+    }
+}
+
 /// What an event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContractEventKind {

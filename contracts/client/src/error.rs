@@ -44,6 +44,29 @@ pub enum L1Error {
         /// The block, transaction or receipt asked for.
         what: String,
     },
+    /// The L1 node's answer is not what a block hash or another request commits to. The node errs or
+    /// lies; L1 itself says something else.
+    #[error("L1 node served a false {what}: expected {expected}, found {found}")]
+    FalseAnswer {
+        /// What was asked for.
+        what: String,
+        /// What the answer had to be.
+        expected: String,
+        /// What it was.
+        found: String,
+    },
+    /// Two L1 nodes have different blocks at one number: one of them lies, or L1 reorgs just now.
+    #[error("L1 nodes disagree on block {number}: followed {followed}, {host} has {other}")]
+    NodesDisagree {
+        /// The L1 block number.
+        number: u64,
+        /// Hash of the block that was followed.
+        followed: B256,
+        /// The node that has another one.
+        host: String,
+        /// The hash of that.
+        other: B256,
+    },
     /// L1 changed between two requests of one read; the read was thrown away.
     #[error("L1 changed while reading block {number}: expected {expected}, found {found}")]
     ChangedWhileReading {
@@ -92,8 +115,15 @@ pub enum L1Error {
         /// The node's message.
         reason: String,
     },
-    /// Events are missing between two that were read. A node that lags behind its own head serves
-    /// incomplete logs; the reader stays where it was.
+    // Reset.
+    /// The common ancestor lies below everything the reader remembers.
+    #[error("L1 reorg deeper than the reader's window: oldest remembered block {oldest} is gone")]
+    ReorgTooDeep {
+        /// Number of the oldest block in the window.
+        oldest: u64,
+    },
+    /// Events are missing between the position and one that was read. As the logs of a block are
+    /// complete, the position is a false one.
     #[error("{what} {found} in L1 block {l1_block}, expected index {expected}")]
     IndexGap {
         /// `deposit` or `batch`.
@@ -104,14 +134,6 @@ pub enum L1Error {
         found: u64,
         /// The L1 block of the event.
         l1_block: u64,
-    },
-
-    // Reset.
-    /// The common ancestor lies below everything the reader remembers.
-    #[error("L1 reorg deeper than the reader's window: oldest remembered block {oldest} is gone")]
-    ReorgTooDeep {
-        /// Number of the oldest block in the window.
-        oldest: u64,
     },
 
     // Reconsider.
@@ -259,13 +281,14 @@ impl L1Error {
         match self {
             Self::Transport { .. }
             | Self::Missing { .. }
+            | Self::FalseAnswer { .. }
+            | Self::NodesDisagree { .. }
             | Self::ChangedWhileReading { .. }
             | Self::BlobsUnavailable { .. }
             | Self::NotIncluded { .. }
             | Self::NonceGap { .. }
-            | Self::Refused { .. }
-            | Self::IndexGap { .. } => Action::Retry,
-            Self::ReorgTooDeep { .. } => Action::Reset,
+            | Self::Refused { .. } => Action::Retry,
+            Self::ReorgTooDeep { .. } | Self::IndexGap { .. } => Action::Reset,
             Self::Reverted { .. }
             | Self::Replaced { .. }
             | Self::InsufficientFunds { .. }
@@ -321,4 +344,16 @@ pub(crate) fn error_payload(error: &TransportError) -> Option<&ErrorPayload> {
         RpcError::<TransportErrorKind>::ErrorResp(payload) => Some(payload),
         _ => None,
     }
+}
+
+/// Whether the node says that it has no such method.
+pub(crate) fn is_missing_method(error: &TransportError) -> bool {
+    // <https://www.jsonrpc.org/specification#error_object>, and what nodes say under other codes.
+    const METHOD_NOT_FOUND: i64 = -32_601;
+    const WORDS: [&str; 3] = ["method not found", "not supported", "not available"];
+    error_payload(error).is_some_and(|payload| {
+        let message = payload.message.to_lowercase();
+        payload.code == METHOD_NOT_FOUND
+            || message.contains("method") && WORDS.iter().any(|words| message.contains(words))
+    })
 }

@@ -1,59 +1,47 @@
-//! The connection to L1: one JSON-RPC endpoint over HTTP and, for blobs, one beacon endpoint.
+//! The connection to L1: one or several JSON-RPC nodes over HTTP and, for blobs, beacon nodes.
 //!
-//! In: URLs. Out: [`L1Client`], cheap to clone, whose every request is bounded in time and retried
-//! a bounded number of times with backoff, and the block references that the rest of the crate
-//! speaks of. It keeps no state of the chain and subscribes to nothing: callers poll.
+//! In: URLs. Out: [`L1Client`], cheap to clone, whose every request is bounded in time and tries, and
+//! headers whose hashes are recomputed. It keeps no state of the chain and subscribes to nothing:
+//! callers poll.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
-    network::{Ethereum, primitives::HeaderResponse},
+    eips::BlockNumberOrTag,
+    network::Ethereum,
     providers::{DynProvider, Provider, ProviderBuilder},
-    rpc::{client::ClientBuilder, types::Header},
-    transports::{
-        RpcError, TransportError, TransportErrorKind,
-        layers::{RateLimitRetryPolicy, RetryBackoffLayer},
+    rpc::{
+        client::{BatchRequest, ClientBuilder, Waiter},
+        types::Header,
     },
+    transports::TransportResult,
 };
-use alloy_primitives::{B256, BlockNumber};
+use alloy_primitives::BlockNumber;
+use parking_lot::Mutex;
 use reqwest::Url;
-use tokio::sync::OnceCell;
+use tracing::warn;
 
-use crate::{L1Error, batch_data::SlotClock, error::error_payload, kzg::KnownBlobs};
+use crate::{
+    L1BlockRef, L1Error,
+    batch_data::BeaconNode,
+    endpoints::Endpoints,
+    error::{error_payload, is_missing_method},
+    kzg::KnownBlobs,
+    l1_header::L1Header,
+};
 
-/// Longest time one HTTP request to L1 may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// How often a failed request is sent again before the failure is reported.
-const RETRIES_MAX: u32 = 4;
-/// Pause before a request is sent again, unless the server names another.
-const RETRY_BACKOFF_MS: u64 = 250;
-/// Request budget of the backoff queue; high, as only failed requests count against it.
-const COMPUTE_UNITS_PER_SECOND: u64 = 100_000;
+/// Longest time one request for blobs may take.
+const BEACON_TIMEOUT: Duration = Duration::from_secs(20);
+/// A head that stands still for so long makes the next node be asked, where there are several.
+const STALE_AFTER: Duration = Duration::from_secs(36);
+/// How long a method that a node lacks is not asked for.
+const LACKS_METHOD_FOR: Duration = Duration::from_secs(3_600);
 
-/// One L1 block, as much of it as the rollup needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct L1BlockRef {
-    /// Block number.
-    pub number: BlockNumber,
-    /// Block hash.
-    pub hash: B256,
-    /// Hash of its parent.
-    pub parent_hash: B256,
-    /// Seconds since the Unix epoch.
-    pub timestamp: u64,
-}
-
-impl From<&Header> for L1BlockRef {
-    fn from(header: &Header) -> Self {
-        Self {
-            number: header.inner.number,
-            hash: header.hash(),
-            parent_hash: header.inner.parent_hash,
-            timestamp: header.inner.timestamp,
-        }
-    }
-}
+const HEADER_BY_NUMBER: &str = "eth_getHeaderByNumber";
+const BLOCK_BY_NUMBER: &str = "eth_getBlockByNumber";
 
 /// The three heads of L1. `safe` and `finalized` are `None` while L1 has none yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,47 +58,66 @@ pub struct L1Heads {
 #[derive(Clone, Debug)]
 pub struct L1Client {
     provider: DynProvider,
+    endpoints: Endpoints,
     http: reqwest::Client,
-    beacon_url: Url,
-    slot_clock: Arc<OnceCell<SlotClock>>,
+    beacons: Arc<[BeaconNode]>,
     known_blobs: Arc<KnownBlobs>,
+    memory: Arc<Memory>,
+}
+
+/// What was learned about the nodes.
+#[derive(Debug, Default)]
+struct Memory {
+    lacks_headers: LackedMethod,
+    lacks_block_receipts: LackedMethod,
+    /// The highest head so far, and when it was seen first.
+    head: Mutex<Option<(BlockNumber, Instant)>>,
+}
+
+/// A method that a node said it lacks, and when. It is tried again after a while: the node may have
+/// been replaced, or may have erred.
+#[derive(Debug, Default)]
+pub(crate) struct LackedMethod(Mutex<Option<Instant>>);
+
+impl LackedMethod {
+    pub(crate) fn get(&self) -> bool {
+        self.0.lock().is_some_and(|since| since.elapsed() < LACKS_METHOD_FOR)
+    }
+
+    pub(crate) fn set(&self) {
+        *self.0.lock() = Some(Instant::now());
+    }
 }
 
 impl L1Client {
-    /// Connects to an L1 node. `url` is its JSON-RPC endpoint over HTTP; `beacon_url` is the beacon
-    /// API that serves blobs and defaults to `url`, where anvil serves them.
+    /// Connects to L1. `urls` are the JSON-RPC endpoints of one or several nodes, over HTTP,
+    /// separated by commas: the first one that works is asked. `beacon_urls` are in the same way
+    /// those of beacon nodes that serve blobs; their default is `urls`, where anvil serves them.
     ///
-    /// No request is made: the first use finds out whether the node is there.
+    /// No request is made: the first use finds out whether the nodes are there.
     ///
     /// # Errors
     /// [`L1Error::Invalid`] when a URL cannot be parsed or is not HTTP.
-    pub fn connect(url: &str, beacon_url: Option<&str>) -> Result<Self, L1Error> {
-        let rpc_url = parse_http_url("L1 RPC URL", url)?;
-        let beacon_url = beacon_url.map(|url| parse_http_url("L1 beacon URL", url)).transpose()?;
-        let http = reqwest::Client::builder()
-            .timeout(REQUEST_TIMEOUT)
-            .build()
-            .map_err(|error| L1Error::Invalid { what: "HTTP client", reason: error.to_string() })?;
-        let retry = RetryBackoffLayer::new_with_policy(
-            RETRIES_MAX,
-            RETRY_BACKOFF_MS,
-            COMPUTE_UNITS_PER_SECOND,
-            RateLimitRetryPolicy::default().or(may_pass),
-        );
-        let transport = alloy::transports::http::Http::with_client(http.clone(), rpc_url.clone());
-        let client = ClientBuilder::default().layer(retry).transport(transport, false);
+    pub fn connect(urls: &str, beacon_urls: Option<&str>) -> Result<Self, L1Error> {
+        let urls = parse_http_urls("L1 RPC URL", urls)?;
+        let beacon_urls = match beacon_urls {
+            Some(urls) => parse_http_urls("L1 beacon URL", urls)?,
+            None => urls.clone(),
+        };
+        let endpoints = Endpoints::new(&urls)?;
+        let client = ClientBuilder::default().transport(endpoints.clone(), false);
         let provider = ProviderBuilder::new()
             .disable_recommended_fillers()
             .network::<Ethereum>()
             .connect_client(client)
             .erased();
-        let beacon_url = beacon_url.unwrap_or(rpc_url);
         Ok(Self {
             provider,
-            http,
-            beacon_url,
-            slot_clock: Arc::default(),
+            endpoints,
+            http: http_client(BEACON_TIMEOUT)?,
+            beacons: beacon_urls.into_iter().map(BeaconNode::new).collect(),
             known_blobs: Arc::default(),
+            memory: Arc::default(),
         })
     }
 
@@ -124,16 +131,16 @@ impl L1Client {
         &self.http
     }
 
-    pub(crate) const fn beacon_url(&self) -> &Url {
-        &self.beacon_url
-    }
-
-    pub(crate) fn slot_clock_cell(&self) -> &OnceCell<SlotClock> {
-        &self.slot_clock
+    pub(crate) fn beacons(&self) -> &[BeaconNode] {
+        &self.beacons
     }
 
     pub(crate) const fn known_blobs(&self) -> &Arc<KnownBlobs> {
         &self.known_blobs
+    }
+
+    pub(crate) fn lacks_block_receipts(&self) -> &LackedMethod {
+        &self.memory.lacks_block_receipts
     }
 
     /// The L1 chain id.
@@ -144,23 +151,56 @@ impl L1Client {
         self.provider.get_chain_id().await.map_err(L1Error::transport("eth_chainId"))
     }
 
-    /// The tip of L1.
+    /// The tip of L1. Where there are several nodes, one whose tip stands still gives way to one
+    /// whose tip is higher.
     ///
     /// # Errors
     /// When L1 does not answer, or has no block yet.
     pub async fn latest(&self) -> Result<L1BlockRef, L1Error> {
-        self.block(BlockNumberOrTag::Latest.into())
-            .await?
-            .ok_or_else(|| L1Error::Missing { what: "its latest block".to_owned() })
+        Ok(self.latest_header().await?.block)
     }
 
     /// Wei per gas that the tip of L1 burns.
     pub(crate) async fn latest_base_fee(&self) -> Result<u128, L1Error> {
-        let header = self.provider.get_header(BlockNumberOrTag::Latest.into()).await;
-        let header = header
-            .map_err(L1Error::transport("eth_getBlock"))?
-            .ok_or_else(|| L1Error::Missing { what: "its latest block".to_owned() })?;
-        Ok(u128::from(header.inner.base_fee_per_gas.unwrap_or_default()))
+        Ok(u128::from(self.latest_header().await?.base_fee))
+    }
+
+    async fn latest_header(&self) -> Result<L1Header, L1Error> {
+        let header = self.header(BlockNumberOrTag::Latest).await?;
+        let header =
+            header.ok_or_else(|| L1Error::Missing { what: "its latest block".to_owned() })?;
+        if !self.is_stale(header.block.number) {
+            return Ok(header);
+        }
+        for node in self.endpoints.singles() {
+            let found = header_of(&node.provider, BlockNumberOrTag::Latest).await;
+            if let Ok(Some(found)) = found
+                && found.block.number > header.block.number
+            {
+                let (stuck, ahead) = (header.block.number, found.block.number);
+                warn!(
+                    stuck,
+                    ahead, "L1 node stands still, node {} is asked from here on", node.host
+                );
+                self.endpoints.prefer(&node.host);
+                return Ok(found);
+            }
+        }
+        Ok(header)
+    }
+
+    /// Whether there is another node to ask and the head has stood at or below its highest for long.
+    fn is_stale(&self, number: BlockNumber) -> bool {
+        let mut head = self.memory.head.lock();
+        match *head {
+            Some((highest, since)) if number <= highest => {
+                self.endpoints.are_several() && since.elapsed() >= STALE_AFTER
+            }
+            _ => {
+                *head = Some((number, Instant::now()));
+                false
+            }
+        }
     }
 
     /// The block with this number on the chain that the node follows, `None` above its head.
@@ -171,7 +211,7 @@ impl L1Client {
         &self,
         number: BlockNumber,
     ) -> Result<Option<L1BlockRef>, L1Error> {
-        self.block(number.into()).await
+        Ok(self.header(number.into()).await?.map(|header| header.block))
     }
 
     /// Latest, safe and finalized heads.
@@ -182,34 +222,135 @@ impl L1Client {
         let (latest, safe, finalized) = futures::try_join!(
             self.latest(),
             self.tagged_block(BlockNumberOrTag::Safe),
-            self.tagged_block(BlockNumberOrTag::Finalized),
+            self.finalized(),
         )?;
         Ok(L1Heads { latest, safe, finalized })
     }
 
-    async fn block(&self, id: BlockId) -> Result<Option<L1BlockRef>, L1Error> {
-        let header =
-            self.provider.get_header(id).await.map_err(L1Error::transport("eth_getBlock"))?;
-        Ok(header.as_ref().map(L1BlockRef::from))
+    /// The finalized head; `None` while L1 has none yet.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn finalized(&self) -> Result<Option<L1BlockRef>, L1Error> {
+        self.tagged_block(BlockNumberOrTag::Finalized).await
+    }
+
+    /// Whether all nodes that answer have this block. A lie of the node that was followed is seen
+    /// here, as far as there are other nodes: all that was read hangs on the hash of one block.
+    ///
+    /// # Errors
+    /// [`L1Error::NodesDisagree`].
+    pub async fn require_agreement(&self, block: &L1BlockRef) -> Result<(), L1Error> {
+        if !self.endpoints.are_several() {
+            return Ok(());
+        }
+        for node in self.endpoints.singles() {
+            match header_of(&node.provider, block.number.into()).await {
+                Ok(Some(header)) if header.block.hash == block.hash => {}
+                Ok(Some(header)) => {
+                    let (number, followed) = (block.number, block.hash);
+                    let (host, other) = (node.host.clone(), header.block.hash);
+                    return Err(L1Error::NodesDisagree { number, followed, host, other });
+                }
+                Ok(None) => warn!(host = node.host, number = block.number, "L1 node lags behind"),
+                Err(error) => warn!(host = node.host, %error, "L1 node cannot be compared"),
+            }
+        }
+        Ok(())
+    }
+
+    /// A header, in one request: a node that lacks the short method is asked for whole blocks.
+    pub(crate) async fn header(
+        &self,
+        number: BlockNumberOrTag,
+    ) -> Result<Option<L1Header>, L1Error> {
+        if self.memory.lacks_headers.get() {
+            return header_of(&self.provider, number).await;
+        }
+        let found: TransportResult<Option<Header>> =
+            self.provider.raw_request(HEADER_BY_NUMBER.into(), (number,)).await;
+        match found {
+            Ok(header) => {
+                header.map(|header| L1Header::check(number.as_number(), header)).transpose()
+            }
+            Err(error) if is_missing_method(&error) => {
+                self.memory.lacks_headers.set();
+                header_of(&self.provider, number).await
+            }
+            Err(source) => Err(L1Error::Transport { what: HEADER_BY_NUMBER, source }),
+        }
+    }
+
+    /// Headers of consecutive blocks, in one batch of requests, up to the first that the node does
+    /// not have.
+    pub(crate) async fn headers(
+        &self,
+        numbers: std::ops::RangeInclusive<BlockNumber>,
+    ) -> Result<Vec<L1Header>, L1Error> {
+        if numbers.end() == numbers.start() {
+            return Ok(self.header((*numbers.start()).into()).await?.into_iter().collect());
+        }
+        let lacks_headers = self.memory.lacks_headers.get();
+        let what = if lacks_headers { BLOCK_BY_NUMBER } else { HEADER_BY_NUMBER };
+        let mut batch = BatchRequest::new(self.provider.client());
+        let mut answers: Vec<(BlockNumber, Waiter<Option<Header>>)> = Vec::new();
+        for number in numbers {
+            let tag = BlockNumberOrTag::from(number);
+            let answer = if lacks_headers {
+                batch.add_call(BLOCK_BY_NUMBER, &(tag, false))
+            } else {
+                batch.add_call(HEADER_BY_NUMBER, &(tag,))
+            };
+            answers.push((number, answer.map_err(L1Error::transport(what))?));
+        }
+        batch.send().await.map_err(L1Error::transport(what))?;
+        let mut headers = Vec::with_capacity(answers.len());
+        for (number, answer) in answers {
+            match answer.await {
+                Ok(Some(header)) => headers.push(L1Header::check(Some(number), header)?),
+                Ok(None) => break,
+                Err(source) => {
+                    if is_missing_method(&source) {
+                        self.memory.lacks_headers.set();
+                    }
+                    return Err(L1Error::Transport { what, source });
+                }
+            }
+        }
+        Ok(headers)
     }
 
     /// The block of a tag that a young chain may not have yet: clients answer null or an error.
     async fn tagged_block(&self, tag: BlockNumberOrTag) -> Result<Option<L1BlockRef>, L1Error> {
-        match self.provider.get_header(tag.into()).await {
-            Ok(header) => Ok(header.as_ref().map(L1BlockRef::from)),
-            Err(error) if error_payload(&error).is_some() => Ok(None),
-            Err(source) => Err(L1Error::Transport { what: "eth_getBlock", source }),
+        match self.header(tag).await {
+            Ok(header) => Ok(header.map(|header| header.block)),
+            Err(L1Error::Transport { source, .. }) if error_payload(&source).is_some() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }
 
-/// Failures of the connection and of the server, as opposed to answers: worth another try.
-fn may_pass(error: &TransportError) -> bool {
-    match error {
-        RpcError::Transport(TransportErrorKind::Custom(_)) => true,
-        RpcError::Transport(kind) => kind.as_http_error().is_some_and(|error| error.status >= 500),
-        _ => false,
-    }
+/// The header of a whole block, which every node serves.
+async fn header_of(
+    provider: &DynProvider,
+    number: BlockNumberOrTag,
+) -> Result<Option<L1Header>, L1Error> {
+    let header: Option<Header> = provider
+        .raw_request(BLOCK_BY_NUMBER.into(), (number, false))
+        .await
+        .map_err(L1Error::transport(BLOCK_BY_NUMBER))?;
+    header.map(|header| L1Header::check(number.as_number(), header)).transpose()
+}
+
+pub(crate) fn http_client(timeout: Duration) -> Result<reqwest::Client, L1Error> {
+    reqwest::Client::builder()
+        .timeout(timeout)
+        .build()
+        .map_err(|error| L1Error::Invalid { what: "HTTP client", reason: error.to_string() })
+}
+
+fn parse_http_urls(what: &'static str, urls: &str) -> Result<Vec<Url>, L1Error> {
+    urls.split(',').map(|url| parse_http_url(what, url.trim())).collect()
 }
 
 fn parse_http_url(what: &'static str, url: &str) -> Result<Url, L1Error> {

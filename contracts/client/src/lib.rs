@@ -26,10 +26,14 @@ mod key_args;
 pub use key_args::{
     ChallengerKeyArgs, DeployerKeyArgs, PosterKeyArgs, ProposerKeyArgs, UserKeyArgs,
 };
+mod endpoints;
 mod l1_provider;
-pub use l1_provider::{L1BlockRef, L1Client, L1Heads};
+pub use l1_provider::{L1Client, L1Heads};
 mod contract_events;
 pub use contract_events::{ContractEvent, ContractEventKind, Contracts};
+mod l1_header;
+pub use l1_header::L1BlockRef;
+mod block_receipts;
 mod reader_state;
 pub use reader_state::{Checkpoint, DepositAccs, ReaderState};
 mod inbox_events;

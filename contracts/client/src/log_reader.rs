@@ -6,31 +6,31 @@
 //! It never skips an event, never reports an event twice without a rewind between, and never takes a node
 //! that lags for a reorg.
 //!
-//! Near the head every block is read by hash and linked to its parent, so that a stretch cannot mix
-//! two chains. Below the finalized head, ranges of blocks are read at once; the range's ends and
-//! every block with an event are compared with the canonical chain afterwards. In both cases the
-//! hash chains of deposits and batches are recomputed, which shows any missing or altered event.
+//! It believes only what L1 commits to. Every header is read, its hash is recomputed, and it links to
+//! its parent. Where a header's bloom filter may hold an event of the contracts, all receipts of the
+//! block are read and compared with the root in the header. So nothing can be left out or altered,
+//! by whoever serves it, short of another chain of headers. The hash chains of deposits and batches
+//! are recomputed on top of that.
 
-use std::{collections::BTreeMap, num::NonZeroUsize};
+use std::{num::NonZeroUsize, ops::RangeInclusive};
 
-use alloy::{
-    eips::BlockNumberOrTag,
-    providers::Provider,
-    rpc::types::{Filter, Log},
-};
+use alloy::{eips::BlockNumberOrTag, rpc::json_rpc::RpcError, rpc::types::Log};
 use alloy_primitives::{B256, BlockNumber};
 use futures::{StreamExt, TryStreamExt, stream};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::{
     ContractEvent, Contracts, L1BlockRef, L1Client, L1Error,
-    error::error_payload,
+    endpoints::asks_to_slow_down,
     inbox_events::{EnqueuedDeposit, PostedBatch, check_events},
+    l1_header::L1Header,
     reader_state::{Checkpoint, ReaderState},
 };
 
 /// Requests in flight at once.
 const CONCURRENT_REQUESTS: usize = 8;
+/// Most headers asked for in one batch of requests; halved while the node refuses.
+const HEADERS_PER_REQUEST: u64 = 64;
 
 /// Settings of an [`LogReader`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,18 +39,18 @@ pub struct ReaderConfig {
     pub contracts: Contracts,
     /// Checkpoints remembered; bounds the depth of reorgs that can be followed.
     pub window: NonZeroUsize,
-    /// Most blocks read one by one in one poll.
+    /// Most blocks near the head read in one poll; each is a stretch of its own.
     pub blocks_per_poll: u64,
-    /// Most finalized blocks read in one request; halved while the node refuses.
-    pub blocks_per_page: u64,
+    /// Blocks of one stretch below the finalized head.
+    pub blocks_per_stretch: u64,
 }
 
 impl ReaderConfig {
-    /// The default bounds: a window of 256 blocks, 32 blocks a poll, pages of 1,000.
+    /// The default bounds: a window of 256 checkpoints, 32 blocks a poll, stretches of 64.
     #[must_use]
     pub const fn new(contracts: Contracts) -> Self {
         let window = NonZeroUsize::new(256).expect("256 is not zero");
-        Self { contracts, window, blocks_per_poll: 32, blocks_per_page: 1_000 }
+        Self { contracts, window, blocks_per_poll: 32, blocks_per_stretch: 64 }
     }
 }
 
@@ -85,7 +85,7 @@ pub struct LogReader {
     client: L1Client,
     config: ReaderConfig,
     state: ReaderState,
-    page: u64,
+    headers_per_request: u64,
 }
 
 impl LogReader {
@@ -104,8 +104,7 @@ impl LogReader {
                 reason: "checkpoints or accumulators are out of order or missing".to_owned(),
             });
         }
-        let page = config.blocks_per_page.max(1);
-        Ok(Self { client, config, state, page })
+        Ok(Self { client, config, state, headers_per_request: HEADERS_PER_REQUEST })
     }
 
     /// What to store to go on from here.
@@ -140,91 +139,98 @@ impl LogReader {
         if head.number <= tip.number {
             let at = self.state.checkpoints.iter().rev().find(|c| c.block.number == head.number);
             return match at {
-                Some(known) if known.block.hash != head.hash => self.rewind().await,
+                Some(known) if known.block.hash != head.hash => self.rewind(head.number).await,
                 _ => Ok(Vec::new()),
             };
         }
-        if head.number - tip.number > self.config.blocks_per_poll
-            && let Some(finalized) = self.client.heads().await?.finalized
+        let first = tip.number.saturating_add(1);
+        let mut last = head.number.min(tip.number.saturating_add(self.config.blocks_per_poll));
+        let mut blocks_per_stretch = 1;
+        if head.number > last
+            && let Some(finalized) = self.client.finalized().await?
             && finalized.number > tip.number
         {
-            return self.read_page(finalized.number.min(head.number)).await;
+            blocks_per_stretch = self.config.blocks_per_stretch.max(1);
+            let stretches = blocks_per_stretch.saturating_mul(CONCURRENT_REQUESTS as u64);
+            last = head.number.min(finalized.number).min(tip.number.saturating_add(stretches));
         }
-        self.read_blocks(head.number).await
+        self.read(first..=last.max(first), blocks_per_stretch).await
     }
 
-    /// Reads the blocks after the tip one by one.
-    async fn read_blocks(&mut self, head: BlockNumber) -> Result<Vec<L1News>, L1Error> {
+    /// Reads blocks, as news of so many each.
+    async fn read(
+        &mut self,
+        numbers: RangeInclusive<BlockNumber>,
+        blocks_per_stretch: u64,
+    ) -> Result<Vec<L1News>, L1Error> {
         let tip = self.tip().block;
-        let last = head.min(tip.number.saturating_add(self.config.blocks_per_poll.max(1)));
-        let client = &self.client;
+        let head = *numbers.end();
+        let headers = self.read_headers(numbers).await?;
+        let Some(first) = headers.first() else { return Ok(Vec::new()) };
+        if first.block.parent_hash != tip.hash {
+            return self.rewind(head).await;
+        }
+        for (parent, child) in headers.iter().zip(headers.iter().skip(1)) {
+            check_link(&parent.block, &child.block)?;
+        }
+        let (client, contracts) = (&self.client, &self.config.contracts);
         // Collected, so that the future is `Send`: a closure over references may not cross an await.
-        let reads: Vec<_> =
-            (tip.number + 1..=last).map(|number| client.block_by_number(number)).collect();
-        let blocks: Vec<Option<L1BlockRef>> =
-            stream::iter(reads).buffered(CONCURRENT_REQUESTS).try_collect().await?;
-        // A node behind a load balancer may not have the newest ones yet.
-        let blocks: Vec<L1BlockRef> = blocks.into_iter().map_while(|block| block).collect();
-        let (Some(first), Some(last)) = (blocks.first(), blocks.last().copied()) else {
-            return Ok(Vec::new());
-        };
-        if first.parent_hash != tip.hash {
-            return self.rewind().await;
-        }
-        for (parent, child) in blocks.iter().zip(blocks.iter().skip(1)) {
-            check_canonical(child.number, parent.hash, child.parent_hash)?;
-        }
-        let this = &*self;
-        let reads: Vec<_> = blocks.iter().map(|block| this.logs_of_block(block)).collect();
+        let reads: Vec<_> = headers
+            .iter()
+            .filter(|header| header.may_hold_event(contracts))
+            .map(|header| client.logs_of(header, contracts))
+            .collect();
         let logs: Vec<Vec<Log>> =
             stream::iter(reads).buffered(CONCURRENT_REQUESTS).try_collect().await?;
-        self.require_canonical(last.number, last.hash).await?;
 
+        let mut logs = logs.into_iter().flatten().peekable();
         let mut next = self.state.clone();
-        let mut updates = Vec::with_capacity(blocks.len());
-        for (block, logs) in blocks.into_iter().zip(logs) {
-            updates.push(self.advance(&mut next, block, &logs)?);
+        let mut news = Vec::new();
+        let stretch_len = usize::try_from(blocks_per_stretch).unwrap_or(usize::MAX);
+        for stretch in headers.chunks(stretch_len) {
+            let Some(last) = stretch.last().map(|header| header.block) else { break };
+            let mut within = Vec::new();
+            while let Some(log) = logs.next_if(|log| log.block_number <= Some(last.number)) {
+                within.push(log);
+            }
+            news.push(self.advance(&mut next, last, &within)?);
         }
         self.state = next;
-        Ok(updates)
+        Ok(news)
     }
 
-    /// Reads a range of finalized blocks at once.
-    async fn read_page(&mut self, finalized: BlockNumber) -> Result<Vec<L1News>, L1Error> {
-        let tip = self.tip().block;
-        let canonical = self.client.block_by_number(tip.number).await?;
-        if canonical.is_some_and(|block| block.hash != tip.hash) {
-            return self.rewind().await;
-        }
-        let (last, mut logs) = loop {
-            let last = finalized.min(tip.number.saturating_add(self.page));
-            let filter = self.filter().from_block(tip.number + 1).to_block(last);
-            match self.client.provider().get_logs(&filter).await {
-                Ok(logs) => break (last, logs),
-                // The node found the range or its answer too large.
-                Err(error) if error_payload(&error).is_some() && self.page > 1 => {
-                    self.page /= 2;
-                    debug!(%error, page = self.page, "L1 node refused a log range, halving it");
+    /// Consecutive headers, up to the first that the node does not have: one behind a load balancer
+    /// may not have the newest ones yet.
+    async fn read_headers(
+        &mut self,
+        numbers: RangeInclusive<BlockNumber>,
+    ) -> Result<Vec<L1Header>, L1Error> {
+        let (first, last) = (*numbers.start(), *numbers.end());
+        loop {
+            let len = self.headers_per_request;
+            let client = &self.client;
+            let reads: Vec<_> = (first..=last)
+                .step_by(usize::try_from(len).unwrap_or(usize::MAX))
+                .map(|from| client.headers(from..=last.min(from.saturating_add(len - 1))))
+                .collect();
+            let read: Result<Vec<Vec<L1Header>>, L1Error> =
+                stream::iter(reads).buffered(CONCURRENT_REQUESTS).try_collect().await;
+            match read {
+                Ok(headers) => {
+                    self.headers_per_request = (len * 2).min(HEADERS_PER_REQUEST);
+                    let in_order = headers.into_iter().flatten().zip(first..);
+                    return Ok(in_order
+                        .take_while(|(header, expected)| header.block.number == *expected)
+                        .map(|(header, _)| header)
+                        .collect());
                 }
-                Err(source) => return Err(L1Error::Transport { what: "eth_getLogs", source }),
+                Err(error) if len > 1 && first < last && asks_for_less(&error) => {
+                    self.headers_per_request = len / 2;
+                    debug!(%error, headers = len / 2, "L1 node refused a batch, halving it");
+                }
+                Err(error) => return Err(error),
             }
-        };
-        self.page = self.page.saturating_mul(2).min(self.config.blocks_per_page.max(1));
-        logs.sort_by_key(|log| (log.block_number, log.log_index));
-        let end = self.client.block_by_number(last).await?.ok_or_else(|| L1Error::Missing {
-            what: format!("block {last}, which it called finalized"),
-        })?;
-        let times = self.check_log_blocks(&logs, tip.number + 1..=last).await?;
-        for log in &mut logs {
-            log.block_timestamp = log.block_number.and_then(|number| times.get(&number).copied());
         }
-        self.require_canonical(tip.number, tip.hash).await?;
-        self.require_canonical(end.number, end.hash).await?;
-
-        let mut next = self.state.clone();
-        let update = self.advance(&mut next, end, &logs)?;
-        self.state = next;
-        Ok(vec![update])
     }
 
     /// Checks the events of one stretch and moves `state` past it.
@@ -252,15 +258,19 @@ impl LogReader {
         }))
     }
 
-    /// Finds the newest checkpoint that is still canonical and goes back to it.
-    async fn rewind(&mut self) -> Result<Vec<L1News>, L1Error> {
+    /// Finds the newest checkpoint that is still canonical and goes back to it. `head` is a block that
+    /// the node says it has.
+    async fn rewind(&mut self, head: BlockNumber) -> Result<Vec<L1News>, L1Error> {
         // Canonical checkpoints come first: the first one that is not is found by bisection.
         let (mut low, mut high) = (0, self.state.checkpoints.len());
         while low < high {
             let middle = low + (high - low) / 2;
             let known = self.state.checkpoints[middle].block;
-            let canonical = self.client.block_by_number(known.number).await?;
-            if canonical.is_some_and(|block| block.hash == known.hash) {
+            let found = self.client.header(BlockNumberOrTag::Number(known.number)).await?;
+            if found.is_none() && known.number <= head {
+                return Err(L1Error::Missing { what: format!("block {}", known.number) });
+            }
+            if found.is_some_and(|found| found.block.hash == known.hash) {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -273,70 +283,46 @@ impl LogReader {
             let oldest = self.state.checkpoints[0].block.number;
             return Err(L1Error::ReorgTooDeep { oldest });
         }
+        Ok(self.go_back_to(low - 1))
+    }
+
+    /// Goes back to the oldest block that is remembered: a position behind events that were never
+    /// read leads nowhere. `None` when it stands there already.
+    pub fn go_back(&mut self) -> Option<L1News> {
+        if self.state.checkpoints.len() < 2 {
+            return None;
+        }
+        self.go_back_to(0).pop()
+    }
+
+    fn go_back_to(&mut self, checkpoint: usize) -> Vec<L1News> {
         let from = self.tip().block;
-        self.state.checkpoints.truncate(low);
+        self.state.checkpoints.truncate(checkpoint.saturating_add(1));
         let ancestor = self.tip().clone();
         self.state.deposit_accs.truncate(ancestor.deposit_count);
         let to = ancestor.block;
         info!(from = from.number, to = to.number, hash = %to.hash, "L1 reorg");
-        Ok(vec![L1News::Reorged { to }])
-    }
-
-    fn filter(&self) -> Filter {
-        let Contracts { inbox, assertion_chain, edge_game } = self.config.contracts;
-        Filter::new().address(vec![inbox, assertion_chain, edge_game])
-    }
-
-    /// The contracts' logs of exactly this block.
-    async fn logs_of_block(&self, block: &L1BlockRef) -> Result<Vec<Log>, L1Error> {
-        let filter = self.filter().at_block_hash(block.hash);
-        let logs = self.client.provider().get_logs(&filter).await;
-        let mut logs = logs.map_err(L1Error::transport("eth_getLogs"))?;
-        for log in &mut logs {
-            check_canonical(block.number, block.hash, log.block_hash.unwrap_or_default())?;
-            log.block_timestamp = Some(block.timestamp);
-        }
-        logs.sort_by_key(|log| log.log_index);
-        Ok(logs)
-    }
-
-    /// Compares every block that a log names with the canonical chain. Returns their times.
-    async fn check_log_blocks(
-        &self,
-        logs: &[Log],
-        range: std::ops::RangeInclusive<BlockNumber>,
-    ) -> Result<BTreeMap<BlockNumber, u64>, L1Error> {
-        let mut blocks: Vec<(BlockNumber, B256)> = logs
-            .iter()
-            .map(|log| (log.block_number.unwrap_or_default(), log.block_hash.unwrap_or_default()))
-            .collect();
-        blocks.dedup();
-        if let Some((number, _)) = blocks.iter().find(|(number, _)| !range.contains(number)) {
-            warn!(number, "L1 node served a log outside the range asked for");
-            return Err(L1Error::Missing { what: format!("the log range {range:?}") });
-        }
-        let checks: Vec<_> =
-            blocks.into_iter().map(|(number, hash)| self.require_canonical(number, hash)).collect();
-        stream::iter(checks).buffer_unordered(CONCURRENT_REQUESTS).try_collect().await
-    }
-
-    /// Returns the number and the time of the block, if it is the canonical one.
-    async fn require_canonical(
-        &self,
-        number: BlockNumber,
-        hash: B256,
-    ) -> Result<(BlockNumber, u64), L1Error> {
-        let found = self.client.block_by_number(number).await?;
-        check_canonical(number, hash, found.map_or(B256::ZERO, |block| block.hash))?;
-        Ok((number, found.map_or(0, |block| block.timestamp)))
+        vec![L1News::Reorged { to }]
     }
 }
 
-fn check_canonical(number: BlockNumber, expected: B256, found: B256) -> Result<(), L1Error> {
-    if expected == found {
+fn check_link(parent: &L1BlockRef, child: &L1BlockRef) -> Result<(), L1Error> {
+    if child.parent_hash == parent.hash {
         return Ok(());
     }
+    let (number, expected, found) = (child.number, parent.hash, child.parent_hash);
     Err(L1Error::ChangedWhileReading { number, expected, found })
+}
+
+/// Whether a smaller request may be served: the node refused this one, answered it in part, or gave
+/// up, and did not ask for a pause.
+fn asks_for_less(error: &L1Error) -> bool {
+    let L1Error::Transport { source, .. } = error else { return false };
+    match source {
+        RpcError::ErrorResp(payload) => !asks_to_slow_down(payload),
+        RpcError::Transport(kind) => kind.as_http_error().is_none_or(|error| error.status != 429),
+        _ => true,
+    }
 }
 
 impl L1Client {

@@ -179,7 +179,7 @@ impl Watch {
             self.alarms.raise(AlarmKind::Trace, number.to_string(), failure);
         }
         let is_behind = self.player.as_ref().is_some_and(|it| !it.is_known_at(tip.number));
-        let is_any_sent = if is_behind { false } else { self.act(decision).await? };
+        let is_any_sent = if is_behind { false } else { self.act(decision, &tip).await? };
         self.alarms.end_look(&AlarmKind::ALL);
         Ok(if is_any_sent { Looked::Moved } else { Looked::Quiet })
     }
@@ -187,16 +187,14 @@ impl Watch {
     /// Derives all that L1 has. Returns the block that it was read up to.
     async fn follow_l1(&mut self) -> Result<L1BlockRef, ChallengerError> {
         loop {
-            let heads = self.client.heads().await?;
-            let progress = self.follower.step(&heads.latest).await?;
-            let tip = self.follower.l1_block();
-            if let Some(finalized) = heads.finalized {
+            let head = self.client.latest().await?;
+            if self.follower.step(&head).await? == Progress::CaughtUp {
+                return Ok(self.follower.l1_block());
+            }
+            if let Some(finalized) = self.client.finalized().await? {
                 self.follower.finalize(finalized.number)?;
             }
-            if progress == Progress::CaughtUp {
-                return Ok(tip);
-            }
-            self.status.catching_up(&self.follower, &heads.latest);
+            self.status.catching_up(&self.follower, &head);
         }
     }
 
@@ -215,9 +213,17 @@ impl Watch {
         }
     }
 
-    /// Sends what is to be sent. Whether anything was.
-    async fn act(&mut self, decision: Decision) -> Result<bool, ChallengerError> {
+    /// Sends what is to be sent, if all L1 nodes have the block that it was decided on. Whether
+    /// anything was sent.
+    async fn act(
+        &mut self,
+        decision: Decision,
+        decided_at: &L1BlockRef,
+    ) -> Result<bool, ChallengerError> {
         let Some(player) = &mut self.player else { return Ok(false) };
+        if !decision.moves.is_empty() {
+            self.client.require_agreement(decided_at).await?;
+        }
         let (game, trace) = (self.disputes.game(), &mut self.trace);
         player.play(decision.moves, game, trace, &mut self.alarms, &self.options.metrics).await
     }

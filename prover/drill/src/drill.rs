@@ -6,12 +6,14 @@
 //! | `devnet` | what a drill asks of the devnet: traffic, time, wealth |
 //! | `copier` | a player with no opinion, who copies the moves of others before they are in |
 //! | `account` | who did what, and what it cost |
+//! | `honest_side` | whether the honest challengers rest |
 //! | `exercise` | one scenario, until it is decided |
 
 mod account;
 mod copier;
 mod devnet;
 mod exercise;
+mod honest_side;
 mod scenario;
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
@@ -21,6 +23,7 @@ use anyhow::Context;
 use devnet::DrillDevnet;
 use exercise::{Exercise, Report};
 use gainsay_challenger::commands::chain_args::ProgramArgs;
+use honest_side::HonestSide;
 pub use scenario::Scenario;
 use serde_json::{Value, json};
 
@@ -55,6 +58,11 @@ pub struct DrillArgs {
     /// stake} and more; stakes in wei, as text.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Metrics of the honest challenger, as http://127.0.0.1:9464/metrics; once for each, if they are
+    /// several. L1's time is let pass only while they have nothing to do. Default: whenever nobody
+    /// has moved for some seconds, so that a slow challenger loses time.
+    #[arg(long, value_name = "URL")]
+    pub challenger_metrics: Vec<reqwest::Url>,
     /// Most seconds for one fault, on the clock of the wall.
     #[arg(long, value_name = "SECS", default_value_t = 900)]
     pub patience_secs: u64,
@@ -69,7 +77,8 @@ pub async fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
     let devnet = DrillDevnet::open(&args.devnet)?;
     let data = args.data.clone().unwrap_or_else(|| args.devnet.join("drill"));
     let patience = Duration::from_secs(args.patience_secs);
-    let mut exercise = Exercise::open(devnet, &data, program, patience).await?;
+    let honest = HonestSide::new(args.challenger_metrics.clone());
+    let mut exercise = Exercise::open(devnet, &data, program, patience, honest).await?;
     let scenarios = if args.fault.is_empty() { Scenario::all() } else { args.fault.clone() };
     println!("{HEAD}");
     let mut reports = Vec::new();

@@ -37,7 +37,7 @@ const DAY_SECS: u64 = 86_400;
 /// The key comes from --deployer-keystore, or from the environment variable GAINSAY_DEPLOYER_KEY.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DeployArgs {
-    /// JSON-RPC endpoint of L1.
+    /// JSON-RPC endpoint of L1. Several, separated by commas: the first that works is asked.
     #[arg(long, value_name = "URL")]
     pub l1_rpc: String,
     /// Folder with the contracts as forge built them.

@@ -40,7 +40,7 @@ pub struct DepositArgs {
     /// The chain's rollup.json.
     #[arg(long, value_name = "FILE", default_value = "rollup.json")]
     pub rollup: PathBuf,
-    /// JSON-RPC endpoint of L1.
+    /// JSON-RPC endpoint of L1. Several, separated by commas: the first that works is asked.
     #[arg(long, value_name = "URL")]
     pub l1_rpc: String,
     /// JSON-RPC endpoint of L2: wait until the deposit is executed there.

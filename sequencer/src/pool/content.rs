@@ -17,7 +17,7 @@ use super::{
     eviction::{Candidate, Candidates, Rank},
     limits::PoolLimits,
     pooled_tx::{L1Price, PooledTx},
-    sender_queue::{Place, SenderQueue},
+    sender_queue::{Place, SenderQueue, WaitsFor},
 };
 
 /// Sweeps for expired transactions in one expiry time.
@@ -124,8 +124,13 @@ impl Content {
                 (queue.admit(&tx, self.head.l1_price, &self.limits)?, None)
             }
         };
-        // Last of the checks, because it alone drops transactions of other senders.
-        self.make_room(&tx, place, replaced.as_deref())?;
+        // Last of the checks, because it alone drops other transactions.
+        if !self.make_room(&tx, place, replaced.as_deref()) {
+            let queue = self.senders.get(&sender);
+            let waits_for = queue.map_or(WaitsFor::Nonce(account.nonce), SenderQueue::waits_for);
+            let is_queued = matches!(place, Place::Queued { .. });
+            return Err(PoolError::Full { waits_for: is_queued.then_some(waits_for) });
+        }
         self.senders.entry(sender).or_insert_with(|| SenderQueue::new(account));
         self.place(Arc::new(tx));
         let next_nonce = self.queue(sender).map_or(0, SenderQueue::next_nonce);
@@ -138,9 +143,8 @@ impl Content {
         self.by_hash.insert(tx.hash(), tx.clone());
         self.memory_bytes += tx.memory_bytes();
         let l1_price = self.head.l1_price;
-        let arrived = tx.clone();
         self.change_queue(sender, |queue, limits| queue.insert(tx, l1_price, limits));
-        self.offer_candidate(arrived);
+        self.offer_candidates(sender);
     }
 
     /// Changes one queue and keeps the counts right. Returns what was dropped.
@@ -172,27 +176,22 @@ impl Content {
             || self.memory_bytes + bytes_more > self.limits.memory_bytes_max
     }
 
-    /// Drops transactions of other senders that rank below `tx` until it fits. When it cannot fit,
-    /// nothing is dropped.
+    /// Drops transactions that rank below `tx` until it fits: of other senders, and what waits
+    /// behind it. When it cannot fit, nothing is dropped. Returns whether there is room.
     ///
     /// It drops first and puts back if that was not enough. To count beforehand what could go would
     /// be wrong: when the tail of a queue goes, its sender's transaction before it becomes the next
     /// candidate.
-    fn make_room(
-        &mut self,
-        tx: &PooledTx,
-        place: Place,
-        replaced: Option<&PooledTx>,
-    ) -> Result<(), PoolError> {
+    fn make_room(&mut self, tx: &PooledTx, place: Place, replaced: Option<&PooledTx>) -> bool {
         let count_more = usize::from(replaced.is_none());
         let bytes_more =
             tx.memory_bytes().saturating_sub(replaced.map_or(0, PooledTx::memory_bytes));
         if !self.is_above_bounds(count_more, bytes_more) {
-            return Ok(());
+            return true;
         }
-        let rank = Rank::new(tx, place, self.head.next_base_fee);
+        let rank = self.rank(tx, place);
         let mut candidates = self.candidates.take().unwrap_or_else(|| self.all_candidates());
-        // Transactions of the same sender are never dropped for `tx`: it may need them to run. They
+        // Transactions of the same sender that `tx` may need to run are never dropped for it. They
         // stay candidates for later ones, so that their entries are put back at the end.
         let mut own = Vec::new();
         let mut victims: Vec<(Arc<PooledTx>, Account)> = Vec::new();
@@ -210,7 +209,7 @@ impl Content {
                 candidates.push(worst);
                 break false;
             }
-            if worst.tx.sender() == tx.sender() {
+            if worst.tx.sender() == tx.sender() && worst.tx.nonce() <= tx.nonce() {
                 own.push(worst);
                 continue;
             }
@@ -218,78 +217,85 @@ impl Content {
             // Noted before the removal, which may drop the queue and the account with it.
             let Some(account) = self.queue(victim).map(SenderQueue::account) else { continue };
             self.remove_by_nonce(victim, worst.tx.nonce());
-            if let Some(tail) = self.tail_candidate(victim) {
-                candidates.push(tail);
-            }
+            candidates.extend(self.candidates_of(victim));
             victims.push((worst.tx, account));
         };
         candidates.extend(own);
         self.candidates = Some(candidates);
+        let fits = fits || self.make_room_behind(tx, count_more, bytes_more, &mut victims);
         if fits {
-            return Ok(());
+            return true;
         }
         // In reverse, so that each queue grows again from its front and nothing waits for a gap.
         for (victim, account) in victims.into_iter().rev() {
             self.senders.entry(victim.sender()).or_insert_with(|| SenderQueue::new(account));
             self.place(victim);
         }
-        Err(PoolError::Full)
+        false
+    }
+
+    /// Drops what waits furthest behind `tx` in its own sender's queue until `tx` fits: nothing else
+    /// is worth less than `tx`, but these cannot run without it or before it.
+    fn make_room_behind(
+        &mut self,
+        tx: &PooledTx,
+        count_more: usize,
+        bytes_more: usize,
+        victims: &mut Vec<(Arc<PooledTx>, Account)>,
+    ) -> bool {
+        let sender = tx.sender();
+        while self.is_above_bounds(count_more, bytes_more) {
+            let Some(queue) = self.queue(sender) else { return false };
+            let furthest = queue.furthest().filter(|(it, _)| it.nonce() > tx.nonce());
+            let Some((furthest, _)) = furthest else { return false };
+            let (furthest, account) = (furthest.clone(), queue.account());
+            self.remove_by_nonce(sender, furthest.nonce());
+            victims.push((furthest, account));
+            self.offer_candidates(sender);
+        }
+        true
     }
 
     fn all_candidates(&self) -> Candidates {
-        let mut candidates = Vec::with_capacity(self.senders.len());
-        for (sender, queue) in &self.senders {
-            candidates.extend(self.tail_candidate(*sender));
-            candidates.extend(queue.queued().map(|tx| self.candidate(tx, Place::Queued)));
-        }
-        candidates.into()
+        self.senders.keys().flat_map(|sender| self.candidates_of(*sender)).collect()
     }
 
-    fn candidate(&self, tx: &Arc<PooledTx>, place: Place) -> Candidate {
-        Candidate { rank: Rank::new(tx, place, self.head.next_base_fee), tx: tx.clone() }
+    fn rank(&self, tx: &PooledTx, place: Place) -> Rank {
+        Rank::new(tx, place, self.head.next_base_fee, self.limits.queued_share_bytes)
     }
 
-    fn tail_candidate(&self, sender: Address) -> Option<Candidate> {
-        let (tx, place) = self.queue(sender)?.tail()?;
-        Some(self.candidate(tx, place))
+    /// What of a sender may be dropped: its furthest queued transaction, its last executable one.
+    fn candidates_of(&self, sender: Address) -> impl Iterator<Item = Candidate> {
+        let of_queue = |queue: &SenderQueue| {
+            let places = [queue.furthest(), queue.tail()];
+            places.map(|it| {
+                it.map(|(tx, place)| Candidate { rank: self.rank(tx, place), tx: tx.clone() })
+            })
+        };
+        self.queue(sender).map(of_queue).into_iter().flatten().flatten()
     }
 
     /// Whether a candidate is still in the pool, may still be dropped, and ranks as it did.
     fn is_current(&self, candidate: &Candidate) -> bool {
-        let tx = &candidate.tx;
-        let Some(queue) = self.queue(tx.sender()) else { return false };
-        if !queue.get(tx.nonce()).is_some_and(|there| Arc::ptr_eq(there, tx)) {
-            return false;
-        }
-        let place = match queue.tail() {
-            Some((tail, place)) if Arc::ptr_eq(tail, tx) => place,
-            _ if tx.nonce() >= queue.next_nonce() => Place::Queued,
-            // In the middle of the run: dropping it would make all after it wait.
-            _ => return false,
-        };
-        Rank::new(tx, place, self.head.next_base_fee) == candidate.rank
+        let mut now = self.candidates_of(candidate.tx.sender());
+        now.any(|it| Arc::ptr_eq(&it.tx, &candidate.tx) && it.rank == candidate.rank)
     }
 
-    /// Keeps the candidates complete after `tx` came in.
-    fn offer_candidate(&mut self, tx: Arc<PooledTx>) {
+    /// Keeps the candidates complete after a transaction of `sender` came in.
+    fn offer_candidates(&mut self, sender: Address) {
         let Some(mut candidates) = self.candidates.take() else { return };
         // Entries out of date leave only when they come up. When they are more than what is alive,
         // a new heap at the next full pool is cheaper and bounded.
         if candidates.len() > 2 * self.by_hash.len() + 64 {
             return;
         }
-        let sender = tx.sender();
-        // It waits, or it runs and its queue has a new tail. Offering both costs one entry at most.
-        if self.queue(sender).is_some_and(|queue| tx.nonce() >= queue.next_nonce()) {
-            candidates.push(self.candidate(&tx, Place::Queued));
-        }
-        candidates.extend(self.tail_candidate(sender));
+        candidates.extend(self.candidates_of(sender));
         self.candidates = Some(candidates);
     }
 
     fn remove_by_nonce(&mut self, sender: Address, nonce: u64) {
         let l1_price = self.head.l1_price;
-        self.change_queue(sender, |queue, limits| queue.remove(nonce, l1_price, limits));
+        self.change_queue(sender, |queue, _| queue.remove(nonce, l1_price));
     }
 
     // --- Changes from outside ---------------------------------------------------------------
@@ -322,11 +328,14 @@ impl Content {
             // The L1 data fee is a part of what each transaction may cost, so that every sender's
             // funds may reach further or less far. It changes with a batch, not with each block.
             for sender in self.senders.keys().copied().collect::<Vec<_>>() {
-                self.change_queue(sender, |queue, limits| queue.set_l1_price(l1_price, limits));
+                self.change_queue(sender, |queue, _| {
+                    queue.set_l1_price(l1_price);
+                    Vec::new()
+                });
             }
         }
         for (sender, account) in changed {
-            self.change_queue(sender, |queue, limits| queue.set_account(account, l1_price, limits));
+            self.change_queue(sender, |queue, _| queue.set_account(account, l1_price));
         }
         self.expire();
         before - self.len()
@@ -363,8 +372,8 @@ impl Content {
         assert_eq!(self.memory_bytes, bytes);
         for queue in queues {
             assert!(queue.len() > 0);
-            assert!(queue.executable_len() <= self.limits.executable_per_sender_max);
-            assert!(queue.queued().count() <= self.limits.queued_per_sender_max);
+            assert!(queue.len() <= self.limits.per_sender_max);
+            queue.assert_consistent(self.head.l1_price);
             for tx in queue.executable_from(0, usize::MAX).chain(queue.queued()) {
                 assert!(self.by_hash.get(&tx.hash()).is_some_and(|it| Arc::ptr_eq(it, tx)));
             }

@@ -6,6 +6,8 @@ use alloy_primitives::{Address, B256, U256};
 use gainsay_store::StoreError;
 use gainsay_transition::DecodeTxError;
 
+use super::sender_queue::WaitsFor;
+
 /// Why a transaction was not taken into the pool.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
@@ -132,12 +134,17 @@ pub enum PoolError {
         found: u64,
     },
     /// The sender cannot pay for it, with what it has in the pool already and the L1 data fee.
-    #[error("insufficient funds for gas * price + value: have {balance} want {cost}")]
+    #[error(
+        "insufficient funds for gas * price + value: have {balance} want {cost}, \
+         of which {l1_fee} is this transaction's L1 data fee"
+    )]
     InsufficientFunds {
         /// Wei that the sender has.
         balance: U256,
         /// Wei that this and the sender's transactions before it may cost.
         cost: U256,
+        /// The part of it that this transaction pays for its bytes on L1.
+        l1_fee: U256,
     },
 
     // --- It does not fit the pool now -------------------------------------------------------
@@ -148,21 +155,32 @@ pub enum PoolError {
     #[error("replacement transaction underpriced")]
     ReplacementUnderpriced,
     /// The sender has as many transactions here as one sender may.
-    #[error("account limit exceeded: {sender} has {max} transactions in the pool")]
+    #[error(
+        "account limit exceeded: {sender} has {max} transactions in the pool{}", queued(.waits_for)
+    )]
     AccountLimit {
         /// The sender.
         sender: Address,
-        /// Transactions of this kind that one sender may have.
+        /// Transactions that one sender may have.
         max: usize,
+        /// What the transaction would wait for.
+        waits_for: Option<WaitsFor>,
     },
     /// The pool is full, and everything in it is worth more.
-    #[error("txpool is full")]
-    Full,
+    #[error("txpool is full{}", queued(.waits_for))]
+    Full {
+        /// What the transaction would wait for, `None` if it could run.
+        waits_for: Option<WaitsFor>,
+    },
 
     // --- Not the transaction's fault; it may be sent again ----------------------------------
     /// The state could not be read.
     #[error("state of the sender could not be read: {0}")]
     State(#[from] StoreError),
+}
+
+fn queued(waits_for: &Option<WaitsFor>) -> String {
+    waits_for.map_or_else(String::new, |it| format!(", and this transaction would be {it}"))
 }
 
 impl PoolError {

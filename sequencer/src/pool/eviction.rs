@@ -2,11 +2,13 @@
 //!
 //! In: transactions with their place in their sender's queue. Out: a [`Rank`] that orders them, and
 //! a heap of those that may be dropped with no harm to others: the last executable one of each
-//! sender and every queued one. It drops nothing itself.
+//! sender and its furthest queued one. It drops nothing itself.
 //!
 //! A transaction is worth no more than the cheapest one before it in its sender's queue, because
 //! it cannot go before that one: else one cheap transaction could hold thousands of dear ones in
-//! the pool that no block will ever take.
+//! the pool that no block will ever take. What waits promises a fee that it may never pay, so that
+//! its fee counts least: first goes what its sender cannot pay for, then what exceeds its sender's
+//! share, then what is furthest from being executable.
 
 use std::{
     cmp::{Ordering, Reverse},
@@ -20,6 +22,9 @@ use super::{pooled_tx::PooledTx, sender_queue::Place};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
     class: Class,
+    /// Of two that wait: bytes above the sender's share, or else nonces from being executable. The
+    /// one with more goes first.
+    excess: Reverse<u64>,
     /// Wei a unit of gas: the fee cap below the base fee, else the effective tip.
     fee: u128,
     /// Of two alike, the later one goes first.
@@ -28,7 +33,11 @@ pub(crate) struct Rank {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
-    /// Waits for a nonce or for funds.
+    /// Waits, and its sender could not pay for it if its turn came.
+    Unfunded,
+    /// Waits, and its sender has more that waits than a sender's share.
+    AboveShare,
+    /// Waits for a nonce.
     Queued,
     /// Waits for the base fee to fall.
     BelowBaseFee,
@@ -37,23 +46,25 @@ enum Class {
 }
 
 impl Rank {
-    /// The rank of a transaction at this base fee.
-    pub(crate) fn new(tx: &PooledTx, place: Place, base_fee: u64) -> Self {
-        let arrival = Reverse(tx.arrival);
-        match place {
-            Place::Queued => {
+    /// The rank of a transaction at this base fee; `share_bytes` is what of a sender may wait.
+    pub(crate) fn new(tx: &PooledTx, place: Place, base_fee: u64, share_bytes: usize) -> Self {
+        let (class, excess, fee) = match place {
+            Place::Queued { distance, bytes, is_funded } => {
                 let fee = tx.effective_tip(base_fee).unwrap_or_default();
-                Self { class: Class::Queued, fee, arrival }
+                match bytes.checked_sub(share_bytes).filter(|excess| *excess > 0) {
+                    _ if !is_funded => (Class::Unfunded, distance, fee),
+                    Some(excess) => (Class::AboveShare, excess as u64, fee),
+                    None => (Class::Queued, distance, fee),
+                }
             }
             Place::Executable { fee_cap_min, tip_cap_min } => {
                 match fee_cap_min.checked_sub(u128::from(base_fee)) {
-                    Some(left) => {
-                        Self { class: Class::Includable, fee: left.min(tip_cap_min), arrival }
-                    }
-                    None => Self { class: Class::BelowBaseFee, fee: fee_cap_min, arrival },
+                    Some(left) => (Class::Includable, 0, left.min(tip_cap_min)),
+                    None => (Class::BelowBaseFee, 0, fee_cap_min),
                 }
             }
-        }
+        };
+        Self { class, excess: Reverse(excess), fee, arrival: Reverse(tx.arrival) }
     }
 }
 

@@ -7,10 +7,11 @@ pub struct PoolLimits {
     pub count_max: usize,
     /// Memory of all transactions, as accounted by `PooledTx::memory_bytes`.
     pub memory_bytes_max: usize,
-    /// Executable transactions of one sender.
-    pub executable_per_sender_max: usize,
-    /// Transactions of one sender that wait for a missing nonce or for funds.
-    pub queued_per_sender_max: usize,
+    /// Transactions of one sender, executable or not: wallets send nonces in any order, so that all
+    /// but the first may have to wait for it.
+    pub per_sender_max: usize,
+    /// Memory of one sender's transactions that wait. In a full pool, who has more loses them first.
+    pub queued_share_bytes: usize,
     /// Bytes of one EIP-2718 encoding; geth's limit, so that wallets see no difference.
     pub tx_bytes_max: usize,
     /// Gas limit of one transaction, [EIP-7825](https://eips.ethereum.org/EIPS/eip-7825).
@@ -31,8 +32,8 @@ impl Default for PoolLimits {
         Self {
             count_max: 131_072,
             memory_bytes_max: 256 << 20,
-            executable_per_sender_max: 4_096,
-            queued_per_sender_max: 64,
+            per_sender_max: 16_384,
+            queued_share_bytes: 4 << 20,
             tx_bytes_max: 128 << 10,
             tx_gas_max: 1 << 24,
             priority_fee_min_wei: 0,

@@ -8,7 +8,7 @@ use gainsay_transition::{GenesisAccount, RecoveredTx};
 use op_alloy_consensus::{OpTxEnvelope, TxDeposit};
 
 use super::{
-    Pool, PoolError, PoolLimits,
+    Pool, PoolError, PoolLimits, WaitsFor,
     test_chain::{BASE_FEE, CHAIN_ID, FUNDS, GWEI, TestChain, TxPlan, finish, wallet},
 };
 
@@ -115,12 +115,14 @@ fn the_balance_pays_for_the_l1_fee_and_for_all_that_is_pending() {
 
     // All but the L1 data fee: one wei short of what is needed, or more.
     let most = TxPlan { value: FUNDS - gas_cost, ..plan.clone() };
-    let Err(PoolError::InsufficientFunds { balance, cost }) = add(&pool, &most.sign(&wallet(0)))
+    let Err(PoolError::InsufficientFunds { balance, cost, l1_fee: named }) =
+        add(&pool, &most.sign(&wallet(0)))
     else {
         panic!("the L1 data fee was not asked for");
     };
     let l1_fee = (cost - balance).to::<u128>();
     assert!(l1_fee > 0);
+    assert_eq!(named, U256::from(l1_fee), "only the L1 data fee is missing, and it is named");
     // A signature may be a byte shorter or longer; leave room for it.
     let half = TxPlan { value: FUNDS / 2 - gas_cost - 2 * l1_fee, ..plan };
     add(&pool, &half.sign(&wallet(0))).unwrap();
@@ -154,33 +156,136 @@ fn replacement_raises_both_fees_by_a_tenth() {
 #[test]
 fn a_gap_holds_later_nonces_until_it_is_filled() {
     let chain = TestChain::new(1, &[]);
-    let limits = PoolLimits { queued_per_sender_max: 3, ..PoolLimits::default() };
+    let limits = PoolLimits { per_sender_max: 4, ..PoolLimits::default() };
     let pool = chain.pool(limits);
     let key = wallet(0);
     let tx = |nonce| TxPlan { nonce, ..TxPlan::default() }.sign(&key);
     assert_eq!(pool.next_nonce(key.address()), None);
-    for nonce in [2, 4, 5] {
+    for nonce in [2, 4, 5, 7] {
         add(&pool, &tx(nonce)).unwrap();
     }
-    assert!(matches!(add(&pool, &tx(6)), Err(PoolError::AccountLimit { max: 3, .. })));
+    assert_eq!(
+        refusal(&pool, &tx(8)),
+        format!(
+            "account limit exceeded: {} has 4 transactions in the pool, \
+             and this transaction would be queued behind nonce 0",
+            key.address()
+        )
+    );
     // A nearer nonce is worth more than the furthest one.
     add(&pool, &tx(1)).unwrap();
-    assert!(pool.get(&tx(5).hash).is_none());
-    assert_eq!((pool.status().executable, pool.status().queued), (0, 3));
+    assert!(pool.get(&tx(7).hash).is_none());
+    assert_eq!((pool.status().executable, pool.status().queued), (0, 4));
     assert_eq!(pool.next_nonce(key.address()), Some(0));
+    assert_eq!(pool.waits_for(&tx(5).hash), Some(WaitsFor::Nonce(0)));
     add(&pool, &tx(0)).unwrap();
     assert_eq!((pool.status().executable, pool.status().queued), (3, 1));
+    assert_eq!(pool.waits_for(&tx(4).hash), Some(WaitsFor::Nonce(3)));
+    assert_eq!(pool.waits_for(&tx(2).hash), None);
     assert_eq!(pool.next_nonce(key.address()), Some(3));
     assert_eq!(best_hashes(&pool), [tx(0).hash, tx(1).hash, tx(2).hash]);
+    let pool = chain.pool(PoolLimits::default());
     // A batch in reverse order leaves no gap.
-    let batch = (3..100).rev().map(|nonce| tx(nonce).raw).collect();
+    add(&pool, &tx(4)).unwrap();
+    let batch = (0..100).rev().map(|nonce| tx(nonce).raw).collect();
     let answers = pool.add_raw(batch);
-    assert_eq!(answers.iter().filter(|it| it.is_ok()).count(), 96, "{answers:?}");
+    assert_eq!(answers.iter().filter(|it| it.is_ok()).count(), 99, "{answers:?}");
     assert!(matches!(answers[95], Err(PoolError::AlreadyKnown)));
     assert_eq!(pool.next_nonce(key.address()), Some(100));
     pool.remove_invalid(&tx(50).hash).unwrap();
-    assert_eq!((pool.status().executable, pool.status().queued), (50, 3));
+    assert_eq!((pool.status().executable, pool.status().queued), (50, 49));
     pool.content.read().assert_consistent();
+}
+
+#[test]
+fn a_sender_may_send_its_nonces_in_any_order() {
+    let chain = TestChain::new(1, &[]);
+    let pool = chain.pool(PoolLimits::default());
+    let key = wallet(0);
+    let plan = TxPlan { fee_cap: GWEI, ..TxPlan::default() };
+    // One at a time, as clients that do not wait send them: the first nonce comes last.
+    for nonce in (0..4_000).rev() {
+        let tx = TxPlan { nonce, ..plan.clone() }.sign(&key);
+        pool.add_raw(vec![tx.raw]).pop().unwrap().unwrap();
+    }
+    assert_eq!((pool.status().executable, pool.status().queued), (4_000, 0));
+    pool.content.read().assert_consistent();
+}
+
+#[test]
+fn what_can_never_run_gives_way_to_what_can() {
+    let chain = TestChain::new(4, &[]);
+    let limits = PoolLimits { count_max: 40, ..PoolLimits::default() };
+    let pool = chain.pool(limits);
+    let tx = |by: u64, nonce: u64, fee_cap: u128| {
+        let plan = TxPlan { nonce, fee_cap, tip: fee_cap / 10, ..TxPlan::default() };
+        plan.sign(&wallet(by))
+    };
+    // An attacker promises high fees behind a nonce that it never sends.
+    for nonce in 1..=40 {
+        add(&pool, &tx(0, nonce, 90 * GWEI)).unwrap();
+    }
+    assert_eq!(
+        refusal(&pool, &tx(0, 41, 90 * GWEI)),
+        "txpool is full, and this transaction would be queued behind nonce 0"
+    );
+    // Others get room, in whatever order they send: theirs is nearer to run.
+    for nonce in (0..10).rev() {
+        add(&pool, &tx(1, nonce, GWEI)).unwrap();
+    }
+    assert_eq!((pool.status().executable, pool.status().queued), (10, 30));
+    // So does the attacker itself, when it sends what was missing.
+    add(&pool, &tx(0, 0, 90 * GWEI)).unwrap();
+    assert_eq!((pool.status().executable, pool.status().queued), (40, 0));
+}
+
+#[test]
+fn a_sender_with_more_than_its_share_gives_way_first() {
+    let chain = TestChain::new(3, &[]);
+    let limits = PoolLimits {
+        memory_bytes_max: 600_000,
+        queued_share_bytes: 50_000,
+        ..PoolLimits::default()
+    };
+    let pool = chain.pool(limits);
+    let large = |nonce| {
+        let plan = TxPlan { nonce, data: vec![0; 20_000], gas: 500_000, ..TxPlan::default() };
+        TxPlan { fee_cap: GWEI, ..plan }.sign(&wallet(0))
+    };
+    // Seven large ones fill the memory, all close to the missing nonce.
+    let filled = (1..20).filter(|nonce| add(&pool, &large(*nonce)).is_ok()).count();
+    assert_eq!(filled, 7);
+    // Thirty small ones of another sender are further from theirs, and within its share.
+    for nonce in (1..=30).rev() {
+        let tx = TxPlan { nonce, fee_cap: GWEI, ..TxPlan::default() }.sign(&wallet(1));
+        add(&pool, &tx).unwrap();
+    }
+    assert_eq!(pool.status().queued, 30 + 6);
+}
+
+#[test]
+fn what_its_sender_cannot_pay_for_any_more_goes_first() {
+    let chain = TestChain::new(3, &[]);
+    let pool = chain.pool(PoolLimits { count_max: 11, ..PoolLimits::default() });
+    let send = |by: u64, nonce: u64, value: u128| {
+        TxPlan { nonce, value, fee_cap: GWEI, ..TxPlan::default() }.sign(&wallet(by))
+    };
+    for nonce in 1..=5 {
+        add(&pool, &send(0, nonce, FUNDS / 10)).unwrap();
+    }
+    for nonce in 1..=6 {
+        add(&pool, &send(1, nonce, 1)).unwrap();
+    }
+    // Sender 0 moves its funds away with the missing nonce, and can pay for one of the five.
+    let (block, _) = chain.execute([send(0, 0, FUNDS / 10 * 8)], 1_001);
+    pool.on_block(&block).unwrap();
+    assert_eq!((pool.status().executable, pool.status().queued), (1, 10));
+    assert_eq!(pool.waits_for(&send(0, 2, FUNDS / 10).hash), Some(WaitsFor::Funds(2)));
+    for nonce in (1..=4).rev() {
+        add(&pool, &send(2, nonce, 1)).unwrap();
+    }
+    assert_eq!(pool.queues(Some(wallet(0).address()))[0].queued.len(), 0);
+    assert_eq!(pool.queues(Some(wallet(1).address()))[0].queued.len(), 6);
 }
 
 #[test]

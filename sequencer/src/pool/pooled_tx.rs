@@ -67,7 +67,12 @@ impl PooledTx {
 
     /// Wei that the sender must have for it: value, gas at the highest price, L1 data fee.
     pub(crate) fn cost(&self, l1_price: L1Price) -> U256 {
-        self.l2_cost.saturating_add(l1_price.fee(self.tx.l1_size))
+        self.l2_cost.saturating_add(self.l1_fee(l1_price))
+    }
+
+    /// Wei that it pays for its bytes on L1.
+    pub(crate) fn l1_fee(&self, l1_price: L1Price) -> U256 {
+        l1_price.fee(self.tx.l1_size)
     }
 
     /// Upper estimate of the memory that it takes.

@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U256};
 use gainsay_transition::{BlockState, L1FeeParams, RecoveredTx, StateReader, trie::Account};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -60,7 +61,7 @@ impl Model<'_> {
         for nonce in account.nonce.. {
             let Some(entry) = queue.get(&nonce) else { break };
             let cost = self.cost(&entry.0);
-            if sum + cost > account.balance || run.len() == self.limits.executable_per_sender_max {
+            if sum + cost > account.balance {
                 break;
             }
             sum += cost;
@@ -97,11 +98,8 @@ impl Model<'_> {
         if others + self.cost(tx) > account.balance {
             return Err("funds");
         }
-        let queued = queue.len() - run.len();
         let further = queue.keys().all(|it| nonce > *it);
-        let limit = nonce == next && run.len() == self.limits.executable_per_sender_max
-            || nonce > next && queued >= self.limits.queued_per_sender_max && further;
-        if limit {
+        if further && queue.len() >= self.limits.per_sender_max {
             return Err("limit");
         }
         self.arrivals += 1;
@@ -116,9 +114,8 @@ impl Model<'_> {
         for sender in self.queues.keys().copied().collect::<Vec<_>>() {
             let nonce = self.account(sender).nonce;
             self.queues.get_mut(&sender).unwrap().retain(|it, _| *it >= nonce);
-            let kept = self.executable(sender).0.len() + self.limits.queued_per_sender_max;
             let queue = self.queues.get_mut(&sender).unwrap();
-            while queue.len() > kept {
+            while queue.len() > self.limits.per_sender_max {
                 queue.pop_last();
             }
         }
@@ -176,11 +173,7 @@ fn kind(error: &PoolError) -> &'static str {
 fn a_random_walk_agrees_with_the_model_and_with_the_evm() {
     let (mut rng, rounds) = seeded();
     let chain = TestChain::new(WALLETS, &[]);
-    let limits = PoolLimits {
-        executable_per_sender_max: 6,
-        queued_per_sender_max: 3,
-        ..PoolLimits::default()
-    };
+    let limits = PoolLimits { per_sender_max: 7, ..PoolLimits::default() };
     let pool = chain.pool(limits.clone());
     let mut model = Model { chain: &chain, limits, queues: BTreeMap::new(), arrivals: 0 };
     let mut timestamp = 1_001;
@@ -246,27 +239,53 @@ fn a_random_walk_agrees_with_the_model_and_with_the_evm() {
     println!("{} blocks, {:?}", chain.store.head().number, pool.status());
 }
 
-/// Class, fee, earlier arrival.
-type Worth = (u8, u128, Reverse<u64>);
+/// Class, excess, fee, earlier arrival.
+type Worth = (u8, Reverse<u64>, u128, Reverse<u64>);
 
-/// What each transaction is worth, counted from scratch.
-fn worths(pool: &Pool) -> BTreeMap<B256, (Address, Worth)> {
+/// What is worth how much, counted from scratch.
+#[derive(Debug, PartialEq, Eq)]
+struct Valued {
+    sender: Address,
+    nonce: u64,
+    /// Of a transaction that waits with others behind it: what it would be worth were it the last.
+    worth: Worth,
+    waits: bool,
+}
+
+fn worths(pool: &Pool) -> BTreeMap<B256, Valued> {
     let content = pool.content.read();
     let base_fee = u128::from(content.head.next_base_fee);
+    let l1_price = content.head.l1_price;
     let mut worths = BTreeMap::new();
     for (sender, queue) in content.queues() {
         let (mut fee_cap, mut tip_cap) = (u128::MAX, u128::MAX);
+        let mut cost = U256::ZERO;
         for tx in queue.executable_from(0, usize::MAX) {
             (fee_cap, tip_cap) = (fee_cap.min(tx.fee_cap), tip_cap.min(tx.tip_cap));
             let (class, fee) = match fee_cap.checked_sub(base_fee) {
-                Some(left) => (2, left.min(tip_cap)),
-                None => (1, fee_cap),
+                Some(left) => (4, left.min(tip_cap)),
+                None => (3, fee_cap),
             };
-            worths.insert(tx.hash(), (*sender, (class, fee, Reverse(tx.arrival))));
+            cost += tx.cost(l1_price);
+            let worth = (class, Reverse(0), fee, Reverse(tx.arrival));
+            let valued = Valued { sender: *sender, nonce: tx.nonce(), worth, waits: false };
+            worths.insert(tx.hash(), valued);
         }
+        let mut bytes = 0;
         for tx in queue.queued() {
+            cost += tx.cost(l1_price);
+            bytes += tx.memory_bytes();
             let fee = tx.fee_cap.saturating_sub(base_fee).min(tx.tip_cap);
-            worths.insert(tx.hash(), (*sender, (0, fee, Reverse(tx.arrival))));
+            let distance = tx.nonce() - queue.next_nonce();
+            let share = content.limits.queued_share_bytes;
+            let (class, excess) = match () {
+                () if cost > queue.account().balance => (0, distance),
+                () if bytes > share => (1, (bytes - share) as u64),
+                () => (2, distance),
+            };
+            let worth = (class, Reverse(excess), fee, Reverse(tx.arrival));
+            let valued = Valued { sender: *sender, nonce: tx.nonce(), worth, waits: true };
+            worths.insert(tx.hash(), valued);
         }
     }
     worths
@@ -279,8 +298,8 @@ fn a_flood_stays_within_the_bounds_and_drops_the_worse_for_the_better() {
     let limits = PoolLimits {
         count_max: 20,
         memory_bytes_max: 32_000,
-        executable_per_sender_max: 6,
-        queued_per_sender_max: 3,
+        per_sender_max: 9,
+        queued_share_bytes: 4_000,
         ..PoolLimits::default()
     };
     let pool = chain.pool(limits);
@@ -307,23 +326,28 @@ fn a_flood_stays_within_the_bounds_and_drops_the_worse_for_the_better() {
         let answer = pool.add(tx.clone());
         pool.content.read().assert_consistent();
         let after = worths(&pool);
-        let dropped: Vec<_> = before
-            .iter()
-            .filter(|(hash, (sender, _))| !after.contains_key(*hash) && *sender != tx.sender)
-            .collect();
+        let gone = before.iter().filter(|(hash, it)| {
+            let replaced = it.sender == tx.sender && it.nonce == tx.envelope.nonce();
+            !after.contains_key(*hash) && !replaced
+        });
+        let gone: Vec<_> = gone.map(|(_, it)| it).collect();
         match answer {
             Ok(hash) => {
-                let (_, worth) = after[&hash];
-                evicted += dropped.len();
-                for (_, (_, victim)) in dropped {
-                    assert!(*victim < worth, "round {round}: {victim:?} for {worth:?}");
+                let worth = after[&hash].worth;
+                evicted += gone.len();
+                for victim in gone {
+                    if victim.sender == tx.sender {
+                        // Only what cannot run before it.
+                        assert!(victim.waits && victim.nonce > tx.envelope.nonce(), "{round}");
+                    } else {
+                        assert!(victim.worth < worth, "round {round}: {victim:?} for {worth:?}");
+                    }
                 }
             }
             Err(error) => {
-                assert_eq!(dropped, [], "round {round}");
                 let kept = before.keys().eq(after.keys());
-                assert!(kept, "round {round}: refused, yet something is gone");
-                full += usize::from(matches!(error, PoolError::Full));
+                assert!(kept, "round {round}: refused, yet something is gone: {error}");
+                full += usize::from(matches!(error, PoolError::Full { .. }));
             }
         }
     }

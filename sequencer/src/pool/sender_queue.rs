@@ -5,9 +5,10 @@
 //! ones) for a missing nonce or for funds. It knows no other sender and no bound of the whole pool.
 //!
 //! The executable ones are the longest run of nonces from the account's own on that its balance
-//! pays for at their highest prices, L1 data fee included.
+//! pays for at their highest prices, L1 data fee included. Cost and memory of both kinds are kept
+//! as sums: a thousand transactions in the wrong order cost no more than in the right one.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use alloy_primitives::U256;
 use gainsay_transition::trie::Account;
@@ -39,7 +40,32 @@ pub(crate) enum Place {
         tip_cap_min: u128,
     },
     /// It has to wait.
-    Queued,
+    Queued {
+        /// Nonces from the first one that could run next to its own.
+        distance: u64,
+        /// Memory of all that waits in the queue up to and including it.
+        bytes: usize,
+        /// Whether the sender's balance pays for all that is in the queue up to and including it.
+        is_funded: bool,
+    },
+}
+
+/// What a queued transaction waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// The transaction with this nonce is not here.
+    Nonce(u64),
+    /// The sender's balance does not pay for the transaction with this nonce, which is here.
+    Funds(u64),
+}
+
+impl fmt::Display for WaitsFor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nonce(nonce) => write!(out, "queued behind nonce {nonce}"),
+            Self::Funds(nonce) => write!(out, "queued until the balance pays for nonce {nonce}"),
+        }
+    }
 }
 
 /// One sender's transactions.
@@ -49,12 +75,21 @@ pub(crate) struct SenderQueue {
     slots: BTreeMap<u64, Slot>,
     executable: usize,
     executable_cost: U256,
+    queued_cost: U256,
+    queued_bytes: usize,
 }
 
 impl SenderQueue {
     /// An empty queue of the sender with this account.
     pub(crate) const fn new(account: Account) -> Self {
-        Self { account, slots: BTreeMap::new(), executable: 0, executable_cost: U256::ZERO }
+        Self {
+            account,
+            slots: BTreeMap::new(),
+            executable: 0,
+            executable_cost: U256::ZERO,
+            queued_cost: U256::ZERO,
+            queued_bytes: 0,
+        }
     }
 
     /// The sender's account at the head.
@@ -70,10 +105,6 @@ impl SenderQueue {
     /// All transactions.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
-    }
-
-    fn queued_len(&self) -> usize {
-        self.slots.len() - self.executable
     }
 
     /// First nonce after the executable ones.
@@ -104,6 +135,25 @@ impl SenderQueue {
         Some((&slot.tx, Place::Executable { fee_cap_min, tip_cap_min }))
     }
 
+    /// The queued transaction with the highest nonce, and its place. It goes first: every other one
+    /// can run sooner.
+    pub(crate) fn furthest(&self) -> Option<(&Arc<PooledTx>, Place)> {
+        let (nonce, slot) = self.slots.last_key_value()?;
+        let distance = nonce.checked_sub(self.next_nonce())?;
+        let cost = self.executable_cost.saturating_add(self.queued_cost);
+        let (bytes, is_funded) = (self.queued_bytes, cost <= self.account.balance);
+        Some((&slot.tx, Place::Queued { distance, bytes, is_funded }))
+    }
+
+    /// What the transactions wait for that cannot run now.
+    pub(crate) fn waits_for(&self) -> WaitsFor {
+        let next = self.next_nonce();
+        match self.slots.contains_key(&next) {
+            true => WaitsFor::Funds(next),
+            false => WaitsFor::Nonce(next),
+        }
+    }
+
     /// The transactions that wait.
     pub(crate) fn queued(&self) -> impl Iterator<Item = &Arc<PooledTx>> {
         self.slots.range(self.next_nonce()..).map(|(_, slot)| &slot.tx)
@@ -126,20 +176,20 @@ impl SenderQueue {
         }
         let executable = nonce <= self.next_nonce();
         self.check_funds(tx, replaced, executable, l1_price)?;
+        let is_full = replaced.is_none() && self.slots.len() >= limits.per_sender_max;
+        if is_full && self.slots.last_key_value().is_none_or(|(last, _)| nonce > *last) {
+            let waits_for = (!executable).then(|| self.waits_for());
+            let (sender, max) = (tx.sender(), limits.per_sender_max);
+            return Err(PoolError::AccountLimit { sender, max, waits_for });
+        }
         if executable {
-            let appended = nonce == self.next_nonce();
-            if appended && self.executable >= limits.executable_per_sender_max {
-                let max = limits.executable_per_sender_max;
-                return Err(PoolError::AccountLimit { sender: tx.sender(), max });
-            }
             return Ok(self.executable_place(tx));
         }
-        let full = replaced.is_none() && self.queued_len() >= limits.queued_per_sender_max;
-        if full && self.slots.last_key_value().is_none_or(|(last, _)| nonce > *last) {
-            let max = limits.queued_per_sender_max;
-            return Err(PoolError::AccountLimit { sender: tx.sender(), max });
-        }
-        Ok(Place::Queued)
+        let bytes = self.queued_bytes.saturating_add(tx.memory_bytes());
+        let bytes = bytes.saturating_sub(replaced.map_or(0, |old| old.memory_bytes()));
+        let distance = nonce - self.next_nonce();
+        // The funds were checked above.
+        Ok(Place::Queued { distance, bytes, is_funded: true })
     }
 
     /// As geth: the balance must pay for the transaction and for all others of its kind.
@@ -152,10 +202,7 @@ impl SenderQueue {
     ) -> Result<(), PoolError> {
         let mut others = self.executable_cost;
         if !executable {
-            others = self
-                .queued()
-                .map(|other| other.cost(l1_price))
-                .fold(others, |sum, cost| sum.saturating_add(cost));
+            others = others.saturating_add(self.queued_cost);
         }
         // A queued transaction at the next nonce (it waits for funds) is not among the others.
         if let Some(old) = replaced
@@ -166,7 +213,8 @@ impl SenderQueue {
         let cost = others.saturating_add(tx.cost(l1_price));
         let balance = self.account.balance;
         if cost > balance {
-            return Err(PoolError::InsufficientFunds { balance, cost });
+            let l1_fee = tx.l1_fee(l1_price);
+            return Err(PoolError::InsufficientFunds { balance, cost, l1_fee });
         }
         Ok(())
     }
@@ -190,38 +238,36 @@ impl SenderQueue {
         limits: &PoolLimits,
     ) -> Vec<Arc<PooledTx>> {
         let nonce = tx.nonce();
-        let appended = nonce == self.next_nonce();
         let slot = Slot { tx, fee_cap_min: 0, tip_cap_min: 0 };
+        self.add_queued(&slot.tx, l1_price);
         let replaced = self.slots.insert(nonce, slot);
-        let mut dropped: Vec<_> = replaced.into_iter().map(|slot| slot.tx).collect();
-        if appended {
-            self.extend_executable(l1_price, limits.executable_per_sender_max);
-        } else if nonce < self.next_nonce() {
-            self.recount(l1_price, limits);
+        if nonce < self.next_nonce() {
+            self.recount(l1_price);
+        } else {
+            if let Some(old) = &replaced {
+                self.subtract_queued(&old.tx, l1_price);
+            }
+            self.extend_executable(l1_price);
         }
-        self.trim(limits, &mut dropped);
+        let mut dropped: Vec<_> = replaced.into_iter().map(|slot| slot.tx).collect();
+        self.trim(l1_price, limits, &mut dropped);
         dropped
     }
 
     /// Removes the transaction with this nonce; those behind it wait from now on.
-    pub(crate) fn remove(
-        &mut self,
-        nonce: u64,
-        l1_price: L1Price,
-        limits: &PoolLimits,
-    ) -> Vec<Arc<PooledTx>> {
-        let is_tail = self.executable > 0 && nonce.checked_add(1) == Some(self.next_nonce());
+    pub(crate) fn remove(&mut self, nonce: u64, l1_price: L1Price) -> Vec<Arc<PooledTx>> {
+        let next = self.next_nonce();
         let Some(removed) = self.slots.remove(&nonce) else { return Vec::new() };
-        if is_tail {
+        if nonce >= next {
+            self.subtract_queued(&removed.tx, l1_price);
+        } else if nonce.checked_add(1) == Some(next) {
             // The common case, an eviction: nothing in front of it changes.
             self.executable -= 1;
             self.executable_cost = self.executable_cost.saturating_sub(removed.tx.cost(l1_price));
-        } else if nonce < self.next_nonce() {
-            self.recount(l1_price, limits);
+        } else {
+            self.recount(l1_price);
         }
-        let mut dropped = vec![removed.tx];
-        self.trim(limits, &mut dropped);
-        dropped
+        vec![removed.tx]
     }
 
     /// Takes over the account at a new head, and its L1 price. Returns what can no longer run.
@@ -229,46 +275,54 @@ impl SenderQueue {
         &mut self,
         account: Account,
         l1_price: L1Price,
-        limits: &PoolLimits,
     ) -> Vec<Arc<PooledTx>> {
         let kept = self.slots.split_off(&account.nonce);
         let stale = std::mem::replace(&mut self.slots, kept);
-        let mut dropped: Vec<_> = stale.into_values().map(|slot| slot.tx).collect();
         self.account = account;
-        self.recount(l1_price, limits);
-        self.trim(limits, &mut dropped);
-        dropped
+        self.recount(l1_price);
+        stale.into_values().map(|slot| slot.tx).collect()
     }
 
     /// Recounts with the same account at a new L1 price.
-    pub(crate) fn set_l1_price(
-        &mut self,
-        l1_price: L1Price,
-        limits: &PoolLimits,
-    ) -> Vec<Arc<PooledTx>> {
-        self.recount(l1_price, limits);
-        let mut dropped = Vec::new();
-        self.trim(limits, &mut dropped);
-        dropped
+    pub(crate) fn set_l1_price(&mut self, l1_price: L1Price) {
+        self.recount(l1_price);
     }
 
-    fn recount(&mut self, l1_price: L1Price, limits: &PoolLimits) {
+    fn recount(&mut self, l1_price: L1Price) {
         self.executable = 0;
         self.executable_cost = U256::ZERO;
-        self.extend_executable(l1_price, limits.executable_per_sender_max);
+        (self.queued_cost, self.queued_bytes) = self.sums(l1_price);
+        self.extend_executable(l1_price);
+    }
+
+    /// Cost and memory of all that is in the queue behind the executable ones.
+    fn sums(&self, l1_price: L1Price) -> (U256, usize) {
+        self.queued().fold((U256::ZERO, 0), |(cost, bytes), tx| {
+            (cost.saturating_add(tx.cost(l1_price)), bytes + tx.memory_bytes())
+        })
+    }
+
+    fn add_queued(&mut self, tx: &PooledTx, l1_price: L1Price) {
+        self.queued_cost = self.queued_cost.saturating_add(tx.cost(l1_price));
+        self.queued_bytes += tx.memory_bytes();
+    }
+
+    fn subtract_queued(&mut self, tx: &PooledTx, l1_price: L1Price) {
+        self.queued_cost = self.queued_cost.saturating_sub(tx.cost(l1_price));
+        self.queued_bytes = self.queued_bytes.saturating_sub(tx.memory_bytes());
     }
 
     /// Lets the executable run grow over the transactions behind it.
-    fn extend_executable(&mut self, l1_price: L1Price, executable_max: usize) {
+    fn extend_executable(&mut self, l1_price: L1Price) {
         let (mut fee_cap_min, mut tip_cap_min) = match self.tail() {
             Some((_, Place::Executable { fee_cap_min, tip_cap_min })) => (fee_cap_min, tip_cap_min),
             _ => (u128::MAX, u128::MAX),
         };
         let mut next = self.next_nonce();
         for (nonce, slot) in self.slots.range_mut(next..) {
-            let cost = self.executable_cost.saturating_add(slot.tx.cost(l1_price));
-            let fits = self.executable < executable_max && cost <= self.account.balance;
-            if *nonce != next || !fits {
+            let own_cost = slot.tx.cost(l1_price);
+            let cost = self.executable_cost.saturating_add(own_cost);
+            if *nonce != next || cost > self.account.balance {
                 break;
             }
             fee_cap_min = fee_cap_min.min(slot.tx.fee_cap);
@@ -276,16 +330,27 @@ impl SenderQueue {
             (slot.fee_cap_min, slot.tip_cap_min) = (fee_cap_min, tip_cap_min);
             self.executable += 1;
             self.executable_cost = cost;
+            self.queued_cost = self.queued_cost.saturating_sub(own_cost);
+            self.queued_bytes = self.queued_bytes.saturating_sub(slot.tx.memory_bytes());
             next = next.saturating_add(1);
         }
     }
 
-    /// Drops the highest nonces while too many wait.
-    fn trim(&mut self, limits: &PoolLimits, dropped: &mut Vec<Arc<PooledTx>>) {
-        while self.queued_len() > limits.queued_per_sender_max {
-            let Some((_, slot)) = self.slots.pop_last() else { break };
-            dropped.push(slot.tx);
+    /// Drops the highest nonces while there are too many.
+    fn trim(&mut self, l1_price: L1Price, limits: &PoolLimits, dropped: &mut Vec<Arc<PooledTx>>) {
+        while self.slots.len() > limits.per_sender_max {
+            let Some(last) = self.slots.last_key_value().map(|(nonce, _)| *nonce) else { break };
+            dropped.extend(self.remove(last, l1_price));
         }
+    }
+
+    /// Checks the sums against the transactions; for tests.
+    #[cfg(test)]
+    pub(crate) fn assert_consistent(&self, l1_price: L1Price) {
+        assert_eq!((self.queued_cost, self.queued_bytes), self.sums(l1_price));
+        let executable = self.executable_from(0, usize::MAX).map(|tx| tx.cost(l1_price));
+        assert_eq!(self.executable_cost, executable.sum::<U256>());
+        assert!(self.executable_cost <= self.account.balance);
     }
 }
 

@@ -9,16 +9,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use http_body_util::{BodyExt, Full};
 use hyper::{
     StatusCode,
     body::{Body, Bytes, Frame, SizeHint},
     header::{CONTENT_TYPE, HeaderValue},
 };
-use jsonrpsee::{
-    core::BoxError,
-    server::{HttpBody, HttpResponse},
-};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::BoxError;
+
+use super::connection::{HttpBody, HttpResponse};
 
 /// Bytes of all answers longer than [`SHORT_BYTES`] that wait for their clients.
 const BYTES_MAX: usize = 256 << 20;
@@ -45,7 +45,7 @@ impl AnswersInFlight {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         match self.0.clone().try_acquire_many_owned(permits) {
             Ok(permit) => answer
-                .map(|body| HttpBody::new(Counted { body, rest: Bytes::new(), _permit: permit })),
+                .map(|body| Counted { body, rest: Bytes::new(), _permit: permit }.boxed_unsync()),
             Err(_) => {
                 let why =
                     "server is busy: too many answers wait for their clients, try again later";
@@ -60,10 +60,24 @@ pub(super) fn error_answer(status: StatusCode, code: i32, message: &str) -> Http
     let error = serde_json::json!({
         "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message },
     });
-    let mut response = HttpResponse::new(HttpBody::from(error.to_string()));
+    json_answer(status, error.to_string())
+}
+
+/// An answer in JSON.
+pub(super) fn json_answer(status: StatusCode, json: String) -> HttpResponse {
+    text_answer(status, "application/json; charset=utf-8", json)
+}
+
+/// An answer of this type.
+pub(super) fn text_answer(
+    status: StatusCode,
+    content_type: &'static str,
+    text: String,
+) -> HttpResponse {
+    let body = Full::new(Bytes::from(text)).map_err(|never| match never {});
+    let mut response = HttpResponse::new(body.boxed_unsync());
     *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

@@ -150,7 +150,7 @@ fn locate(node: &RpcNode, hash: B256) -> Answer<(Arc<StoredHeader>, u32)> {
 async fn transaction_by_hash(
     node: Arc<RpcNode>,
     mut args: Args,
-) -> Result<Option<Box<JsonRawValue>>, RpcError> {
+) -> Result<Box<JsonRawValue>, RpcError> {
     let hash: B256 = args.required()?;
     let here = node.read(move |node| {
         let found = match locate(node, hash)? {
@@ -164,15 +164,15 @@ async fn transaction_by_hash(
             }
             _ => None,
         });
-        found.as_ref().map(to_json).transpose()
+        Ok((to_json(&found)?, found.is_some()))
     });
     match (here.await?, &node.sink) {
-        (None, Sink::Forward(client)) => {
+        ((nothing, false), Sink::Forward(client)) => {
             // Only its pool can know it. A sequencer that is down knows no more than this node.
             let answer = client.ask("eth_getTransactionByHash", rpc_params![hash]).await;
-            Ok(answer.ok().filter(|answer| answer.get() != "null"))
+            Ok(answer.unwrap_or(nothing))
         }
-        (found, _) => Ok(found),
+        ((answer, _), _) => Ok(answer),
     }
 }
 

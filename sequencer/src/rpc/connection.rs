@@ -13,18 +13,20 @@ use std::{
     time::Duration,
 };
 
-use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use jsonrpsee::{
-    core::BoxError,
-    server::{HttpRequest, HttpResponse, StopHandle},
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::http1,
 };
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Sleep, timeout},
 };
+use tower::BoxError;
 
 /// A connection without a request is closed after this time, and so is one that needs longer to
 /// send the head of a request.
@@ -41,6 +43,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FILES_RESERVED: u64 = 2_048;
 /// The fewest connections that are allowed, however few files there are.
 const CONNECTIONS_MIN: u32 = 64;
+
+/// A request as it comes in, its body unread.
+pub(super) type HttpRequest = Request<Incoming>;
+/// An answer, whole or in pieces.
+pub(super) type HttpResponse = Response<HttpBody>;
+/// The body of an answer.
+pub(super) type HttpBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// Tells the server's parts when to stop. The server has stopped when the last copy is dropped.
+#[derive(Clone, Debug)]
+pub(super) struct Stop(watch::Receiver<()>);
+
+impl Stop {
+    /// Something to stop with, and what it stops.
+    pub(super) fn new() -> (watch::Sender<()>, Self) {
+        let (sender, receiver) = watch::channel(());
+        (sender, Self(receiver))
+    }
+
+    /// Waits until the server is to stop.
+    pub(super) async fn requested(mut self) {
+        // A sender that is gone has stopped the server, too.
+        let _stopped = self.0.changed().await;
+    }
+}
 
 /// A place among the connections allowed. What answers a request may keep it beyond the answer, as
 /// a WebSocket does.
@@ -66,18 +93,14 @@ pub(super) fn connections_allowed(wanted: u32) -> u32 {
 }
 
 /// Accepts until the server is stopped.
-pub(super) async fn accept<A, F>(
-    listener: TcpListener,
-    connections_max: u32,
-    stop: StopHandle,
-    answer: A,
-) where
-    A: Fn(HttpRequest<Incoming>, Place) -> F + Clone + Send + Sync + 'static,
+pub(super) async fn accept<A, F>(listener: TcpListener, connections_max: u32, stop: Stop, answer: A)
+where
+    A: Fn(HttpRequest, Place) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<HttpResponse, BoxError>> + Send + 'static,
 {
     let places = Arc::new(Semaphore::new(connections_max as usize));
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
-    let mut stopped = std::pin::pin!(stop.clone().shutdown());
+    let mut stopped = std::pin::pin!(stop.clone().requested());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -104,9 +127,9 @@ pub(super) async fn accept<A, F>(
 }
 
 /// Answers the requests of one connection.
-async fn serve<A, F>(socket: TcpStream, place: Place, stop: StopHandle, answer: A)
+async fn serve<A, F>(socket: TcpStream, place: Place, stop: Stop, answer: A)
 where
-    A: Fn(HttpRequest<Incoming>, Place) -> F + Send + Sync + 'static,
+    A: Fn(HttpRequest, Place) -> F + Send + Sync + 'static,
     F: Future<Output = Result<HttpResponse, BoxError>> + Send + 'static,
 {
     // Answers are small and somebody waits for each.
@@ -121,7 +144,7 @@ where
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = stop.shutdown() => {
+        () = stop.requested() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

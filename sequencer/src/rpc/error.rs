@@ -12,13 +12,13 @@
 //! | -32602 | bad parameters |
 //! | -32603 | this node is at fault |
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U64};
 use gainsay_store::StoreError;
 use gainsay_transition::DecodeTxError;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 
 use super::revert::revert_message;
-use crate::pool::PoolError;
+use crate::pool::{PoolError, WaitsFor};
 
 /// Why a request is not answered.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,16 @@ pub enum RpcError {
         /// How much may be.
         allowed: u64,
     },
+    /// A log query that is too large; the range given can be asked for.
+    #[error("{limit}. Try with this block range [{from:#x}, {to:#x}].")]
+    LogLimit {
+        /// Which bound it exceeds.
+        limit: LogLimit,
+        /// First block of a range that works.
+        from: u64,
+        /// Its last block.
+        to: u64,
+    },
     /// The call reverted.
     #[error("{}", revert_message(.0))]
     Reverted(Bytes),
@@ -51,13 +61,16 @@ pub enum RpcError {
     Pool(PoolError),
     /// The transaction was taken, but no block held it in time.
     #[error(
-        "the transaction {hash} was added to the pool but was not included within {waited_ms} ms"
+        "the transaction {hash} was added to the pool but was not included within {waited_ms} ms{}",
+        .waits_for.map_or_else(String::new, |it| format!(": it is {it}"))
     )]
     NotIncludedYet {
         /// The transaction.
         hash: B256,
         /// How long the node waited.
         waited_ms: u64,
+        /// What the transaction waits for.
+        waits_for: Option<WaitsFor>,
     },
     /// No transactions are taken here.
     #[error("this node is read-only: it has neither a pool nor a sequencer URL to forward to")]
@@ -90,6 +103,21 @@ pub enum RpcError {
     /// Something failed that no request can cause.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+/// The bound that a log query exceeds, in words of large providers: indexers split a range by them.
+/// graph-node looks at code -32005; Ponder reads the range after "Try with this block range".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogLimit {
+    /// Logs of one answer.
+    #[error("query returned more than {0} results")]
+    Results(usize),
+    /// Blocks of one query.
+    #[error("query exceeds max block range {0}")]
+    Blocks(u64),
+    /// Milliseconds of one query.
+    #[error("query timeout exceeded: it took more than {0} ms")]
+    Time(u64),
 }
 
 impl From<PoolError> for RpcError {
@@ -128,7 +156,7 @@ impl RpcError {
             Self::NotIncludedYet { .. } => 4,
             Self::InvalidParams(_) => -32602,
             Self::BlockNotFound(_) | Self::Store(StoreError::BlockUnknown { .. }) => -32001,
-            Self::LimitExceeded { .. } | Self::Busy { .. } => -32005,
+            Self::LimitExceeded { .. } | Self::LogLimit { .. } | Self::Busy { .. } => -32005,
             Self::Pool(error) if error.is_internal() => -32603,
             Self::Call(_)
             | Self::Pool(_)
@@ -146,13 +174,19 @@ impl RpcError {
 
 impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
-        let (code, message) = (error.code(), error.to_string());
-        if code == -32603 {
+        let (code, mut message) = (error.code(), error.to_string());
+        if code == -32603 && !matches!(error, RpcError::Upstream(_)) {
             tracing::error!(%message, "a request failed by this node's fault");
+            // Paths and inner states are for who runs the node.
+            message = "internal error: the log of this node says more".into();
         }
         match error {
             RpcError::Upstream(object) => object,
             RpcError::Reverted(data) => ErrorObject::owned(code, message, Some(data)),
+            RpcError::LogLimit { from, to, .. } => {
+                let works = serde_json::json!({ "from": U64::from(from), "to": U64::from(to) });
+                ErrorObject::owned(code, message, Some(works))
+            }
             RpcError::NotIncludedYet { hash, .. } => ErrorObject::owned(code, message, Some(hash)),
             _ => ErrorObject::owned(code, message, None::<()>),
         }

@@ -12,7 +12,7 @@ use gainsay_store::StoredHeader;
 use gainsay_transition::next_base_fee;
 
 use super::{
-    args::Args,
+    args::{Args, Count},
     error::RpcError,
     fee_cache::Tips,
     node::{Methods, RpcNode},
@@ -80,7 +80,8 @@ fn suggested_tip(node: &RpcNode) -> Result<u128, RpcError> {
 }
 
 fn fee_history(node: &RpcNode, args: &mut Args) -> Result<FeeHistory, RpcError> {
-    let count = block_count(args)?.min(node.limits.fee_history_blocks_max);
+    let Count(count) = args.required()?;
+    let count = count.min(node.limits.fee_history_blocks_max);
     let newest: BlockNumberOrTag = args.required()?;
     let percentiles: Vec<f64> = args.optional()?.unwrap_or_default();
     check_percentiles(&percentiles)?;
@@ -110,20 +111,6 @@ fn fee_history(node: &RpcNode, args: &mut Args) -> Result<FeeHistory, RpcError> 
     history.base_fee_per_blob_gas.push(BLOB_BASE_FEE_WEI);
     history.reward = (!percentiles.is_empty()).then_some(rewards);
     Ok(history)
-}
-
-/// The block count, which clients send as a hex quantity or as a plain number.
-fn block_count(args: &mut Args) -> Result<u64, RpcError> {
-    #[derive(serde::Deserialize)]
-    #[serde(untagged)]
-    enum Count {
-        Number(u64),
-        Quantity(U64),
-    }
-    Ok(match args.required()? {
-        Count::Number(count) => count,
-        Count::Quantity(count) => count.to(),
-    })
 }
 
 fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {

@@ -1,7 +1,8 @@
 //! `eth_newFilter` and its sisters: what happened since a client's last poll.
 //!
 //! In: the filters of [`Filters`](super::filters::Filters), the chain. Out: new blocks, logs,
-//! pending transactions. When blocks are taken back, a filter gives the blocks in their place.
+//! pending transactions. When blocks are taken back, a filter gives the blocks in their place, and
+//! before them the logs that it gave and that are void, marked as removed.
 
 use alloy_primitives::{B256, U128};
 use alloy_rpc_types_eth::{Filter, FilterBlockOption, Log};
@@ -12,8 +13,9 @@ use super::{
     args::Args,
     error::RpcError,
     filters::{FilterKind, Installed},
-    log_methods::{logs, logs_between},
-    node::{Methods, RpcNode, Sink},
+    log_methods::{logs, logs_between, removed_logs},
+    node::{Methods, RpcNode, to_json},
+    pending_feed::arrivals,
 };
 
 /// Hashes in one answer of a block filter.
@@ -27,9 +29,9 @@ pub(super) fn register(methods: &mut Methods) {
         install(node, FilterKind::Logs(Box::new(filter)))
     });
     methods.read("eth_newBlockFilter", |node, _| install(node, FilterKind::Blocks));
-    methods.read("eth_newPendingTransactionFilter", |node, _| match &node.sink {
-        Sink::Pool(collector) => install(node, FilterKind::Pending(collector.pool.subscribe())),
-        _ => Err(RpcError::Call("pending transactions are known to the sequencer only".into())),
+    methods.asynchronous("eth_newPendingTransactionFilter", |node, _| async move {
+        let arrivals = arrivals(&node).await?;
+        to_json(&install(&node, FilterKind::Pending(arrivals))?)
     });
     methods.read("eth_getFilterChanges", changes);
     methods.read("eth_getFilterLogs", filter_logs);
@@ -71,6 +73,10 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
             match arrivals.try_recv() {
                 Ok(hash) => hashes.push(hash),
                 Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Closed) if hashes.is_empty() => {
+                    let why = "the news has ended: the sequencer is out of reach";
+                    return Err(RpcError::Call(why.into()));
+                }
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
@@ -78,11 +84,12 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
     }
     // What stands in the place of blocks that were given and then taken back is given next.
     let mut told = filter.told.clone();
+    let mut void = Vec::new();
     while let Some((number, hash)) = told.last()
         && node.store().block_hash(*number)? != Some(*hash)
         && told.len() > 1
     {
-        told.pop();
+        void.extend(told.pop());
     }
     let from = told.last().map_or(0, |(number, _)| number.saturating_add(1));
     let head = node.store().head().number;
@@ -98,13 +105,24 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
         last = Some(number);
     }
     let answer = match (&filter.kind, last) {
-        (FilterKind::Logs(wanted), Some(last)) => Changes::Logs(match bounds(node, wanted) {
-            Some((low, high)) if low.max(from) <= high.min(last) => {
-                logs_between(node, wanted, low.max(from), high.min(last))?
+        (FilterKind::Logs(wanted), last) => Changes::Logs(match bounds(node, wanted) {
+            Some((low, high)) => {
+                let void = void.iter().filter(|(number, _)| (low..=high).contains(number));
+                let void = void.filter_map(|(_, hash)| node.chain.removed_logs.block(*hash));
+                let mut logs: Vec<Log> =
+                    void.flat_map(|block| removed_logs(&block, wanted)).collect();
+                if let Some(last) = last.filter(|last| low.max(from) <= high.min(*last)) {
+                    let (found, to) = as_many(node, wanted, low.max(from), high.min(last))?;
+                    // What is beyond comes with the next poll.
+                    if to < high.min(last) {
+                        hashes.truncate(usize::try_from(to - from + 1).unwrap_or(usize::MAX));
+                    }
+                    logs.extend(found);
+                }
+                logs
             }
-            _ => Vec::new(),
+            None => Vec::new(),
         }),
-        (FilterKind::Logs(_), None) => Changes::Logs(Vec::new()),
         (FilterKind::Blocks | FilterKind::Pending(_), _) => Changes::Hashes(hashes.clone()),
     };
     let first_kept = hashes.len().saturating_sub(TOLD_MAX);
@@ -113,6 +131,22 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
     told.drain(..surplus);
     filter.told = told;
     Ok(answer)
+}
+
+/// The logs of `from` to `to`, or of as many of these blocks as one answer has room for, and the
+/// last block that was searched: a poll names no range that could be made smaller.
+fn as_many(
+    node: &RpcNode,
+    wanted: &Filter,
+    from: u64,
+    mut to: u64,
+) -> Result<(Vec<Log>, u64), RpcError> {
+    loop {
+        match logs_between(node, wanted, from, to) {
+            Err(RpcError::LogLimit { to: smaller, .. }) if smaller < to => to = smaller,
+            other => return other.map(|logs| (logs, to)),
+        }
+    }
 }
 
 /// The block numbers that a log filter is about; `None` if it is about one block by hash, which

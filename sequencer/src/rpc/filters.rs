@@ -62,6 +62,12 @@ impl Filters {
         Ok(id)
     }
 
+    /// Removes what nobody polls any more.
+    pub(super) fn expire(&self) {
+        let now = Instant::now();
+        self.installed.lock().retain(|_, it| now.duration_since(it.polled) < self.expiry);
+    }
+
     /// Takes a filter out, to be put back after its poll; `None` when there is none (any more).
     pub(super) fn take(&self, id: U128) -> Option<Installed> {
         let filter = self.installed.lock().remove(&id)?;

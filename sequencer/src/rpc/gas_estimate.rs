@@ -30,9 +30,11 @@ pub(super) fn estimate_gas(
     let wanted = simulation.gas_wanted.filter(|gas| *gas >= TRANSFER_GAS);
     let mut high = wanted.unwrap_or(gas_max).min(gas_max);
     // A caller that names a price must be able to pay the L1 data fee, too.
-    let extra = if simulation.fee_cap() > 0 { simulation.l1_fee()? } else { U256::ZERO };
-    if let Some(allowance) = simulation.gas_allowance(extra)? {
-        high = high.min(allowance);
+    let l1_fee = if simulation.fee_cap() > 0 { simulation.l1_fee()? } else { U256::ZERO };
+    // What of it limits the gas, and is named when the gas is not enough.
+    let mut l1_fee_paid = U256::ZERO;
+    if let Some(allowance) = simulation.gas_allowance(l1_fee)?.filter(|gas| *gas < high) {
+        (high, l1_fee_paid) = (allowance, l1_fee);
     }
     if is_plain_transfer(simulation)? && high >= TRANSFER_GAS {
         let result = simulation.run(TRANSFER_GAS).map_err(refusal)?;
@@ -42,11 +44,11 @@ pub(super) fn estimate_gas(
     }
     let first = match simulation.run(high) {
         Ok(result) => result,
-        Err(error) if needs_more_gas(&error) => return Err(exceeds_allowance(high)),
+        Err(error) if needs_more_gas(&error) => return Err(exceeds_allowance(high, l1_fee_paid)),
         Err(error) => return Err(refusal(error)),
     };
     if is_out_of_gas(&first) {
-        return Err(exceeds_allowance(high));
+        return Err(exceeds_allowance(high, l1_fee_paid));
     }
     let (used, refunded) = (first.gas().tx_gas_used(), first.gas().inner_refunded());
     returned(first)?;
@@ -105,8 +107,12 @@ const fn is_out_of_gas(result: &CallResult) -> bool {
     )
 }
 
-fn exceeds_allowance(gas: u64) -> RpcError {
-    RpcError::Call(format!("gas required exceeds allowance ({gas})"))
+fn exceeds_allowance(gas: u64, l1_fee: U256) -> RpcError {
+    let besides = match l1_fee.is_zero() {
+        true => String::new(),
+        false => format!(": the balance must also pay the L1 data fee of {l1_fee} wei"),
+    };
+    RpcError::Call(format!("gas required exceeds allowance ({gas}){besides}"))
 }
 
 #[cfg(test)]

@@ -3,20 +3,23 @@
 //! In: an [`RpcContext`]. Out: [`RpcNode`], and ways to register a method by how much it costs.
 
 use std::{
-    fmt::Debug,
+    collections::HashMap,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use jsonrpsee::{RpcModule, core::JsonRawValue};
+use futures::future::{BoxFuture, FutureExt, ready};
+use jsonrpsee::core::JsonRawValue;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::{
     RpcContext, RpcLimits, TxSink, args::Args, error::RpcError, fee_cache::FeeCache,
-    filters::Filters, sequencer_client::SequencerClient, tx_collector::TxCollector,
+    filters::Filters, pending_feed::PendingFeed, sequencer_client::SequencerClient,
+    tx_collector::TxCollector,
 };
 use crate::{chain::Chain, error::NodeError, status::StatusHandle};
 
@@ -37,6 +40,9 @@ pub(super) struct RpcNode {
     pub(super) sink: Sink,
     pub(super) filters: Filters,
     pub(super) fees: FeeCache,
+    pub(super) pending: PendingFeed,
+    /// The head when the server started.
+    pub(super) started_at: u64,
     reads: WorkQueue,
     calls: WorkQueue,
 }
@@ -55,6 +61,8 @@ impl RpcNode {
         Ok(Self {
             filters: Filters::new(limits.filters_max, limits.filter_expiry_secs),
             fees: FeeCache::new(limits.fee_history_blocks_max),
+            pending: PendingFeed::default(),
+            started_at: chain.store.head().number,
             reads: WorkQueue::new(limits.concurrent_reads_max, limits.waiting_max),
             calls: WorkQueue::new(limits.concurrent_calls_max, limits.waiting_max),
             chain,
@@ -132,23 +140,39 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A method that runs on a blocking thread.
+/// A method that runs to its end at once, or on a blocking thread.
 type Method<R> = fn(&RpcNode, &mut Args) -> Result<R, RpcError>;
+/// What a method comes to.
+type Outcome = Result<Box<JsonRawValue>, RpcError>;
+/// A method, ready to be called.
+type Handler = Box<dyn Fn(Arc<RpcNode>, Args) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
 /// The methods of a server, registered by what they cost.
-#[derive(Debug)]
-pub(super) struct Methods(pub(super) RpcModule<RpcNode>);
+#[derive(Default)]
+pub(super) struct Methods(HashMap<&'static str, Handler>);
+
+impl fmt::Debug for Methods {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Methods {
+    /// The method of this name.
+    pub(super) fn get(&self, name: &str) -> Option<&Handler> {
+        self.0.get(name)
+    }
+
+    /// The names of all methods.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.keys().copied()
+    }
+
     /// Answers from memory, at once.
-    pub(super) fn quick<R: Serialize + Clone + 'static>(
-        &mut self,
-        name: &'static str,
-        run: Method<R>,
-    ) {
-        self.0
-            .register_method(name, move |params, node, _| run(node, &mut Args::new(&params)?))
-            .expect("each method name is registered once");
+    pub(super) fn quick<R: Serialize + 'static>(&mut self, name: &'static str, run: Method<R>) {
+        self.insert(name, move |node, mut args| {
+            ready(run(&node, &mut args).and_then(|answer| to_json(&answer))).boxed()
+        });
     }
 
     /// Reads the store.
@@ -175,18 +199,21 @@ impl Methods {
     }
 
     /// Waits for something.
-    pub(super) fn asynchronous<R, F, Fut>(&mut self, name: &'static str, run: F)
+    pub(super) fn asynchronous<F, Fut>(&mut self, name: &'static str, run: F)
     where
-        R: Serialize + Clone + Debug + Send + 'static,
-        F: Fn(Arc<RpcNode>, Args) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, RpcError>> + Send,
+        F: Fn(Arc<RpcNode>, Args) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Outcome> + Send + 'static,
     {
-        self.0
-            .register_async_method(name, move |params, node, _| {
-                let run = run.clone();
-                async move { run(node, Args::new(&params)?).await }
-            })
-            .expect("each method name is registered once");
+        self.insert(name, move |node, args| run(node, args).boxed());
+    }
+
+    fn insert(
+        &mut self,
+        name: &'static str,
+        handler: impl Fn(Arc<RpcNode>, Args) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
+    ) {
+        let before = self.0.insert(name, Box::new(handler));
+        assert!(before.is_none(), "{name} is registered twice");
     }
 }
 

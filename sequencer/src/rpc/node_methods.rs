@@ -1,13 +1,14 @@
 //! The node itself: network, version, sync state, and how far L1 has taken up the chain.
 //!
-//! In: nothing but the configuration and the status. Out: `net_*`, `web3_*`, `rollup_*`, `txpool_*`.
+//! In: nothing but the configuration and the status. Out: `net_*`, `web3_*`, `rollup_*`.
 
 use alloy_primitives::{Address, B256, Bytes, U64, keccak256};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     error::RpcError,
-    node::{Methods, RpcNode, Sink},
+    node::{Methods, RpcNode},
 };
 use crate::status::{BatchCounts, BlockStatus, DepositCounts, NodeStatus};
 
@@ -31,20 +32,48 @@ pub(super) fn register(methods: &mut Methods) {
     methods.quick("web3_sha3", |_, args| Ok(keccak256(args.required::<Bytes>()?)));
     // The node holds no wallet keys.
     methods.quick("eth_accounts", |_, _| Ok(Vec::<Address>::new()));
-    methods.quick("eth_syncing", |_, _| Ok(false));
+    methods.quick("eth_syncing", |node, _| Ok(syncing(node)));
     methods.quick("eth_mining", |_, _| Ok(false));
     methods.quick("eth_hashrate", |_, _| Ok(U64::ZERO));
     methods.quick("eth_coinbase", |_, _| Ok(gainsay_transition::SEQUENCER_FEE_VAULT));
-    methods.quick("txpool_status", |node, _| match &node.sink {
-        Sink::Pool(collector) => {
-            let status = collector.pool.status();
-            let (pending, queued) = (U64::from(status.executable), U64::from(status.queued));
-            Ok(json!({ "pending": pending, "queued": queued }))
-        }
-        _ => Ok(json!({ "pending": "0x0", "queued": "0x0" })),
-    });
     methods.read("rollup_status", |node, _| status(node));
     methods.read("rollup_config", |node, _| config(node));
+}
+
+/// L1 blocks that a node in step may not have processed yet.
+const L1_LAG_MAX: u64 = 16;
+/// Blocks by which a follower in step may be behind its sequencer.
+const SEQUENCER_LAG_MAX: u64 = 32;
+
+/// Answer of `eth_syncing` while the node is behind; the numbers of L1 are fields of this chain.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Syncing {
+    starting_block: U64,
+    current_block: U64,
+    /// The sequencer's head. A node that knows L1 alone cannot say how many blocks are to come: then
+    /// it is the next one.
+    highest_block: U64,
+    /// L1 block up to which the chain is derived.
+    l1_current_block: U64,
+    l1_highest_block: U64,
+}
+
+/// How far the node is when it has not reached the heads of L1 and of its sequencer; else `false`.
+fn syncing(node: &RpcNode) -> Value {
+    let (status, head) = (node.status.get(), node.store().head().number);
+    let l1_lag = status.l1_seen.saturating_sub(status.l1_head.number);
+    let lag = status.sequencer_head.saturating_sub(head);
+    if status.is_caught_up && l1_lag <= L1_LAG_MAX && lag <= SEQUENCER_LAG_MAX {
+        return Value::Bool(false);
+    }
+    json!(Syncing {
+        starting_block: U64::from(node.started_at),
+        current_block: U64::from(head),
+        highest_block: U64::from(status.sequencer_head.max(head.saturating_add(1))),
+        l1_current_block: U64::from(status.l1_head.number),
+        l1_highest_block: U64::from(status.l1_seen.max(status.l1_head.number)),
+    })
 }
 
 fn status(node: &RpcNode) -> Result<NodeStatus, RpcError> {

@@ -51,7 +51,22 @@ impl SequencerClient {
     ) -> Result<Box<JsonRawValue>, RpcError> {
         self.0.request(method, params).await.map_err(|error| match error {
             ClientError::Call(object) => RpcError::Upstream(object),
-            other => RpcError::UpstreamUnreachable(other.to_string()),
+            other => RpcError::UpstreamUnreachable(reason(&other)),
         })
+    }
+}
+
+/// Why there is no answer, in words for a user: the last cause, which the layers above wrap.
+fn reason(error: &ClientError) -> String {
+    match error {
+        ClientError::Transport(error) => {
+            let mut cause: &dyn std::error::Error = &**error;
+            while let Some(deeper) = cause.source() {
+                cause = deeper;
+            }
+            cause.to_string()
+        }
+        ClientError::RequestTimeout => format!("it took more than {} s", TIMEOUT.as_secs()),
+        _ => "what it answered is no answer to this request".into(),
     }
 }

@@ -7,47 +7,42 @@
 //! |---|---|
 //! | `connections_max`, `websockets_max` | connections (see `connection`) |
 //! | `request_bytes_max`, `websocket_message_bytes_max` | one request |
-//! | [`BODIES_BYTES_MAX`] | all long requests that are being received or answered |
-//! | `batches_max`, `batch_response_bytes_max` | batches at work |
+//! | [`BODIES_BYTES_MAX`] | all long requests, and all messages over WebSocket, that are at work |
+//! | `batches_max`, `batch_response_bytes_max` | batches at work (see `dispatcher`) |
 //! | `answers_in_flight` | all long answers that are being sent |
 //! | [`REQUEST_TIME_MAX`] | a request over HTTP, from its head to its answer |
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{StatusCode, body::Incoming, header::CONTENT_LENGTH};
-use jsonrpsee::{
-    Methods as JsonRpcMethods, RpcModule,
-    core::{BoxError, traits::IdProvider},
-    server::{
-        BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, PingConfig, Server, ServerConfig,
-        ServerConfigBuilder, StopHandle, TowerServiceBuilder, http::response::too_large,
-        middleware::rpc::RpcServiceBuilder, stop_channel, ws::is_upgrade_request,
+use hyper::{
+    Method, StatusCode,
+    body::{Bytes, Incoming},
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
     },
-    types::SubscriptionId,
 };
+use jsonrpsee::types::error::reject_too_big_request;
+use soketto::handshake::http::is_upgrade_request;
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, SemaphorePermit},
+    sync::{Semaphore, SemaphorePermit, watch},
     time::timeout,
 };
-use tower::{
-    Layer, Service,
-    layer::util::{Identity, Stack},
-};
-use tower_http::cors::{Any, CorsLayer};
+use tower::BoxError;
 
 use super::{
     RpcContext, RpcLimits,
-    answers_in_flight::{AnswersInFlight, error_answer},
-    batch_calls::BatchCalls,
-    block_methods,
-    call_bounds::CallBounds,
-    call_methods,
-    connection::{self, Place},
+    answers_in_flight::{AnswersInFlight, error_answer, json_answer, text_answer},
+    block_methods, call_methods,
+    connection::{self, HttpRequest, HttpResponse, Place, Stop},
+    dispatcher::{Dispatcher, error_text},
     fee_methods, filter_methods, log_methods,
+    message::Id,
     node::{Methods, RpcNode},
-    node_methods, raw_methods, state_methods, submit, subscriptions,
+    node_methods, pool_methods, raw_methods, state_methods, submit,
+    websocket::{Held, WebSocket},
 };
 use crate::error::NodeError;
 
@@ -55,22 +50,21 @@ use crate::error::NodeError;
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a request over HTTP: to be received, to wait for its turn and to be answered.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(45);
-/// Bytes of all requests longer than [`SHORT_BYTES`] that are in memory at a time. More must wait.
+/// Bytes of all requests longer than [`SHORT_BYTES`] that are in memory at a time, and of all
+/// messages over WebSocket. More must wait.
 const BODIES_BYTES_MAX: usize = 256 << 20;
 /// Requests up to this length are not counted: the bound on connections bounds them, too.
 const SHORT_BYTES: u64 = 64 << 10;
-/// Answers and notifications that wait for a slow WebSocket client.
-const WEBSOCKET_BUFFER: u32 = 16;
 
 /// A running server. Dropping it stops the server, too, without waiting.
 #[derive(Debug)]
-pub struct ServerHandle(jsonrpsee::server::ServerHandle);
+pub struct ServerHandle(watch::Sender<()>);
 
 impl ServerHandle {
     /// Stops the server, and waits a while for the requests in work.
     pub async fn stop(self) {
-        if self.0.stop().is_ok() {
-            let _slow = timeout(STOP_TIMEOUT, self.0.stopped()).await;
+        if self.0.send(()).is_ok() {
+            let _slow = timeout(STOP_TIMEOUT, self.0.closed()).await;
         }
     }
 }
@@ -90,147 +84,164 @@ pub async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     let connections_max = connection::connections_allowed(limits.connections_max);
-    let mut methods = Methods(RpcModule::new(RpcNode::new(context)?));
+    let mut methods = Methods::default();
     register(&mut methods);
+    let dispatcher = Arc::new(Dispatcher::new(methods, Arc::new(RpcNode::new(context)?)));
 
-    let (stop, handle) = stop_channel();
-    let batches = Arc::new(Semaphore::new(limits.batches_max));
-    let layers = |is_websocket| CallLayers {
-        response_bytes_max: limits.batch_response_bytes_max,
-        is_websocket,
-        batches: batches.clone(),
-    };
-    let for_http = config(&limits).max_connections(connections_max);
-    let for_websocket = config(&limits)
-        .max_request_body_size(limits.websocket_message_bytes_max)
-        .max_response_body_size(limits.batch_response_bytes_max)
-        .max_connections(limits.websockets_max);
+    let (stopper, stop) = Stop::new();
+    let bodies = Arc::new(Semaphore::new(BODIES_BYTES_MAX));
     let answerer = Arc::new(Answerer {
-        http: builder(for_http, layers(false)),
-        websocket: builder(for_websocket, layers(true)),
-        methods: methods.0.into(),
-        stop: stop.clone(),
-        bodies: Semaphore::new(BODIES_BYTES_MAX),
+        websockets: Arc::new(Semaphore::new(limits.websockets_max as usize)),
+        websocket: WebSocket {
+            dispatcher: dispatcher.clone(),
+            limits: limits.clone(),
+            bodies: bodies.clone(),
+            stop: stop.clone(),
+        },
+        dispatcher,
+        bodies,
         answers: AnswersInFlight::new(),
-        request_bytes_max: limits.request_bytes_max,
+        limits,
     });
     let answer = move |request, place| {
         let answerer = answerer.clone();
-        async move { answerer.answer(request, place).await }
+        async move { answerer.answer(request, place).await.map(open_to_pages) }
     };
     tokio::spawn(connection::accept(listener, connections_max, stop, answer));
-    Ok((address, ServerHandle(handle)))
+    Ok((address, ServerHandle(stopper)))
 }
 
-type Builder = TowerServiceBuilder<Stack<CallLayers, Identity>, Stack<CorsLayer, Identity>>;
-
-fn builder(config: ServerConfigBuilder, layers: CallLayers) -> Builder {
-    // Wallets call from pages of any origin; the server holds no key and no session.
-    let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
-    Server::builder()
-        .set_config(config.build())
-        .set_rpc_middleware(RpcServiceBuilder::new().layer(layers))
-        .set_http_middleware(tower::ServiceBuilder::new().layer(cors))
-        .to_service_builder()
-}
-
-/// What calls go through.
-#[derive(Clone, Debug)]
-struct CallLayers {
-    response_bytes_max: u32,
-    is_websocket: bool,
-    batches: Arc<Semaphore>,
-}
-
-impl<S> Layer<S> for CallLayers {
-    type Service = CallBounds<BatchCalls<S>>;
-
-    fn layer(&self, service: S) -> Self::Service {
-        CallBounds {
-            service: BatchCalls { service, response_bytes_max: self.response_bytes_max },
-            is_websocket: self.is_websocket,
-            batches: self.batches.clone(),
-        }
-    }
-}
-
-fn config(limits: &RpcLimits) -> ServerConfigBuilder {
-    ServerConfig::builder()
-        .max_request_body_size(limits.request_bytes_max)
-        .max_response_body_size(limits.response_bytes_max)
-        .max_subscriptions_per_connection(limits.subscriptions_per_connection_max)
-        .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_len_max))
-        .set_message_buffer_capacity(WEBSOCKET_BUFFER)
-        .enable_ws_ping(PingConfig::default())
-        .set_id_provider(HexIds)
+/// Wallets call from pages of any origin; the server holds no key and no session.
+fn open_to_pages(mut answer: HttpResponse) -> HttpResponse {
+    let any = HeaderValue::from_static("*");
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    answer
 }
 
 /// Answers HTTP requests.
 #[derive(Debug)]
 struct Answerer {
-    http: Builder,
-    websocket: Builder,
-    methods: JsonRpcMethods,
-    stop: StopHandle,
+    dispatcher: Arc<Dispatcher>,
+    websocket: WebSocket,
+    /// A permit for each WebSocket.
+    websockets: Arc<Semaphore>,
     /// A permit for each byte of long requests.
-    bodies: Semaphore,
+    bodies: Arc<Semaphore>,
     answers: AnswersInFlight,
-    request_bytes_max: u32,
+    limits: RpcLimits,
 }
 
 impl Answerer {
-    async fn answer(
-        &self,
-        mut request: HttpRequest<Incoming>,
-        place: Place,
-    ) -> Result<HttpResponse, BoxError> {
-        let (methods, stop) = (self.methods.clone(), self.stop.clone());
+    async fn answer(&self, request: HttpRequest, place: Place) -> Result<HttpResponse, BoxError> {
         if is_upgrade_request(&request) {
-            // The WebSocket keeps what is in here for as long as it is open.
-            request.extensions_mut().insert(place);
-            return self.websocket.clone().build(methods, stop).call(request).await;
+            return Ok(self.upgrade(request, place));
+        }
+        match *request.method() {
+            Method::OPTIONS if request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) => {
+                let mut answer = text(StatusCode::OK, "");
+                for allowed in [ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_HEADERS] {
+                    answer.headers_mut().insert(allowed, HeaderValue::from_static("*"));
+                }
+                return Ok(answer);
+            }
+            Method::POST if is_json(request.headers()) => {}
+            Method::POST => {
+                let why = "Supplied content type is not allowed. Content-Type: application/json is required\n";
+                return Ok(text(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+            }
+            _ => {
+                let why = "Used HTTP Method is not allowed. POST is required\n";
+                return Ok(text(StatusCode::METHOD_NOT_ALLOWED, why));
+            }
         }
         let in_time = timeout(REQUEST_TIME_MAX, async {
             let length = request.headers().get(CONTENT_LENGTH);
             let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
             let _room = self.room_for(length).await?;
-            let request = match length {
-                Some(_) => request.map(HttpBody::new),
-                None => match self.read(request).await? {
-                    Some(request) => request,
-                    None => return Ok(too_large(self.request_bytes_max)),
-                },
+            let Some(body) = self.read(request.into_body(), length).await? else {
+                let error = reject_too_big_request(self.limits.request_bytes_max);
+                let error = error_text(&Id::null(), &error);
+                return Ok(json_answer(StatusCode::PAYLOAD_TOO_LARGE, error));
             };
-            let answer = self.http.clone().build(methods, stop).call(request).await?;
+            let answer = self.dispatcher.answer(&body, None).await;
+            // A notification is answered by an empty body.
+            let answer = json_answer(StatusCode::OK, answer.text.unwrap_or_default());
             Ok(self.answers.admit(answer))
         });
         in_time.await.unwrap_or_else(|_| Ok(too_slow()))
     }
 
+    /// Makes a WebSocket of the connection, if there is a place for one.
+    fn upgrade(&self, mut request: HttpRequest, place: Place) -> HttpResponse {
+        let Ok(permit) = Arc::clone(&self.websockets).try_acquire_owned() else {
+            let allowed = self.limits.websockets_max;
+            let why = format!("too many WebSockets: {allowed} are open already, try again later");
+            return error_answer(StatusCode::TOO_MANY_REQUESTS, -32005, &why);
+        };
+        let shaken = soketto::handshake::http::Server::new().receive_request(&request);
+        match shaken {
+            Ok(response) => {
+                let upgrade = hyper::upgrade::on(&mut request);
+                let held = Held { _place: place, _websocket: permit };
+                tokio::spawn(self.websocket.clone().serve(upgrade, held));
+                response.map(|()| text(StatusCode::OK, "").into_body())
+            }
+            Err(error) => {
+                let why = format!("Could not upgrade connection: {error}\n");
+                text_answer(StatusCode::BAD_REQUEST, "text/plain", why)
+            }
+        }
+    }
+
     /// Waits until there is memory for a request. One that does not say how long it is may become
     /// as long as is allowed; one that is longer is refused without being read.
     async fn room_for(&self, length: Option<u64>) -> Result<Option<SemaphorePermit<'_>>, BoxError> {
-        let bytes = length.unwrap_or(self.request_bytes_max.into());
-        if bytes <= SHORT_BYTES || bytes > self.request_bytes_max.into() {
+        let request_bytes_max = self.limits.request_bytes_max;
+        let bytes = length.unwrap_or(request_bytes_max.into());
+        if bytes <= SHORT_BYTES || bytes > request_bytes_max.into() {
             return Ok(None);
         }
         Ok(Some(self.bodies.acquire_many(u32::try_from(bytes)?).await?))
     }
 
-    /// Reads a body that comes in pieces; nothing when it gets too long.
-    async fn read(&self, request: HttpRequest<Incoming>) -> Result<Option<HttpRequest>, BoxError> {
-        let (parts, body) = request.into_parts();
-        match Limited::new(body, self.request_bytes_max as usize).collect().await {
-            Ok(body) => Ok(Some(HttpRequest::from_parts(parts, HttpBody::new(body)))),
+    /// Reads a body; nothing when it is too long.
+    async fn read(&self, body: Incoming, length: Option<u64>) -> Result<Option<Bytes>, BoxError> {
+        let bytes_max = self.limits.request_bytes_max;
+        if length.is_some_and(|length| length > bytes_max.into()) {
+            return Ok(None);
+        }
+        match Limited::new(body, bytes_max as usize).collect().await {
+            Ok(body) => Ok(Some(body.to_bytes())),
             Err(error) if error.is::<LengthLimitError>() => Ok(None),
             Err(error) => Err(error),
         }
     }
 }
 
+fn text(status: StatusCode, text: &'static str) -> HttpResponse {
+    text_answer(status, "text/plain", text.into())
+}
+
+/// Whether the body is said to be JSON.
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
+    let mut parts = content_type.split(';').map(str::trim);
+    matches!(parts.next(), Some("application/json" | "application/json-rpc"))
+        && parts.all(|parameter| matches!(parameter, "charset=utf-8" | "charset=\"utf-8\"" | ""))
+}
+
 fn too_slow() -> HttpResponse {
     let why = format!("the request took more than {} s", REQUEST_TIME_MAX.as_secs());
     error_answer(StatusCode::REQUEST_TIMEOUT, -32000, &why)
+}
+
+/// The names of all methods but `eth_subscribe` and `eth_unsubscribe`, in no order.
+#[must_use]
+pub fn method_names() -> Vec<&'static str> {
+    let mut methods = Methods::default();
+    register(&mut methods);
+    methods.names().collect()
 }
 
 fn register(methods: &mut Methods) {
@@ -240,18 +251,8 @@ fn register(methods: &mut Methods) {
     filter_methods::register(methods);
     log_methods::register(methods);
     node_methods::register(methods);
+    pool_methods::register(methods);
     raw_methods::register(methods);
     state_methods::register(methods);
     submit::register(methods);
-    subscriptions::register(methods);
-}
-
-/// Subscription ids as Ethereum clients expect them: hex quantities that cannot be guessed.
-#[derive(Debug)]
-struct HexIds;
-
-impl IdProvider for HexIds {
-    fn next_id(&self) -> SubscriptionId<'static> {
-        format!("{:#x}", rand::random::<u128>()).into()
-    }
 }

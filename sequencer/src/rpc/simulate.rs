@@ -140,13 +140,13 @@ impl Simulation {
         fee_cap(&self.tx.base)
     }
 
-    /// What the caller can pay for gas besides the value and `extra`, in gas; `None` when the call
-    /// names no price.
-    pub(super) fn gas_allowance(&self, extra: U256) -> Result<Option<u64>, RpcError> {
+    /// What the caller can pay for gas besides the value and the L1 data fee, in gas; `None` when
+    /// the call names no price.
+    pub(super) fn gas_allowance(&self, l1_fee: U256) -> Result<Option<u64>, RpcError> {
         let (balance, value) = (self.caller.balance, self.tx.base.value);
-        let wanted = value.saturating_add(extra);
+        let wanted = value.saturating_add(l1_fee);
         let Some(left) = balance.checked_sub(wanted) else {
-            return Err(insufficient_funds(self.tx.base.caller, balance, wanted));
+            return Err(insufficient_funds(self.tx.base.caller, balance, wanted, l1_fee));
         };
         let fee_cap = U256::from(self.fee_cap());
         Ok((!fee_cap.is_zero()).then(|| (left / fee_cap).saturating_to()))
@@ -159,7 +159,7 @@ impl Simulation {
             Some(allowance) if allowance < gas && self.gas_wanted.is_some() => {
                 let price = U256::from(self.fee_cap());
                 let cost = price.saturating_mul(U256::from(gas)).saturating_add(self.tx.base.value);
-                Err(insufficient_funds(self.tx.base.caller, self.caller.balance, cost))
+                Err(insufficient_funds(self.tx.base.caller, self.caller.balance, cost, U256::ZERO))
             }
             Some(allowance) => Ok(gas.min(allowance)),
             None => Ok(gas),
@@ -193,10 +193,20 @@ fn fee_cap(tx: &TxEnv) -> u128 {
 }
 
 /// geth's words for a caller that cannot pay.
-fn insufficient_funds(address: Address, have: U256, want: U256) -> RpcError {
+fn insufficient_funds(address: Address, have: U256, want: U256, l1_fee: U256) -> RpcError {
+    let of_which = l1_fee_clause(l1_fee);
     RpcError::Call(format!(
-        "insufficient funds for gas * price + value: address {address} have {have} want {want}"
+        "insufficient funds for gas * price + value: address {address} have {have} want {want}\
+         {of_which}"
     ))
+}
+
+/// Names the L1 data fee where it is a part of what is wanted.
+pub(super) fn l1_fee_clause(l1_fee: U256) -> String {
+    if l1_fee.is_zero() {
+        return String::new();
+    }
+    format!(", of which {l1_fee} is the L1 data fee")
 }
 
 /// The request as revm takes it; the nonce and the gas limit are still to be set.
@@ -339,6 +349,9 @@ pub(super) fn refusal(error: SimulationError) -> RpcError {
             "max fee per gas less than block base fee".into()
         }
         InvalidTransaction::CreateInitCodeSizeLimit => "max initcode size exceeded".into(),
+        InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
+            format!("insufficient funds for gas * price + value: have {balance} want {fee}")
+        }
         other => other.to_string(),
     })
 }

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U64};
 use jsonrpsee::{
     core::{JsonRawValue, params::ArrayParams},
     rpc_params,
@@ -14,7 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     answers::receipt_of_block,
-    args::Args,
+    args::{Args, Count},
     error::RpcError,
     node::{Methods, RpcNode, Sink, to_json},
 };
@@ -40,12 +40,12 @@ async fn send_raw(node: Arc<RpcNode>, mut args: Args) -> Result<Box<JsonRawValue
 /// [EIP-7966](https://eips.ethereum.org/EIPS/eip-7966): sends, and waits for the receipt.
 async fn send_raw_sync(node: Arc<RpcNode>, mut args: Args) -> Result<Box<JsonRawValue>, RpcError> {
     let raw: Bytes = args.required()?;
-    let wait_ms = args.optional::<u64>()?.unwrap_or(SYNC_WAIT_MS);
+    let wait_ms = args.optional()?.map_or(SYNC_WAIT_MS, |Count(wait_ms)| wait_ms);
     let wait_ms = wait_ms.min(node.limits.sync_wait_ms_max);
     let collector = match &node.sink {
         Sink::Pool(collector) => collector,
         Sink::Forward(client) => {
-            let params: ArrayParams = rpc_params![raw, wait_ms];
+            let params: ArrayParams = rpc_params![raw, U64::from(wait_ms)];
             return client.ask("eth_sendRawTransactionSync", params).await;
         }
         Sink::ReadOnly => return Err(RpcError::ReadOnly),
@@ -73,9 +73,10 @@ async fn send_raw_sync(node: Arc<RpcNode>, mut args: Args) -> Result<Box<JsonRaw
             }
         }
     };
-    tokio::time::timeout(Duration::from_millis(wait_ms), found)
-        .await
-        .unwrap_or(Err(RpcError::NotIncludedYet { hash, waited_ms: wait_ms }))
+    tokio::time::timeout(Duration::from_millis(wait_ms), found).await.unwrap_or_else(|_| {
+        let waits_for = collector.pool.waits_for(&hash);
+        Err(RpcError::NotIncludedYet { hash, waited_ms: wait_ms, waits_for })
+    })
 }
 
 async fn stored_receipt(

@@ -1,102 +1,94 @@
 //! `eth_subscribe` over WebSocket: new heads, logs and pending transactions, as they come.
 //!
-//! In: news of heads and of the pool. Out: notifications. A client that is too slow to take them
-//! loses its subscription with an error instead of losing news unnoticed.
+//! In: news of heads and of the pool. Out: notifications. Logs of blocks that are taken back come
+//! again, marked as removed. A client that is too slow to take them loses its subscription with an
+//! error instead of losing news unnoticed.
 
 use std::sync::Arc;
 
+use alloy_primitives::B256;
 use alloy_rpc_types_eth::{
     Filter,
     pubsub::{Params as SubscriptionParams, SubscriptionKind},
 };
 use gainsay_store::StoredHeader;
 use gainsay_transition::SealedBlock;
-use jsonrpsee::{
-    PendingSubscriptionSink, SubscriptionSink,
-    core::{SubscriptionError, server::SubscriptionCloseResponse},
-    types::Params,
-};
 use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{
-    answers::{pending_transaction, rpc_header},
+    answers::rpc_header,
     args::Args,
     error::RpcError,
-    log_methods::logs_of_block,
-    node::{Methods, RpcNode, Sink, to_json},
+    log_methods::{logs_of_block, removed_logs},
+    node::{RpcNode, to_json},
+    pending_feed::{arrivals, pending_of},
+    session::{Gone, Sink},
 };
 use crate::chain::HeadEvent;
 
-pub(super) fn register(methods: &mut Methods) {
-    methods
-        .0
-        .register_subscription(
-            "eth_subscribe",
-            "eth_subscription",
-            "eth_unsubscribe",
-            |params, pending, node, _| subscribe(params, pending, node),
-        )
-        .expect("each method name is registered once");
+/// What a subscription listens to.
+#[derive(Debug)]
+pub(super) enum News {
+    Heads(Receiver<HeadEvent>),
+    Logs(Receiver<HeadEvent>, Box<Filter>),
+    /// Whether whole transactions are wanted, or their hashes.
+    Pending(Receiver<B256>, bool),
 }
 
-/// What a subscription is about.
-enum Topic {
-    NewHeads,
-    Logs(Box<Filter>),
-    PendingHashes,
-    PendingTransactions,
-}
-
-fn topic(params: &Params<'_>) -> Result<Topic, RpcError> {
-    let mut args = Args::new(params)?;
+/// Finds what is asked for, and listens from here on.
+pub(super) async fn listen(node: &Arc<RpcNode>, mut args: Args) -> Result<News, RpcError> {
     let kind: SubscriptionKind = args.required()?;
     let details: SubscriptionParams = args.optional()?.unwrap_or_default();
+    let heads = || node.chain.new_heads.subscribe();
     match (kind, details) {
-        (SubscriptionKind::NewHeads, _) => Ok(Topic::NewHeads),
-        (SubscriptionKind::Logs, SubscriptionParams::Logs(filter)) => Ok(Topic::Logs(filter)),
-        (SubscriptionKind::Logs, SubscriptionParams::None) => Ok(Topic::Logs(Box::default())),
-        (SubscriptionKind::NewPendingTransactions, SubscriptionParams::Bool(true)) => {
-            Ok(Topic::PendingTransactions)
+        (SubscriptionKind::NewHeads, _) => Ok(News::Heads(heads())),
+        (SubscriptionKind::Logs, SubscriptionParams::Logs(filter)) => {
+            Ok(News::Logs(heads(), filter))
         }
-        (
-            SubscriptionKind::NewPendingTransactions,
-            SubscriptionParams::None | SubscriptionParams::Bool(false),
-        ) => Ok(Topic::PendingHashes),
-        (kind, details) => Err(RpcError::params(format!(
-            "no subscription {kind:?} with {details:?} here: expected newHeads, logs or \
-             newPendingTransactions"
-        ))),
+        (SubscriptionKind::Logs, SubscriptionParams::None) => {
+            Ok(News::Logs(heads(), Box::default()))
+        }
+        (SubscriptionKind::NewPendingTransactions, SubscriptionParams::Bool(full)) => {
+            Ok(News::Pending(arrivals(node).await?, full))
+        }
+        (SubscriptionKind::NewPendingTransactions, SubscriptionParams::None) => {
+            Ok(News::Pending(arrivals(node).await?, false))
+        }
+        _ => Err(RpcError::params(
+            "no such subscription here: expected newHeads, logs with a filter, or \
+             newPendingTransactions with true or false",
+        )),
     }
 }
 
-async fn subscribe(
-    params: Params<'static>,
-    pending: PendingSubscriptionSink,
-    node: Arc<RpcNode>,
-) -> SubscriptionCloseResponse {
-    let topic = match topic(&params) {
-        Ok(topic) => topic,
-        Err(error) => {
-            pending.reject(error).await;
-            return SubscriptionCloseResponse::None;
-        }
+/// Sends news until the client is gone or misses some.
+pub(super) async fn run(news: News, node: &Arc<RpcNode>, sink: &Sink) {
+    let ended = match news {
+        News::Heads(heads) => push_heads(heads, sink).await,
+        News::Logs(heads, filter) => push_logs(heads, &filter, sink).await,
+        News::Pending(arrivals, full) => push_pending(arrivals, full, node, sink).await,
     };
-    // Listens from before the client knows of it, so that nothing falls between.
-    let heads = node.chain.new_heads.subscribe();
-    let ended = match topic {
-        Topic::NewHeads => follow_heads(pending, heads, |block| Ok(vec![new_head(block)])).await,
-        Topic::Logs(filter) => {
-            follow_heads(pending, heads, move |block| Ok(logs_of_block(block, &filter))).await
-        }
-        Topic::PendingHashes | Topic::PendingTransactions => {
-            let full = matches!(topic, Topic::PendingTransactions);
-            follow_pool(pending, &node, full).await
-        }
-    };
-    match ended {
-        Ok(()) => SubscriptionCloseResponse::None,
-        Err(error) => SubscriptionCloseResponse::NotifErr(error),
+    if let Err(End::Failed(error)) = ended {
+        sink.fail(error).await;
+    }
+}
+
+/// Why a subscription ends.
+enum End {
+    ClientGone,
+    Failed(RpcError),
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::ClientGone
+    }
+}
+
+impl From<RpcError> for End {
+    fn from(error: RpcError) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -111,64 +103,72 @@ fn new_head(block: &SealedBlock) -> alloy_rpc_types_eth::Header {
     rpc_header(&stored, None)
 }
 
-async fn follow_heads<T: Serialize>(
-    pending: PendingSubscriptionSink,
-    mut heads: Receiver<HeadEvent>,
-    news: impl Fn(&SealedBlock) -> Result<Vec<T>, RpcError>,
-) -> Result<(), SubscriptionError> {
-    let Ok(sink) = pending.accept().await else { return Ok(()) };
-    while let Some(event) = next(&sink, &mut heads).await? {
+async fn push_heads(mut heads: Receiver<HeadEvent>, sink: &Sink) -> Result<(), End> {
+    loop {
         // After a rewind the blocks in place of those taken back follow as any others.
-        let HeadEvent::Block(block) = event else { continue };
-        for message in news(&block).map_err(|error| error.to_string())? {
-            send(&sink, &message).await?;
+        if let HeadEvent::Block(block) = next(&mut heads, sink).await? {
+            send(sink, &new_head(&block)).await?;
         }
     }
-    Ok(())
 }
 
-async fn follow_pool(
-    pending: PendingSubscriptionSink,
-    node: &RpcNode,
+async fn push_logs(
+    mut heads: Receiver<HeadEvent>,
+    filter: &Filter,
+    sink: &Sink,
+) -> Result<(), End> {
+    loop {
+        let (logs, is_cut) = match next(&mut heads, sink).await? {
+            HeadEvent::Block(block) => (logs_of_block(&block, filter), false),
+            HeadEvent::Rewound { removed, .. } => {
+                let logs = removed.blocks.iter().flat_map(|block| removed_logs(block, filter));
+                (logs.collect(), removed.is_cut)
+            }
+        };
+        for log in logs {
+            send(sink, &log).await?;
+        }
+        if is_cut {
+            let why = "more logs were removed at once than this node can tell: read them anew";
+            return Err(RpcError::Call(why.into()).into());
+        }
+    }
+}
+
+async fn push_pending(
+    mut arrivals: Receiver<B256>,
     full: bool,
-) -> Result<(), SubscriptionError> {
-    let Sink::Pool(collector) = &node.sink else {
-        let reason = "pending transactions are known to the sequencer only";
-        pending.reject(RpcError::Call(reason.into())).await;
-        return Ok(());
-    };
-    let mut arrivals = collector.pool.subscribe();
-    let Ok(sink) = pending.accept().await else { return Ok(()) };
-    while let Some(hash) = next(&sink, &mut arrivals).await? {
+    node: &Arc<RpcNode>,
+    sink: &Sink,
+) -> Result<(), End> {
+    loop {
+        let hash = next(&mut arrivals, sink).await?;
         if !full {
-            send(&sink, &hash).await?;
-        } else if let Some(pooled) = collector.pool.get(&hash) {
-            send(&sink, &pending_transaction(pooled.tx.clone())).await?;
+            send(sink, &hash).await?;
+        } else if let Some(pending) = pending_of(node, hash).await {
+            sink.send(&pending).await?;
         }
     }
-    Ok(())
 }
 
-/// The next event; `None` when the client has gone.
-async fn next<T: Clone>(
-    sink: &SubscriptionSink,
-    events: &mut Receiver<T>,
-) -> Result<Option<T>, SubscriptionError> {
+/// The next event.
+async fn next<T: Clone>(events: &mut Receiver<T>, sink: &Sink) -> Result<T, End> {
     tokio::select! {
-        () = sink.closed() => Ok(None),
+        () = sink.closed() => Err(End::ClientGone),
         event = events.recv() => match event {
-            Ok(event) => Ok(Some(event)),
-            Err(RecvError::Closed) => Ok(None),
+            Ok(event) => Ok(event),
+            Err(RecvError::Closed) => {
+                let why = "the news has ended: the sequencer is out of reach, or this node stops";
+                Err(RpcError::Call(why.into()).into())
+            }
             Err(RecvError::Lagged(missed)) => {
-                Err(format!("the subscriber is too slow: {missed} events were missed").into())
+                let why = format!("the subscriber is too slow: {missed} events were missed");
+                Err(RpcError::Call(why).into())
             }
         },
     }
 }
 
-async fn send<T: Serialize>(sink: &SubscriptionSink, message: &T) -> Result<(), SubscriptionError> {
-    let json = to_json(message).map_err(|error| error.to_string())?;
-    // Fails only when the client has gone, which `next` notices.
-    let _client_gone = sink.send(json).await;
-    Ok(())
+async fn send<T: Serialize>(sink: &Sink, message: &T) -> Result<(), End> {
+    Ok(sink.send(&to_json(message)?).await?)
 }

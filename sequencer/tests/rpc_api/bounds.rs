@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 /// The server's answer to raw HTTP.
-async fn exchange(address: SocketAddr, request: String) -> String {
+pub(crate) async fn exchange(address: SocketAddr, request: String) -> String {
     let answer = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -26,7 +26,7 @@ async fn exchange(address: SocketAddr, request: String) -> String {
     answer.await.unwrap()
 }
 
-fn post(body: &str) -> String {
+pub(crate) fn post(body: &str) -> String {
     format!(
         "POST / HTTP/1.1\r\nhost: l2\r\norigin: https://dapp.example\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",

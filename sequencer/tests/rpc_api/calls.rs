@@ -138,6 +138,10 @@ async fn estimates_are_enough_and_not_much_more() {
     let (code, message, _) = estimate(call(gas_alone)).await.unwrap_err();
     assert_eq!(code, -32000);
     assert!(message.starts_with("gas required exceeds allowance"), "{message}");
+    assert!(message.contains("must also pay the L1 data fee of "), "{message}");
+    let (_, message, _) = estimate(call(FUNDS - 1)).await.unwrap_err();
+    assert!(message.starts_with("insufficient funds for gas * price + value"), "{message}");
+    assert!(message.ends_with(" is the L1 data fee"), "{message}");
     assert_eq!(estimate(call(gas_alone - 100_000 * GWEI)).await.unwrap(), "0x5208");
 }
 

@@ -6,6 +6,8 @@
 
 mod bounds;
 mod calls;
+mod ids;
+mod plain_errors;
 mod polling_and_push;
 mod reads;
 mod submission;

@@ -190,13 +190,50 @@ async fn logs_by_address_topic_and_range() {
     let topic = B256::with_last_byte(0x77);
     let one = |filter: Value| world.try_ask("eth_getLogs", json!([filter]));
     let block_3 = world.chain.store.block_hash(3).unwrap().unwrap();
-    // Two logs in block 3: more than allowed here.
-    let (code, message, _) = one(json!({ "blockHash": block_3 })).await.unwrap_err();
-    assert_eq!(code, -32005);
-    assert_eq!(message, "logs of one answer limit exceeded: found 2, allowed 1");
-    let (code, message, _) = one(json!({ "fromBlock": "0x0" })).await.unwrap_err();
-    assert_eq!(code, -32005);
-    assert_eq!(message, "blocks of one log query limit exceeded: found 5, allowed 4");
+    // Two logs in block 3: more than allowed here, but no smaller question could be asked.
+    let both = one(json!({ "blockHash": block_3 })).await.unwrap();
+    assert_eq!(both.as_array().unwrap().len(), 2);
+    let (code, message, works) = one(json!({ "fromBlock": "0x0" })).await.unwrap_err();
+    assert_eq!((code, works), (-32005, json!({ "from": "0x0", "to": "0x3" })));
+    assert_eq!(message, "query exceeds max block range 4. Try with this block range [0x0, 0x3].");
+    let (code, message, works) =
+        one(json!({ "fromBlock": "0x1", "toBlock": "0x4" })).await.unwrap_err();
+    assert_eq!((code, works), (-32005, json!({ "from": "0x1", "to": "0x2" })));
+    assert_eq!(
+        message,
+        "query returned more than 1 results. Try with this block range [0x1, 0x2]."
+    );
+    // An indexer that takes each suggestion reads everything, once.
+    let (mut from, mut read, mut asked) = (0, Vec::new(), 0);
+    while from <= 4 {
+        let mut to = 4;
+        loop {
+            asked += 1;
+            let range = json!({ "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}") });
+            match one(range).await {
+                Ok(logs) => break read.extend(logs.as_array().unwrap().clone()),
+                Err((_, message, _)) => {
+                    let range = message.split_once("Try with this block range [0x").unwrap().1;
+                    let range = range.trim_end_matches("].").split_once(", 0x").unwrap();
+                    assert_eq!(range.0, format!("{from:x}"));
+                    let smaller = u64::from_str_radix(range.1, 16).unwrap();
+                    assert!(smaller < to && smaller >= from, "{message}");
+                    to = smaller;
+                }
+            }
+        }
+        from = to + 1;
+    }
+    assert_eq!((&json!(read), asked), (&both, 6));
+    // Who reads on from where it stopped is there before the next block.
+    for next in [
+        json!({ "fromBlock": "0x5", "toBlock": "latest" }),
+        json!({ "fromBlock": "0x5" }),
+        json!({ "fromBlock": "0x5", "toBlock": "pending" }),
+        json!({ "fromBlock": "0x4", "toBlock": "safe" }),
+    ] {
+        assert_eq!(one(next.clone()).await.unwrap(), json!([]), "{next}");
+    }
     for none in [
         json!({ "address": PROXY, "blockHash": block_3 }),
         json!({ "topics": [null, topic], "fromBlock": "0x1" }),
@@ -260,6 +297,28 @@ async fn the_node_tells_what_it_is_and_how_far_l1_is() {
     let hash = world.ask("web3_sha3", json!(["0x68656c6c6f20776f726c64"])).await;
     assert_eq!(hash, json!(keccak256("hello world")));
     assert_eq!(world.ask("eth_accounts", none()).await, none());
+    // Behind L1, behind the sequencer, in step.
+    world.status.update(|status| status.l1_seen = 100);
+    let syncing = world.ask("eth_syncing", none()).await;
+    assert_eq!(
+        (&syncing["currentBlock"], &syncing["highestBlock"]),
+        (&json!("0x4"), &json!("0x5"))
+    );
+    assert_eq!(
+        (&syncing["startingBlock"], &syncing["l1HighestBlock"]),
+        (&json!("0x0"), &json!("0x64"))
+    );
+    world.status.update(|status| {
+        status.is_caught_up = true;
+        status.l1_head.number = 99;
+        status.sequencer_head = 1_000;
+    });
+    let syncing = world.ask("eth_syncing", none()).await;
+    assert_eq!(
+        (&syncing["currentBlock"], &syncing["highestBlock"]),
+        (&json!("0x4"), &json!("0x3e8"))
+    );
+    world.status.update(|status| status.sequencer_head = 5);
     assert_eq!(world.ask("eth_syncing", none()).await, false);
     assert_eq!(
         world.ask("txpool_status", none()).await,

@@ -12,10 +12,12 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, hex, keccak256};
 use gainsay::{
     chain::{Chain, HeadEvent},
+    node_writer::Announcer,
     pool::{Pool, PoolLimits},
     rpc::{RpcContext, RpcLimits, ServerHandle, TxSink, serve},
     status::StatusHandle,
 };
+use gainsay_chain::HeadObserver;
 use gainsay_derivation::{BlockNumber, ChainConfig, Cursor, Deposit, DepositIndex, DepositKind};
 use gainsay_l1::RollupConfig;
 use gainsay_store::{L1Update, Store, StoreOptions};
@@ -146,6 +148,15 @@ impl World {
             ..L1Update::default()
         };
         self.chain.store.apply(&update, false).unwrap();
+    }
+
+    /// Takes blocks above `to` back, as the derivation from L1 does.
+    pub(crate) fn rewind(&self, to: u64) {
+        let announcer = Announcer::new((*self.chain).clone(), false);
+        announcer.before_rewind(to).unwrap();
+        self.chain.store.rewind(to).unwrap();
+        self.pool.reset().unwrap();
+        announcer.rewound(to);
     }
 
     /// The next block out of the pool.

@@ -23,8 +23,6 @@ use crate::{
 
 /// The store's note that holds the [`Origin`].
 const ORIGIN_NOTE: &str = "origin";
-/// Most finalized L1 blocks of one stretch: one that is cut off is taken again.
-const L1_BLOCKS_PER_STRETCH: u64 = 256;
 
 /// What no event says, and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,10 +79,7 @@ impl<W: ChainWriter + Send> Follower<W> {
             Some(origin) => origin,
             None => ask_for_origin(&client, &chain).await?,
         };
-        let config = ReaderConfig {
-            blocks_per_page: L1_BLOCKS_PER_STRETCH,
-            ..ReaderConfig::new(origin.contracts(&chain))
-        };
+        let config = ReaderConfig::new(origin.contracts(&chain));
         let assertions = Arc::new(RwLock::new(AssertionTree::new(origin.genesis)));
         let state = match l1_position::load(&chain.store)? {
             Some(state) => state,
@@ -162,7 +157,7 @@ impl<W: ChainWriter + Send> Follower<W> {
     /// [action](ChainError::action) is to retry, the same call goes on where this one ended.
     pub async fn step(&mut self, head: &L1BlockRef) -> Result<Progress, ChainError> {
         if self.news.is_empty() {
-            self.news = self.reader.poll_to(head).await?.into();
+            self.news = self.read(head).await?;
             if self.news.is_empty() {
                 return Ok(Progress::CaughtUp);
             }
@@ -183,6 +178,20 @@ impl<W: ChainWriter + Send> Follower<W> {
         self.settle()?;
         self.fold_events()?;
         Ok(Progress::Advanced)
+    }
+
+    /// What L1 has above the position. A position that lacks events, which an L1 node left out before
+    /// logs were compared with headers, gives way to the oldest one on record.
+    async fn read(&mut self, head: &L1BlockRef) -> Result<VecDeque<L1News>, ChainError> {
+        match self.reader.poll_to(head).await {
+            Ok(news) => Ok(news.into()),
+            Err(error @ L1Error::IndexGap { .. }) => {
+                let Some(back) = self.reader.go_back() else { return Err(error.into()) };
+                tracing::warn!(%error, "events are missing below the position, reading them again");
+                Ok(VecDeque::from([back]))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Hands one stretch over, a batch at a time. What was handed over is taken out of `advance`, so

@@ -26,6 +26,7 @@ const KEYS: [&str; 4] = [
 pub(crate) struct Anvil {
     process: Child,
     pub(crate) client: L1Client,
+    url: String,
 }
 
 impl Drop for Anvil {
@@ -56,7 +57,12 @@ impl Anvil {
         thread::spawn(move || lines.for_each(drop));
         let url = format!("http://{address}");
         let client = L1Client::connect(&url, None).unwrap();
-        Self { process, client }
+        Self { process, client, url }
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// The signer of a funded account.

@@ -6,4 +6,5 @@ mod anvil;
 mod chain;
 mod contracts_are_called;
 mod l1_is_read_as_it_was_written;
+mod several_nodes_stand_in;
 mod transactions_get_into_l1;

@@ -39,7 +39,7 @@ pub struct WatchArgs {
     /// Where the chain is.
     #[command(flatten)]
     pub chain: ChainArgs,
-    /// JSON-RPC of an L1 node, over HTTP.
+    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is asked.
     #[arg(long, value_name = "URL")]
     pub l1_rpc: String,
     /// The program's ELF file, as scripts/build-program made it. Needed to play.

@@ -21,6 +21,7 @@ use super::{
     account::{Arena, Stakes, spent, stakes},
     copier::copy_moves,
     devnet::DrillDevnet,
+    honest_side::HonestSide,
     scenario::{Part, Scenario},
 };
 use crate::adversary::{About, Disputes, Liar, Lie, LieBuilder, LyingTrace, read_disputes};
@@ -92,6 +93,7 @@ pub(super) struct Exercise {
     next_key: u64,
     /// Wall time after which a scenario counts as lost.
     patience: Duration,
+    honest: HonestSide,
 }
 
 /// What is to be decided.
@@ -111,6 +113,7 @@ impl Exercise {
         data: &Path,
         program: Arc<Program>,
         patience: Duration,
+        honest: HonestSide,
     ) -> anyhow::Result<Self> {
         let options =
             StoreOptions { history_blocks: 1_000_000, cache_bytes: 32 << 20, genesis_hash: None };
@@ -135,6 +138,7 @@ impl Exercise {
             passer,
             next_key: head.number << 16,
             patience,
+            honest,
         })
     }
 
@@ -354,7 +358,10 @@ impl Exercise {
             }
             let quiet = if idle_jumps == 0 { QUIET } else { STILL_QUIET };
             let is_quiet = quiet_since.elapsed() > quiet;
-            if is_quiet && dispute.lies_have(&now, jump) < period / 2 {
+            if is_quiet
+                && dispute.lies_have(&now, jump) < period / 2
+                && self.honest.rests(&self.devnet.client).await?
+            {
                 self.confirm_passed(&now).await?;
                 self.devnet.travel(jump).await?;
                 (quiet_since, idle_jumps) = (Instant::now(), idle_jumps + 1);

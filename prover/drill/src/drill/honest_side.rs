@@ -1,0 +1,78 @@
+//! What the honest challengers of a drill are at.
+//!
+//! In: their metrics, and L1's head. Out: whether they have done all that there is to do. L1's time
+//! stands still until then, so that how fast this machine is decides nothing.
+
+use std::time::Duration;
+
+use gainsay_l1::L1Client;
+use reqwest::Url;
+
+/// Longest time that metrics may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The challengers that play against this drill.
+#[derive(Debug)]
+pub(super) struct HonestSide {
+    metrics: Vec<Url>,
+    http: reqwest::Client,
+}
+
+impl HonestSide {
+    pub(super) fn new(metrics: Vec<Url>) -> Self {
+        Self { metrics, http: reqwest::Client::new() }
+    }
+
+    /// Whether all of them have read L1 to its head, and compute nothing. One that is out of reach is
+    /// not at rest.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub(super) async fn rests(&self, l1: &L1Client) -> anyhow::Result<bool> {
+        let head = l1.latest().await?.number;
+        for url in &self.metrics {
+            let text = self.text(url).await;
+            let text =
+                text.inspect_err(|error| tracing::debug!(%url, %error, "challenger is away"));
+            if !text.is_ok_and(|text| is_idle_at(head, &text)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn text(&self, url: &Url) -> reqwest::Result<String> {
+        let answer = self.http.get(url.clone()).timeout(TIMEOUT).send().await?;
+        answer.error_for_status()?.text().await
+    }
+}
+
+fn is_idle_at(head: u64, metrics: &str) -> bool {
+    gauge(metrics, "gainsay_challenger_l1_block").is_some_and(|block| block >= head)
+        && gauge(metrics, "gainsay_challenger_computing") == Some(0)
+}
+
+/// The value of a gauge without labels.
+fn gauge(metrics: &str, name: &str) -> Option<u64> {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    line.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenger_that_lags_or_computes_is_not_at_rest() {
+        let metrics = |block: u64, computing: u64| {
+            format!(
+                "# HELP gainsay_challenger_l1_block The L1 block read up to.\n\
+                 gainsay_challenger_l1_block {block}\ngainsay_challenger_computing {computing}\n"
+            )
+        };
+        assert!(is_idle_at(7, &metrics(7, 0)));
+        assert!(!is_idle_at(8, &metrics(7, 0)));
+        assert!(!is_idle_at(7, &metrics(7, 1)));
+        assert!(!is_idle_at(7, ""));
+    }
+}
