@@ -241,7 +241,7 @@ impl Watch {
         numbers.confirmed = count(AssertionStatus::Confirmed);
         numbers.lost = count(AssertionStatus::Lost);
         numbers.disputes = count_disputes(game);
-        numbers.edges = game.edge_count() as u64;
+        numbers.edges = game.edges().count() as u64;
         if let Some(player) = &self.player {
             numbers.locked = locked(game, player.rules());
             numbers.credit = game.credit(&player.rules().account);
