@@ -2,7 +2,7 @@
 //!
 //! In: the blocks that are about to go, while the store still has them; then word that they are gone.
 //! Out: their logs, marked as removed, for subscriptions at once and for polled filters with their
-//! next poll. At most [`LOGS_MAX`] are kept; what is beyond them is said to be missing, not left out
+//! next poll. At most `LOGS_MAX` are kept; what is beyond them is said to be missing, not left out
 //! silently.
 
 use std::{collections::VecDeque, sync::Arc};

@@ -263,7 +263,7 @@ async fn l1_reorgs_at_each_level_change_nothing() {
             Err(_) => {
                 let Some(level) = arena.deepest_level().await else { continue };
                 // Late enough in the level that the assertions themselves stay.
-                if arena.disputes().await.game.edge_count() > 8 && !reorged.contains(&level) {
+                if arena.disputes().await.game.edges().count() > 8 && !reorged.contains(&level) {
                     arena.devnet.l1.reorg(3).await;
                     reorged.push(level);
                 }

@@ -30,23 +30,6 @@ pub struct BatchPosition {
     pub deposit_acc: B256,
 }
 
-/// A transaction from L1 to L2.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DepositRequest {
-    /// L2 recipient; ignored for a creation.
-    pub to: Address,
-    /// Wei minted on L2 to the sender, paid on L1.
-    pub mint: U256,
-    /// Wei sent on L2 from the sender to `to`.
-    pub value: U256,
-    /// L2 gas limit.
-    pub gas_limit: u64,
-    /// Whether `data` is init code.
-    pub is_creation: bool,
-    /// L2 call data.
-    pub data: Bytes,
-}
-
 /// The immutables of the Inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InboxParams {
@@ -141,7 +124,8 @@ impl Inbox {
         sender.send(self.call(&call)).await
     }
 
-    /// Enqueues a transaction from L1 to L2, from the sender's own address.
+    /// Enqueues a transaction from L1 to L2, from the sender's own address. `mint` wei are paid on L1
+    /// and minted to the sender on L2.
     ///
     /// # Errors
     /// As [`TxSender::send`].
@@ -149,16 +133,10 @@ impl Inbox {
     pub async fn deposit_transaction(
         &self,
         sender: &TxSender,
-        request: DepositRequest,
+        call: IInbox::depositTransactionCall,
+        mint: U256,
     ) -> Result<TransactionReceipt, L1Error> {
-        let call = IInbox::depositTransactionCall {
-            to: request.to,
-            value: request.value,
-            gasLimit: request.gas_limit,
-            isCreation: request.is_creation,
-            data: request.data,
-        };
-        sender.send(self.call(&call).with_value(request.mint)).await
+        sender.send(self.call(&call).with_value(mint)).await
     }
 
     /// Number of batches posted.

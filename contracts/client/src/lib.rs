@@ -50,7 +50,7 @@ pub use transaction::L1Call;
 mod tx_sender;
 pub use tx_sender::{PendingNonce, TxSender, TxSenderConfig};
 mod inbox;
-pub use inbox::{BatchPosition, DepositRequest, Inbox, InboxParams};
+pub use inbox::{BatchPosition, Inbox, InboxParams};
 mod assertion_chain;
 pub use assertion_chain::{AssertionChain, AssertionParams, AssertionView, Proposal};
 mod edge_game;

@@ -368,7 +368,7 @@ impl Table {
         self.outcome.locked_bound = locked_bound;
         self.outcome.settled_secs = self.now - START;
         self.outcome.delay_secs = self.confirmed_at.map_or(0, |at| at - START);
-        self.outcome.edges = game.edge_count();
+        self.outcome.edges = game.edges().count();
         Ok(self.outcome)
     }
 }

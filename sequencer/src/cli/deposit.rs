@@ -11,8 +11,8 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, bail};
 use gainsay_derivation::Deposit;
 use gainsay_l1::{
-    DepositRequest, Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs,
-    bindings::IInbox::DepositEnqueued,
+    Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs,
+    bindings::IInbox::{DepositEnqueued, depositTransactionCall},
 };
 use gainsay_transition::RecoveredTx;
 use tokio::time::{Instant, sleep};
@@ -94,14 +94,15 @@ pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
     }
     let sender = l1_sender::sender(&args.key.source()?, &client).await?;
     let inbox = Inbox::new(&client, rollup.inbox);
-    let request = request(&args, sender.address())?;
+    let call = call(&args, sender.address())?;
+    let mint = if args.from_l2_balance { U256::ZERO } else { call.value };
     println!(
         "depositing     {} from {} to {}",
-        format_ether(request.value),
+        format_ether(call.value),
         sender.address(),
-        if request.is_creation { "a new contract".to_owned() } else { request.to.to_string() }
+        if call.isCreation { "a new contract".to_owned() } else { call.to.to_string() }
     );
-    let receipt = inbox.deposit_transaction(&sender, request).await?;
+    let receipt = inbox.deposit_transaction(&sender, call, mint).await?;
     let deposit = deposit_of(&receipt, rollup.inbox)?;
     let hash = RecoveredTx::from_deposit(deposit.to_transaction()).hash;
     println!("L1 transaction {}", receipt.transaction_hash);
@@ -116,7 +117,7 @@ pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
     }
 }
 
-fn request(args: &DepositArgs, own: Address) -> anyhow::Result<DepositRequest> {
+fn call(args: &DepositArgs, own: Address) -> anyhow::Result<depositTransactionCall> {
     let value = args.value_eth.or(args.value_wei).unwrap_or_default();
     if value.is_zero() && args.data.is_empty() && args.to.is_none() {
         bail!("nothing to do: give --value-eth, --value-wei or --data");
@@ -125,12 +126,11 @@ fn request(args: &DepositArgs, own: Address) -> anyhow::Result<DepositRequest> {
         bail!("--create needs the contract's init code in --data");
     }
     let plain = args.data.is_empty() && !args.create;
-    Ok(DepositRequest {
+    Ok(depositTransactionCall {
         to: if args.create { Address::ZERO } else { args.to.unwrap_or(own) },
-        mint: if args.from_l2_balance { U256::ZERO } else { value },
         value,
-        gas_limit: args.gas_limit.unwrap_or(if plain { TRANSFER_GAS } else { CALL_GAS }),
-        is_creation: args.create,
+        gasLimit: args.gas_limit.unwrap_or(if plain { TRANSFER_GAS } else { CALL_GAS }),
+        isCreation: args.create,
         data: args.data.clone(),
     })
 }

@@ -6,9 +6,9 @@ use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::{BatchIndex, ChainConfig, DepositIndex};
 use gainsay_l1::{
-    AssertionChain, AssertionParams, BatchPosition, Contracts, DeployParams, Deployment,
-    DepositRequest, Inbox, InboxParams, L1Advance, L1Error, L1News, LogReader, ReaderConfig,
-    ReaderState, TxSender, deploy,
+    AssertionChain, AssertionParams, BatchPosition, Contracts, DeployParams, Deployment, Inbox,
+    InboxParams, L1Advance, L1Error, L1News, LogReader, ReaderConfig, ReaderState, TxSender,
+    bindings::IInbox::depositTransactionCall, deploy,
 };
 use tokio::time::Duration;
 
@@ -98,15 +98,14 @@ impl Chain {
     }
 
     pub(crate) async fn deposit(&self, data: &'static [u8]) -> TransactionReceipt {
-        let request = DepositRequest {
+        let call = depositTransactionCall {
             to: Address::repeat_byte(0xd0),
-            mint: U256::from(5),
             value: U256::from(3),
-            gas_limit: 100_000,
-            is_creation: false,
+            gasLimit: 100_000,
+            isCreation: false,
             data: Bytes::from_static(data),
         };
-        self.inbox.deposit_transaction(&self.user, request).await.unwrap()
+        self.inbox.deposit_transaction(&self.user, call, U256::from(5)).await.unwrap()
     }
 
     /// The next position, with all deposits read.

@@ -22,7 +22,7 @@ use alloy_primitives::{Address, B256, U256, map::HashMap};
 use gainsay_l1::AssertionParams;
 
 pub use edge::{AssertionStatus, Edge, EdgeId, GameAssertion, Level, Opening, Place};
-pub use event::{AssertionChange, EdgeChange, GameEvent};
+pub use event::GameEvent;
 pub use timers::{INFINITE, Inherited};
 
 /// Heights of the root edges of the three levels.
@@ -85,89 +85,78 @@ impl Game {
     /// Takes in what happened at `time`, L1 seconds.
     pub fn apply(&mut self, event: &GameEvent, time: u64) {
         match event {
-            GameEvent::Assertion(event) => self.apply_assertion(event, time),
-            GameEvent::Edge(event) => self.apply_edge(event, time),
-        }
-    }
-
-    fn apply_assertion(&mut self, event: &AssertionChange, time: u64) {
-        match event {
-            AssertionChange::Proposed { id, assertion } => {
-                let mut made = assertion.clone();
-                made.created_at = time;
+            GameEvent::Proposed { id, assertion } => {
+                let made = GameAssertion { created_at: time, ..assertion.clone() };
                 if let Some(parent) = self.assertions.get_mut(&made.parent) {
                     parent.children.push(*id);
                 }
                 self.assertions.insert(*id, made);
             }
-            AssertionChange::Rivaled { first, rival } => {
+            GameEvent::Rivaled { first, rival } => {
                 for id in [first, rival] {
                     if let Some(assertion) = self.assertions.get_mut(id) {
                         assertion.rivaled_at.get_or_insert(time);
                     }
                 }
             }
-            AssertionChange::Confirmed { id, output_root, cursor } => {
-                let confirmed = self
-                    .assertions
-                    .entry(*id)
-                    .or_insert_with(|| GameAssertion::genesis(*output_root, *cursor, time));
+            GameEvent::Confirmed { id, output_root, cursor } => {
+                let genesis = || GameAssertion::genesis(*output_root, *cursor, time);
+                let confirmed = self.assertions.entry(*id).or_insert_with(genesis);
                 confirmed.status = AssertionStatus::Confirmed;
                 self.latest_confirmed = *id;
             }
-            AssertionChange::Lost { id } => {
+            GameEvent::Lost { id } => {
                 if let Some(lost) = self.assertions.get_mut(id) {
                     lost.status = AssertionStatus::Lost;
                 }
             }
-            AssertionChange::CreditAdded { account, amount } => {
+            GameEvent::CreditAdded { account, amount } => {
                 let credit = self.credit.entry(*account).or_default();
                 *credit = credit.saturating_add(*amount);
             }
-            AssertionChange::CreditWithdrawn { account, .. } => {
+            GameEvent::CreditWithdrawn { account, .. } => {
                 self.credit.remove(account);
             }
-        }
-    }
-
-    fn apply_edge(&mut self, event: &EdgeChange, time: u64) {
-        match event {
-            EdgeChange::RootAdded { edge, parent_assertion, created_at } => {
+            GameEvent::RootAdded { edge, parent_assertion, created_at } => {
                 let height = self.heights.blocks;
                 let made = Edge::new(*parent_assertion, Level::Blocks, height, *created_at);
                 self.add(*edge, made, time, None);
             }
-            EdgeChange::Bisected { edge, left, right } => {
-                let Some(found) = self.edges.get_mut(edge) else { return };
-                let children = edge.children(*left, *right);
-                found.children = Some(children);
-                let height = found.height.saturating_sub(1);
-                let half = Edge::new(found.dispute, found.level, height, time);
-                for child in children {
-                    self.add(child, half.clone(), time, Some(edge.mutual_id));
-                }
-            }
-            EdgeChange::Opened { opened, opening } => {
-                let Some(parent) = self.edges.get_mut(&opening.parent) else { return };
-                parent.opened.push(*opened);
-                let height = self.heights.of(opening.level);
-                let made = Edge::new(parent.dispute, opening.level, height, time);
-                self.add(*opened, made, time, Some(opening.parent.mutual_id));
-                self.openings.insert(*opened, opening.clone());
-            }
-            EdgeChange::Proven { edge } => self.raise(edge, INFINITE),
-            EdgeChange::TimerUpdated { edge, timer } => self.raise(edge, *timer),
-            EdgeChange::EdgeConfirmed { edge } => {
+            GameEvent::Bisected { edge, left, right } => self.bisect(edge, *left, *right, time),
+            GameEvent::Opened { opened, opening } => self.open(*opened, opening, time),
+            GameEvent::Proven { edge } => self.raise(edge, INFINITE),
+            GameEvent::TimerUpdated { edge, timer } => self.raise(edge, *timer),
+            GameEvent::EdgeConfirmed { edge } => {
                 if let Some(found) = self.edges.get_mut(edge) {
                     found.confirmed = true;
                 }
             }
-            EdgeChange::StakeClosed { edge } => {
+            GameEvent::StakeClosed { edge } => {
                 if let Some(opening) = self.openings.get_mut(edge) {
                     opening.is_open = false;
                 }
             }
         }
+    }
+
+    fn bisect(&mut self, edge: &EdgeId, left: B256, right: B256, time: u64) {
+        let Some(found) = self.edges.get_mut(edge) else { return };
+        let children = edge.children(left, right);
+        found.children = Some(children);
+        let height = found.height.saturating_sub(1);
+        let half = Edge::new(found.dispute, found.level, height, time);
+        for child in children {
+            self.add(child, half.clone(), time, Some(edge.mutual_id));
+        }
+    }
+
+    fn open(&mut self, opened: EdgeId, opening: &Opening, time: u64) {
+        let Some(parent) = self.edges.get_mut(&opening.parent) else { return };
+        parent.opened.push(opened);
+        let height = self.heights.of(opening.level);
+        let made = Edge::new(parent.dispute, opening.level, height, time);
+        self.add(opened, made, time, Some(opening.parent.mutual_id));
+        self.openings.insert(opened, opening.clone());
     }
 
     fn raise(&mut self, edge: &EdgeId, timer: u64) {
@@ -222,12 +211,6 @@ impl Game {
     /// All edges, in no order.
     pub fn edges(&self) -> impl Iterator<Item = (&EdgeId, &Edge)> {
         self.edges.iter()
-    }
-
-    /// How many edges there are.
-    #[must_use]
-    pub fn edge_count(&self) -> usize {
-        self.edges.len()
     }
 
     /// The edges that contradict each other at a place.

@@ -12,8 +12,8 @@ use alloy::{
 use alloy_primitives::{Address, U256, keccak256};
 use anyhow::{Context, bail, ensure};
 use gainsay_l1::{
-    DepositRequest, FeeLimits, Inbox, L1Client, PendingNonce, RollupConfig, TxSender,
-    TxSenderConfig,
+    FeeLimits, Inbox, L1Client, PendingNonce, RollupConfig, TxSender, TxSenderConfig,
+    bindings::IInbox::depositTransactionCall,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -157,16 +157,15 @@ impl DrillDevnet {
     async fn deposit(&self) -> anyhow::Result<()> {
         let Some(user) = self.users.last() else { return Ok(()) };
         let sender = self.sender(user.clone(), PendingNonce::Queue, 0).await?;
-        let request = DepositRequest {
+        let call = depositTransactionCall {
             to: Address::repeat_byte(0xd0),
-            mint: U256::ONE,
             value: U256::ONE,
-            gas_limit: 100_000,
-            is_creation: false,
+            gasLimit: 100_000,
+            isCreation: false,
             data: Default::default(),
         };
         let inbox = Inbox::new(&self.client, self.rollup.inbox);
-        inbox.deposit_transaction(&sender, request).await.context("depositing")?;
+        inbox.deposit_transaction(&sender, call, U256::ONE).await.context("depositing")?;
         Ok(())
     }
 }

@@ -147,7 +147,9 @@ impl Exercise {
     /// # Errors
     /// When L1 does not answer.
     pub(super) async fn disputes(&self) -> anyhow::Result<Disputes> {
-        disputes(&self.devnet, self.game, self.heights).await
+        let (rollup, client) = (&self.devnet.rollup, &self.devnet.client);
+        let (start, chain) = (rollup.l1_start.number, rollup.assertion_chain);
+        Ok(read_disputes(client, start, chain, self.game, self.heights).await?)
     }
 
     /// Plays scenarios to their end, all in one dispute.
@@ -358,7 +360,7 @@ impl Exercise {
             let is_quiet = quiet_since.elapsed() > quiet;
             if is_quiet
                 && dispute.lies_have(&now, jump) < period / 2
-                && self.honest.rests(&self.devnet.client).await?
+                && self.honest.rests(&self.devnet.client).await
             {
                 self.confirm_passed(&now).await?;
                 self.devnet.travel(jump).await?;
@@ -465,16 +467,6 @@ impl Dispute {
             self.lies.iter().map(|root| game.inherited_timer(&EdgeId::new(place, *root), time));
         alone.chain(in_game).max().unwrap_or_default()
     }
-}
-
-async fn disputes(
-    devnet: &DrillDevnet,
-    game: Address,
-    heights: Heights,
-) -> anyhow::Result<Disputes> {
-    let rollup = &devnet.rollup;
-    let (start, chain) = (rollup.l1_start.number, rollup.assertion_chain);
-    Ok(read_disputes(&devnet.client, start, chain, game, heights).await?)
 }
 
 /// Plays for a lie until it is stopped.

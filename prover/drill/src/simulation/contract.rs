@@ -11,8 +11,8 @@ use gainsay_vm::{node, root_from_siblings};
 
 use gainsay_challenger::dispute::{
     game::{
-        AssertionChange, AssertionStatus, EdgeChange, EdgeId, Game, GameAssertion, GameEvent,
-        Heights, INFINITE, Level, Opening, mutual_id,
+        AssertionStatus, EdgeId, Game, GameAssertion, GameEvent, Heights, INFINITE, Level, Opening,
+        mutual_id,
     },
     strategy::{Move, OpenMove, Position, Settlement, TimerUpdate},
 };
@@ -67,8 +67,8 @@ impl Contracts {
     pub(super) fn new(rules: Rules, time: u64) -> Self {
         let mut game = Game::new(rules.heights);
         let (id, cursor) = (GENESIS, Default::default());
-        let genesis = AssertionChange::Confirmed { id, output_root: RIGHT_CLAIM, cursor };
-        game.apply(&genesis.into(), time);
+        let genesis = GameEvent::Confirmed { id, output_root: RIGHT_CLAIM, cursor };
+        game.apply(&genesis, time);
         let [burnt, paid_in, paid_out] = [U256::ZERO; 3];
         let results = BTreeMap::from([(final_of(RIGHT_CLAIM), RIGHT_CLAIM)]);
         Self { game, rules, burnt, paid_in, paid_out, events: 0, results }
@@ -98,19 +98,19 @@ impl Contracts {
             Move::Withdraw { .. } => {
                 let amount = self.game.credit(&who);
                 self.paid_out += amount;
-                self.emit(AssertionChange::CreditWithdrawn { account: who, amount }, now);
+                self.emit(GameEvent::CreditWithdrawn { account: who, amount }, now);
                 Ok(())
             }
         }
     }
 
-    fn emit(&mut self, event: impl Into<GameEvent>, now: u64) {
+    fn emit(&mut self, event: GameEvent, now: u64) {
         self.events += 1;
-        self.game.apply(&event.into(), now);
+        self.game.apply(&event, now);
     }
 
     fn credit(&mut self, account: Address, amount: U256, now: u64) {
-        self.emit(AssertionChange::CreditAdded { account, amount }, now);
+        self.emit(GameEvent::CreditAdded { account, amount }, now);
     }
 
     fn stake(&self, level: Level) -> U256 {
@@ -148,19 +148,19 @@ impl Contracts {
             status: AssertionStatus::Pending,
             children: Vec::new(),
         };
-        self.emit(AssertionChange::Proposed { id, assertion }, now);
+        self.emit(GameEvent::Proposed { id, assertion }, now);
         let (Some(first), Some(oldest)) = (first, first_child) else { return Ok(()) };
         let mutual = mutual_id::of_blocks(parent);
         if oldest.rivaled_at.is_none() {
             self.add_root(EdgeId::new(mutual, oldest.root), parent, oldest.created_at, now);
         }
         self.add_root(EdgeId::new(mutual, root), parent, now, now);
-        self.emit(AssertionChange::Rivaled { first, rival: id }, now);
+        self.emit(GameEvent::Rivaled { first, rival: id }, now);
         Ok(())
     }
 
     fn add_root(&mut self, edge: EdgeId, parent_assertion: B256, created_at: u64, now: u64) {
-        self.emit(EdgeChange::RootAdded { edge, parent_assertion, created_at }, now);
+        self.emit(GameEvent::RootAdded { edge, parent_assertion, created_at }, now);
     }
 
     fn bisect(&mut self, id: &EdgeId, left: B256, right: B256, now: u64) -> Result<(), Refusal> {
@@ -172,7 +172,7 @@ impl Contracts {
             return Err(Refusal("EdgeMisplaced"));
         }
         self.require_rival(id)?;
-        self.emit(EdgeChange::Bisected { edge: *id, left, right }, now);
+        self.emit(GameEvent::Bisected { edge: *id, left, right }, now);
         Ok(())
     }
 
@@ -232,7 +232,7 @@ impl Contracts {
         let agreed = if level == Level::Spans { start_of(agreed) } else { agreed };
         let (parent, staker, is_open) = (open.edge, who, true);
         let opening = Opening { parent, level, agreed, staker, stake, is_open };
-        self.emit(EdgeChange::Opened { opened, opening }, now);
+        self.emit(GameEvent::Opened { opened, opening }, now);
         Ok(())
     }
 
@@ -260,7 +260,7 @@ impl Contracts {
         let id = EdgeId::new(edge.mutual_id, stepped.unwrap_or(agreed));
         self.require_leaf(&id, Level::Steps)?;
         if self.game.edge(&id).is_some_and(|it| it.cached < INFINITE) {
-            self.emit(EdgeChange::Proven { edge: id }, now);
+            self.emit(GameEvent::Proven { edge: id }, now);
         }
         Ok(())
     }
@@ -286,7 +286,7 @@ impl Contracts {
         };
         let timer = self.game.unrivaled(&next.edge, now).saturating_add(below);
         if timer > edge.cached {
-            self.emit(EdgeChange::TimerUpdated { edge: next.edge, timer }, now);
+            self.emit(GameEvent::TimerUpdated { edge: next.edge, timer }, now);
         }
         Ok(())
     }
@@ -306,7 +306,7 @@ impl Contracts {
         if self.game.known_timer(id, now) < self.rules.challenge_period_secs {
             return Err(Refusal("EdgeNotDue"));
         }
-        self.emit(EdgeChange::EdgeConfirmed { edge: *id }, now);
+        self.emit(GameEvent::EdgeConfirmed { edge: *id }, now);
         Ok(())
     }
 
@@ -316,7 +316,7 @@ impl Contracts {
         let mut amount = U256::ZERO;
         if won.is_open {
             amount = won.stake;
-            self.emit(EdgeChange::StakeClosed { edge: next.winner }, now);
+            self.emit(GameEvent::StakeClosed { edge: next.winner }, now);
         }
         for loser in &next.losers {
             let edge = EdgeId::new(next.winner.mutual_id, *loser);
@@ -327,7 +327,7 @@ impl Contracts {
             let reward = lost.stake / U256::from(2);
             self.burnt += lost.stake - reward;
             amount += reward;
-            self.emit(EdgeChange::StakeClosed { edge }, now);
+            self.emit(GameEvent::StakeClosed { edge }, now);
         }
         if !amount.is_zero() {
             self.credit(won.staker, amount, now);
@@ -349,7 +349,7 @@ impl Contracts {
             return Err(Refusal("AssertionNotDue"));
         }
         let (output_root, cursor) = (target.output_root, target.cursor);
-        self.emit(AssertionChange::Confirmed { id, output_root, cursor }, now);
+        self.emit(GameEvent::Confirmed { id, output_root, cursor }, now);
         self.credit(target.proposer, self.stake(Level::Blocks), now);
         Ok(())
     }
@@ -370,7 +370,7 @@ impl Contracts {
             let reward = stake / U256::from(2);
             self.burnt += stake - reward;
             amount += reward;
-            self.emit(AssertionChange::Lost { id: *id }, now);
+            self.emit(GameEvent::Lost { id: *id }, now);
         }
         if !amount.is_zero() {
             self.credit(won.proposer, amount, now);

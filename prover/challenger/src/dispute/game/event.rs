@@ -14,17 +14,8 @@ use super::{AssertionStatus, EdgeId, GameAssertion, Level, Opening};
 
 /// One event of one of the two contracts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the contracts' events say what their fields are")]
 pub enum GameEvent {
-    /// Of AssertionChain.
-    Assertion(AssertionChange),
-    /// Of EdgeGame.
-    Edge(EdgeChange),
-}
-
-/// What an event of AssertionChain says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the contract's events say what their fields are")]
-pub enum AssertionChange {
     /// `AssertionProposed`; its time is that of the L1 block.
     Proposed { id: B256, assertion: GameAssertion },
     /// `AssertionRivaled`.
@@ -37,12 +28,6 @@ pub enum AssertionChange {
     CreditAdded { account: Address, amount: U256 },
     /// `CreditWithdrawn`.
     CreditWithdrawn { account: Address, amount: U256 },
-}
-
-/// What an event of EdgeGame says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the contract's events say what their fields are")]
-pub enum EdgeChange {
     /// `RootAdded`.
     RootAdded { edge: EdgeId, parent_assertion: B256, created_at: u64 },
     /// `EdgeBisected`.
@@ -68,31 +53,7 @@ impl From<&ContractEventKind> for GameEvent {
     }
 }
 
-impl From<AssertionChange> for GameEvent {
-    fn from(change: AssertionChange) -> Self {
-        Self::Assertion(change)
-    }
-}
-
-impl From<EdgeChange> for GameEvent {
-    fn from(change: EdgeChange) -> Self {
-        Self::Edge(change)
-    }
-}
-
 impl From<&IAssertionChainEvents> for GameEvent {
-    fn from(event: &IAssertionChainEvents) -> Self {
-        Self::Assertion(AssertionChange::from(event))
-    }
-}
-
-impl From<&IEdgeGameEvents> for GameEvent {
-    fn from(event: &IEdgeGameEvents) -> Self {
-        Self::Edge(EdgeChange::from(event))
-    }
-}
-
-impl From<&IAssertionChainEvents> for AssertionChange {
     fn from(event: &IAssertionChainEvents) -> Self {
         match event {
             IAssertionChainEvents::AssertionProposed(it) => Self::Proposed {
@@ -129,7 +90,7 @@ impl From<&IAssertionChainEvents> for AssertionChange {
     }
 }
 
-impl From<&IEdgeGameEvents> for EdgeChange {
+impl From<&IEdgeGameEvents> for GameEvent {
     fn from(event: &IEdgeGameEvents) -> Self {
         match event {
             IEdgeGameEvents::RootAdded(it) => Self::RootAdded {
