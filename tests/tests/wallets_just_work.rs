@@ -1,12 +1,12 @@
 //! Wallets just work: viem, ethers, Uniswap v2 and cast, as users run them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alloy::primitives::hex;
+use alloy::primitives::{U256, hex};
 use gainsay_tests::{
-    CREATE_NOTEBOOK, CREATE_REFUSER, Devnet, DevnetOptions, Node, Role, cast_binary, run_cast,
-    run_script, signer,
+    CREATE_NOTEBOOK, CREATE_REFUSER, Call, Devnet, DevnetOptions, Kind, Node, Role, cast_binary,
+    run_cast, run_script, signer,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 async fn devnet() -> (Devnet, Node) {
     let devnet = Devnet::start(DevnetOptions::default()).await;
@@ -102,6 +102,40 @@ async fn cast() {
     for head in ["latest", "safe", "finalized", "l1Head"] {
         assert!(status[head]["number"].is_u64(), "rollup_status has no {head}: {status:#}");
     }
+}
+
+/// No shape of a deposit can be read by a cast that takes the chain for Ethereum: its transactions
+/// have the types 0x0 to 0x4, and one without a type is a legacy one. The variable names the network.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cast_replays_a_transaction_behind_a_deposit() {
+    let (devnet, _follower) = devnet().await;
+    let rpc = &devnet.sequencer.rpc;
+    let (wallet, to) = (devnet.wallet(3), signer(Role::User(4)).address());
+    // Each batch on L1 brings a fee report, which is a deposit, into one of the next blocks.
+    let mut behind = None;
+    for nonce in 0..400 {
+        let raw = wallet.sign(Kind::Eip1559, nonce, Call::transfer(to, U256::from(1)));
+        let receipt = rpc.call("eth_sendRawTransactionSync", json!([raw, "0x7530"])).await;
+        if receipt["transactionIndex"] != "0x0" {
+            behind = Some(receipt);
+            break;
+        }
+    }
+    let receipt = behind.expect("a transaction behind a deposit");
+    let block = json!([receipt["blockNumber"], true]);
+    let block = rpc.call("eth_getBlockByNumber", block).await;
+    assert_eq!(block["transactions"][0]["type"], "0x7e", "{block:#}");
+    let hash = receipt["transactionHash"].as_str().unwrap();
+    let ran = tokio::process::Command::new(cast_binary())
+        .args(["run", hash, "--rpc-url", rpc.url()])
+        .env("FOUNDRY_NETWORK", "optimism")
+        .output()
+        .await
+        .unwrap();
+    let printed = String::from_utf8_lossy(&ran.stdout);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "cast run failed: {said}");
+    assert!(printed.contains("Transaction successfully executed."), "cast run: {printed}{said}");
 }
 
 async fn cast_send(url: &str, key: &str, arguments: &[&str]) -> Value {

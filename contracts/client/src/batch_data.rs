@@ -190,7 +190,7 @@ impl L1Client {
         hash: B256,
     ) -> Result<Bytes, L1Error> {
         let l1_block = batch.origin.block_number;
-        let clock = self.slot_clock(beacon).await?;
+        let clock = self.slot_clock(beacon, l1_block).await?;
         let id = clock.block_id(l1_block, batch.header.l1_time);
         let mut url = beacon.path(&format!("eth/v1/beacon/blobs/{id}"))?;
         url.query_pairs_mut().append_pair("versioned_hashes", &hash.to_string());
@@ -212,13 +212,13 @@ impl L1Client {
 
     /// How a beacon node counts. What it said once is kept; that it has no spec, as anvil has none,
     /// is not: it may have erred.
-    async fn slot_clock(&self, beacon: &BeaconNode) -> Result<SlotClock, L1Error> {
+    async fn slot_clock(&self, beacon: &BeaconNode, l1_block: u64) -> Result<SlotClock, L1Error> {
         if let Some(clock) = *beacon.clock.lock() {
             return Ok(clock);
         }
         let spec_url = beacon.path("eth/v1/config/spec")?;
         let unavailable = |reason| L1Error::BlobsUnavailable {
-            l1_block: 0,
+            l1_block,
             endpoint: endpoint_of(&spec_url),
             reason,
         };

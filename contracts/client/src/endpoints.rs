@@ -2,11 +2,14 @@
 //!
 //! In: requests. Out: the answer of one node. A node that is out of reach, fails or asks to slow down
 //! rests for a while, longer each time, and the next one is asked; when all fail, they are asked
-//! again a bounded number of times. An answer is not judged here: a node that refuses a request on
-//! its merits has answered.
+//! again a bounded number of times. What an answer says is not judged here: a node that refuses a
+//! request on its merits has answered. Who finds an answer false or late moves on to the next node.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -44,6 +47,8 @@ const REST_MAX: Duration = Duration::from_secs(64);
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
     nodes: Arc<[Endpoint]>,
+    /// The node that is asked first, while it does not rest.
+    preferred: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
@@ -73,7 +78,7 @@ struct Health {
 enum Outcome {
     /// The node answered, be it by an error.
     Answered,
-    /// The node refused the request before it read it.
+    /// The node, or a server before it, refused the request before it looked at what it asks.
     Refused,
     /// The node is out of reach, fails, or wants fewer requests: its next answer may be another.
     Failed,
@@ -83,7 +88,7 @@ impl Endpoints {
     pub(crate) fn new(urls: &[Url]) -> Result<Self, L1Error> {
         let http = http_client(REQUEST_TIMEOUT)?;
         let nodes = urls.iter().map(|url| Endpoint::new(http.clone(), url)).collect();
-        Ok(Self { nodes })
+        Ok(Self { nodes, preferred: Arc::default() })
     }
 
     pub(crate) fn are_several(&self) -> bool {
@@ -95,23 +100,32 @@ impl Endpoints {
         self.nodes.iter().map(|node| &node.single)
     }
 
-    /// Lets all other nodes rest.
-    pub(crate) fn prefer(&self, host: &str) {
-        for node in self.nodes.iter() {
-            if node.single.host == host {
-                *node.health.lock() = Health::default();
-            } else {
-                node.health.lock().fail();
-            }
+    /// Asks the node at this place of [`Self::singles`] first from here on.
+    pub(crate) fn prefer(&self, place: usize) {
+        self.preferred.store(place, Ordering::Relaxed);
+        if let Some(node) = self.nodes.get(place) {
+            *node.health.lock() = Health::default();
         }
     }
 
-    /// The nodes, those first that do not rest.
+    /// Asks the next node first from here on: what the preferred one answered was false.
+    pub(crate) fn prefer_next(&self) {
+        let next = self.preferred.load(Ordering::Relaxed).wrapping_add(1);
+        let place = next.checked_rem(self.nodes.len()).unwrap_or_default();
+        self.preferred.store(place, Ordering::Relaxed);
+        if let Some(node) = self.nodes.get(place).filter(|_| self.are_several()) {
+            warn!(host = node.single.host, "L1 node errs, the next one is asked");
+        }
+    }
+
+    /// The nodes from the preferred one on, those first that do not rest.
     fn by_health(&self) -> Vec<&Endpoint> {
         let now = Instant::now();
-        let mut nodes: Vec<_> = self
-            .nodes
+        let preferred = self.preferred.load(Ordering::Relaxed);
+        let (before, from) = self.nodes.split_at(preferred.min(self.nodes.len()));
+        let mut nodes: Vec<_> = from
             .iter()
+            .chain(before)
             .map(|node| (node.health.lock().rests_until.filter(|until| *until > now), node))
             .collect();
         // `None` comes first, and equal keys keep their order.
@@ -125,7 +139,7 @@ impl Endpoints {
             let mut answers = Vec::with_capacity(self.nodes.len());
             for node in self.by_health() {
                 let answer = node.transport.clone().call(request.clone()).await;
-                let outcome = judge(&answer);
+                let outcome = judge(&answer, self.are_several());
                 node.learn(outcome, &answer, self.are_several());
                 if outcome == Outcome::Answered {
                     return answer;
@@ -180,7 +194,7 @@ impl Endpoint {
         are_several: bool,
     ) {
         let mut health = self.health.lock();
-        if outcome != Outcome::Failed {
+        if outcome == Outcome::Answered || outcome == Outcome::Refused && !are_several {
             *health = Health::default();
             return;
         }
@@ -204,9 +218,11 @@ impl Health {
     }
 }
 
-fn judge(answer: &Result<ResponsePacket, TransportError>) -> Outcome {
+fn judge(answer: &Result<ResponsePacket, TransportError>, are_several: bool) -> Outcome {
     match answer {
         Ok(packet) if packet.iter_errors().any(asks_to_slow_down) => Outcome::Failed,
+        // Another node may do better; where there is none, the error is the answer.
+        Ok(packet) if are_several && packet.iter_errors().any(is_of_server) => Outcome::Refused,
         Ok(_) => Outcome::Answered,
         Err(RpcError::Transport(kind)) => match kind.as_http_error() {
             Some(error) if error.status < 500 && error.status != 429 => Outcome::Refused,
@@ -215,6 +231,15 @@ fn judge(answer: &Result<ResponsePacket, TransportError>) -> Outcome {
         // No JSON, or cut off.
         Err(_) => Outcome::Failed,
     }
+}
+
+/// Whether an error is about the server or the account that pays for it, not about the request.
+fn is_of_server(error: &ErrorPayload) -> bool {
+    // "Internal error" of JSON-RPC, "resource unavailable" of EIP-1474.
+    const CODES: [i64; 2] = [-32_603, -32_002];
+    const WORDS: [&str; 5] = ["unauthorized", "forbidden", "api key", "upstream", "unavailable"];
+    let message = error.message.to_lowercase();
+    CODES.contains(&error.code) || WORDS.iter().any(|words| message.contains(words))
 }
 
 /// Whether a node wants fewer requests, as opposed to a smaller one.
@@ -277,7 +302,7 @@ mod tests {
             (-32_007, "50/second request limit reached - reduce calls per second"),
             (-32_016, "Your app has exceeded its compute units per second capacity"),
         ] {
-            assert_eq!(judge(&refusal(code, message)), Outcome::Failed, "{message}");
+            assert_eq!(judge(&refusal(code, message), false), Outcome::Failed, "{message}");
         }
         for (code, message) in [
             (-32_005, "query returned more than 10000 results"),
@@ -287,21 +312,30 @@ mod tests {
             (-32_000, "response too large"),
             (3, "execution reverted"),
         ] {
-            assert_eq!(judge(&refusal(code, message)), Outcome::Answered, "{message}");
+            assert_eq!(judge(&refusal(code, message), true), Outcome::Answered, "{message}");
         }
-        assert_eq!(judge(&answer(r#"{"jsonrpc":"2.0","id":1,"result":"0x1"}"#)), Outcome::Answered);
+        let result = answer(r#"{"jsonrpc":"2.0","id":1,"result":"0x1"}"#);
+        assert_eq!(judge(&result, true), Outcome::Answered);
+        for (code, message) in [
+            (-32_603, "Internal error"),
+            (-32_000, "invalid API key"),
+            (-32_001, "upstream is down"),
+        ] {
+            assert_eq!(judge(&refusal(code, message), true), Outcome::Refused, "{message}");
+            assert_eq!(judge(&refusal(code, message), false), Outcome::Answered, "{message}");
+        }
     }
 
     #[test]
     fn http_statuses_are_judged_by_who_is_to_act() {
         let status = |status| Err(TransportErrorKind::http_error(status, String::new()));
         for refused in [400, 403, 404, 413] {
-            assert_eq!(judge(&status(refused)), Outcome::Refused);
+            assert_eq!(judge(&status(refused), true), Outcome::Refused);
         }
         for failed in [429, 500, 502, 503] {
-            assert_eq!(judge(&status(failed)), Outcome::Failed);
+            assert_eq!(judge(&status(failed), true), Outcome::Failed);
         }
-        assert_eq!(judge(&Err(TransportErrorKind::custom_str("timed out"))), Outcome::Failed);
+        assert_eq!(judge(&Err(TransportErrorKind::custom_str("timed out")), true), Outcome::Failed);
     }
 
     #[test]
@@ -320,8 +354,16 @@ mod tests {
         assert_eq!(order(), ["three:3", "two:2", "one:1"]);
         endpoints.nodes[0].learn(Outcome::Answered, &refusal(3, "reverted"), true);
         assert_eq!(order(), ["one:1", "three:3", "two:2"]);
-        endpoints.prefer("two:2");
+        // Who is preferred stays so, and is passed over only while it rests.
+        endpoints.prefer(1);
+        assert_eq!(order(), ["two:2", "three:3", "one:1"]);
+        endpoints.nodes[1].learn(Outcome::Failed, &down, true);
+        assert_eq!(order(), ["three:3", "one:1", "two:2"]);
+        *endpoints.nodes[1].health.lock() = Health::default();
         assert_eq!(order()[0], "two:2");
+        endpoints.prefer_next();
+        endpoints.prefer_next();
+        assert_eq!(order(), ["one:1", "two:2", "three:3"]);
         let mut health = Health::default();
         for _ in 0..100 {
             health.fail();

@@ -143,7 +143,10 @@ pub enum L1Error {
     },
     /// Events are missing between the position and one that was read. As the logs of a block are
     /// complete, the position is a false one.
-    #[error("{what} {found} in L1 block {l1_block}, expected index {expected}")]
+    #[error(
+        "{what} {found} in L1 block {l1_block}, expected index {expected}: the position on record \
+         lacks events, start with a new data folder"
+    )]
     IndexGap {
         /// `deposit` or `batch`.
         what: &'static str,
@@ -375,11 +378,13 @@ pub(crate) fn error_payload(error: &TransportError) -> Option<&ErrorPayload> {
 pub(crate) fn is_missing_method(error: &TransportError) -> bool {
     // <https://www.jsonrpc.org/specification#error_object>, and what nodes say under other codes.
     const METHOD_NOT_FOUND: i64 = -32_601;
-    const WORDS: [&str; 3] = ["method not found", "not supported", "not available"];
+    const WORDS: [&str; 5] =
+        ["not found", "not supported", "unsupported", "not available", "does not exist"];
     error_payload(error).is_some_and(|payload| {
         let message = payload.message.to_lowercase();
+        let is_about_method = message.contains("method") || message.contains("eth_");
         payload.code == METHOD_NOT_FOUND
-            || message.contains("method") && WORDS.iter().any(|words| message.contains(words))
+            || is_about_method && WORDS.iter().any(|words| message.contains(words))
     })
 }
 

@@ -172,7 +172,7 @@ impl L1Client {
         if !self.is_stale(header.block.number) {
             return Ok(header);
         }
-        for node in self.endpoints.singles() {
+        for (place, node) in self.endpoints.singles().enumerate() {
             let found = header_of(&node.provider, BlockNumberOrTag::Latest).await;
             if let Ok(Some(found)) = found
                 && found.block.number > header.block.number
@@ -182,11 +182,18 @@ impl L1Client {
                     stuck,
                     ahead, "L1 node stands still, node {} is asked from here on", node.host
                 );
-                self.endpoints.prefer(&node.host);
+                self.endpoints.prefer(place);
+                self.see_head(found.block.number);
                 return Ok(found);
             }
         }
+        // All stand still, or the highest number so far was none of this chain.
+        self.see_head(header.block.number);
         Ok(header)
+    }
+
+    fn see_head(&self, number: BlockNumber) {
+        *self.memory.head.lock() = Some((number, Instant::now()));
     }
 
     /// Whether there is another node to ask and the head has stood at or below its highest for long.
@@ -235,8 +242,9 @@ impl L1Client {
         self.tagged_block(BlockNumberOrTag::Finalized).await
     }
 
-    /// Whether all nodes that answer have this block. A lie of the node that was followed is seen
-    /// here, as far as there are other nodes: all that was read hangs on the hash of one block.
+    /// Whether more of the nodes that answer have this block than have another one. A lie of the node
+    /// that was followed is seen here, as far as there are other nodes: all that was read hangs on the
+    /// hash of one block.
     ///
     /// # Errors
     /// [`L1Error::NodesDisagree`].
@@ -244,19 +252,35 @@ impl L1Client {
         if !self.endpoints.are_several() {
             return Ok(());
         }
-        for node in self.endpoints.singles() {
-            match header_of(&node.provider, block.number.into()).await {
-                Ok(Some(header)) if header.block.hash == block.hash => {}
-                Ok(Some(header)) => {
-                    let (number, followed) = (block.number, block.hash);
-                    let (host, other) = (node.host.clone(), header.block.hash);
-                    return Err(L1Error::NodesDisagree { number, followed, host, other });
-                }
+        let reads = self.endpoints.singles().map(|node| async move {
+            (node, header_of(&node.provider, block.number.into()).await)
+        });
+        let (mut agree, mut disagree) = (0, Vec::new());
+        for (node, found) in futures::future::join_all(reads).await {
+            match found {
+                Ok(Some(header)) if header.block.hash == block.hash => agree += 1,
+                Ok(Some(header)) => disagree.push((node.host.clone(), header.block.hash)),
                 Ok(None) => warn!(host = node.host, number = block.number, "L1 node lags behind"),
                 Err(error) => warn!(host = node.host, %error, "L1 node cannot be compared"),
             }
         }
-        Ok(())
+        let is_outvoted = disagree.len() >= agree;
+        match disagree.pop() {
+            Some((host, other)) if is_outvoted => {
+                let (number, followed) = (block.number, block.hash);
+                Err(L1Error::NodesDisagree { number, followed, host, other })
+            }
+            Some((host, other)) => {
+                warn!(host, number = block.number, %other, "L1 node has another block than most");
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What the L1 node that is asked first answered was false: the next one is asked.
+    pub(crate) fn distrust(&self) {
+        self.endpoints.prefer_next();
     }
 
     /// A header, in one request: a node that lacks the short method is asked for whole blocks.
@@ -273,8 +297,11 @@ impl L1Client {
             Ok(header) => {
                 header.map(|header| L1Header::check(number.as_number(), header)).transpose()
             }
-            Err(error) if is_missing_method(&error) => {
-                self.memory.lacks_headers.set();
+            Err(error) if error_payload(&error).is_some() => {
+                // The method is no standard one. Providers refuse it in many words.
+                if is_missing_method(&error) {
+                    self.memory.lacks_headers.set();
+                }
                 header_of(&self.provider, number).await
             }
             Err(source) => Err(L1Error::Transport { what: HEADER_BY_NUMBER, source }),

@@ -27,10 +27,14 @@ use crate::{
     reader_state::{Checkpoint, ReaderState},
 };
 
-/// Requests in flight at once.
+/// Requests for receipts in flight at once.
 const CONCURRENT_REQUESTS: usize = 8;
-/// Most headers asked for in one batch of requests; halved while the node refuses.
+/// Most headers asked for in one batch of requests.
 const HEADERS_PER_REQUEST: u64 = 64;
+/// Most headers asked for at once, in batches. Halved while the node refuses or wants fewer.
+const HEADERS_AT_ONCE: u64 = 512;
+/// Blocks by which a node behind a load balancer may lag behind the head that another one named.
+const LAG_MAX: u64 = 2;
 
 /// Settings of an [`LogReader`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +89,9 @@ pub struct LogReader {
     client: L1Client,
     config: ReaderConfig,
     state: ReaderState,
-    headers_per_request: u64,
+    headers_at_once: u64,
+    /// The newest block that was read, be it in `state` or not.
+    newest_read: Option<L1BlockRef>,
 }
 
 impl LogReader {
@@ -104,7 +110,7 @@ impl LogReader {
                 reason: "checkpoints or accumulators are out of order or missing".to_owned(),
             });
         }
-        Ok(Self { client, config, state, headers_per_request: HEADERS_PER_REQUEST })
+        Ok(Self { client, config, state, headers_at_once: HEADERS_AT_ONCE, newest_read: None })
     }
 
     /// What to store to go on from here.
@@ -135,6 +141,30 @@ impl LogReader {
     /// # Errors
     /// As [`Self::poll`].
     pub async fn poll_to(&mut self, head: &L1BlockRef) -> Result<Vec<L1News>, L1Error> {
+        let error = match self.look(head).await {
+            Ok(news) => return Ok(news),
+            Err(error) => error,
+        };
+        match &error {
+            L1Error::FalseAnswer { .. } | L1Error::Missing { .. } => self.client.distrust(),
+            L1Error::BadEvent { .. }
+            | L1Error::AccumulatorMismatch { .. }
+            | L1Error::DataMismatch { .. }
+            | L1Error::ReorgTooDeep { .. } => {
+                // L1 breaks its rules, or somebody made up a chain: where there are other nodes, they
+                // are asked before it is believed.
+                let suspect = self.newest_read.unwrap_or(*head);
+                if let Err(disagreement) = self.client.require_agreement(&suspect).await {
+                    self.client.distrust();
+                    return Err(disagreement);
+                }
+            }
+            _ => {}
+        }
+        Err(error)
+    }
+
+    async fn look(&mut self, head: &L1BlockRef) -> Result<Vec<L1News>, L1Error> {
         let tip = self.tip().block;
         if head.number <= tip.number {
             let at = self.state.checkpoints.iter().rev().find(|c| c.block.number == head.number);
@@ -151,24 +181,37 @@ impl LogReader {
             && finalized.number > tip.number
         {
             blocks_per_stretch = self.config.blocks_per_stretch.max(1);
-            let stretches = blocks_per_stretch.saturating_mul(CONCURRENT_REQUESTS as u64);
-            last = head.number.min(finalized.number).min(tip.number.saturating_add(stretches));
+            last = head.number.min(finalized.number);
         }
-        self.read(first..=last.max(first), blocks_per_stretch).await
+        last = last.min(tip.number.saturating_add(self.headers_at_once)).max(first);
+        self.read(first..=last, head.number, blocks_per_stretch).await
     }
 
-    /// Reads blocks, as news of so many each.
+    /// Reads blocks up to `head`, as news of so many each.
     async fn read(
         &mut self,
         numbers: RangeInclusive<BlockNumber>,
+        head: BlockNumber,
         blocks_per_stretch: u64,
     ) -> Result<Vec<L1News>, L1Error> {
         let tip = self.tip().block;
-        let head = *numbers.end();
         let headers = self.read_headers(numbers).await?;
-        let Some(first) = headers.first() else { return Ok(Vec::new()) };
-        if first.block.parent_hash != tip.hash {
-            return self.rewind(head).await;
+        let Some(first) = headers.first().map(|header| header.block) else {
+            if head <= tip.number.saturating_add(LAG_MAX) {
+                return Ok(Vec::new());
+            }
+            let next = tip.number.saturating_add(1);
+            return Err(L1Error::Missing { what: format!("block {next} below its head {head}") });
+        };
+        self.newest_read = headers.last().map(|header| header.block);
+        if first.parent_hash != tip.hash {
+            let news = self.rewind(head).await?;
+            if news.is_empty() {
+                // All that is remembered is canonical, so that this block is not.
+                let (number, expected, found) = (first.number, tip.hash, first.parent_hash);
+                return Err(L1Error::ChangedWhileReading { number, expected, found });
+            }
+            return Ok(news);
         }
         for (parent, child) in headers.iter().zip(headers.iter().skip(1)) {
             check_link(&parent.block, &child.block)?;
@@ -207,28 +250,40 @@ impl LogReader {
     ) -> Result<Vec<L1Header>, L1Error> {
         let (first, last) = (*numbers.start(), *numbers.end());
         loop {
-            let len = self.headers_per_request;
+            let at_once = self.headers_at_once;
+            let per_request = at_once.min(HEADERS_PER_REQUEST);
+            let in_flight = at_once.checked_div(per_request).unwrap_or(1);
             let client = &self.client;
             let reads: Vec<_> = (first..=last)
-                .step_by(usize::try_from(len).unwrap_or(usize::MAX))
-                .map(|from| client.headers(from..=last.min(from.saturating_add(len - 1))))
+                .step_by(usize::try_from(per_request).unwrap_or(usize::MAX))
+                .map(|from| {
+                    let to = last.min(from.saturating_add(per_request.saturating_sub(1)));
+                    client.headers(from..=to)
+                })
                 .collect();
-            let read: Result<Vec<Vec<L1Header>>, L1Error> =
-                stream::iter(reads).buffered(CONCURRENT_REQUESTS).try_collect().await;
-            match read {
+            let read: Result<Vec<Vec<L1Header>>, L1Error> = stream::iter(reads)
+                .buffered(usize::try_from(in_flight).unwrap_or(1))
+                .try_collect()
+                .await;
+            let error = match read {
                 Ok(headers) => {
-                    self.headers_per_request = (len * 2).min(HEADERS_PER_REQUEST);
+                    self.headers_at_once = at_once.saturating_mul(2).min(HEADERS_AT_ONCE);
                     let in_order = headers.into_iter().flatten().zip(first..);
                     return Ok(in_order
                         .take_while(|(header, expected)| header.block.number == *expected)
                         .map(|(header, _)| header)
                         .collect());
                 }
-                Err(error) if len > 1 && first < last && asks_for_less(&error) => {
-                    self.headers_per_request = len / 2;
-                    debug!(%error, headers = len / 2, "L1 node refused a batch, halving it");
-                }
-                Err(error) => return Err(error),
+                Err(error) => error,
+            };
+            let Some(wish) = wish_of(&error).filter(|_| at_once > 1) else { return Err(error) };
+            // Not more than what was asked for: a smaller request must be another one.
+            let asked = last.saturating_sub(first).saturating_add(1).min(at_once);
+            self.headers_at_once = (asked / 2).max(1);
+            debug!(%error, at_once = self.headers_at_once, "L1 node wants fewer headers at once");
+            if wish == Wish::SlowDown || asked == 1 {
+                // The caller pauses before it asks again.
+                return Err(error);
             }
         }
     }
@@ -286,13 +341,15 @@ impl LogReader {
         Ok(self.go_back_to(low - 1))
     }
 
-    /// Goes back to the oldest block that is remembered: a position behind events that were never
-    /// read leads nowhere. `None` when it stands there already.
-    pub fn go_back(&mut self) -> Option<L1News> {
-        if self.state.checkpoints.len() < 2 {
+    /// Goes back to the oldest block that is remembered and has at least this number: a position
+    /// behind events that were never read leads nowhere. `None` when it stands there already.
+    pub fn go_back(&mut self, oldest: BlockNumber) -> Option<L1News> {
+        let is_allowed = |it: &Checkpoint| it.block.number >= oldest;
+        let checkpoint = self.state.checkpoints.iter().position(is_allowed)?;
+        if checkpoint.saturating_add(1) >= self.state.checkpoints.len() {
             return None;
         }
-        self.go_back_to(0).pop()
+        self.go_back_to(checkpoint).pop()
     }
 
     fn go_back_to(&mut self, checkpoint: usize) -> Vec<L1News> {
@@ -314,15 +371,23 @@ fn check_link(parent: &L1BlockRef, child: &L1BlockRef) -> Result<(), L1Error> {
     Err(L1Error::ChangedWhileReading { number, expected, found })
 }
 
-/// Whether a smaller request may be served: the node refused this one, answered it in part, or gave
-/// up, and did not ask for a pause.
-fn asks_for_less(error: &L1Error) -> bool {
-    let L1Error::Transport { source, .. } = error else { return false };
-    match source {
-        RpcError::ErrorResp(payload) => !asks_to_slow_down(payload),
-        RpcError::Transport(kind) => kind.as_http_error().is_none_or(|error| error.status != 429),
-        _ => true,
-    }
+/// What a node wants that did not serve a batch of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// Smaller requests: it refused this one, answered it in part, or gave up.
+    Less,
+    /// Fewer requests in the same time.
+    SlowDown,
+}
+
+fn wish_of(error: &L1Error) -> Option<Wish> {
+    let L1Error::Transport { source, .. } = error else { return None };
+    let is_slow_down = match source {
+        RpcError::ErrorResp(payload) => asks_to_slow_down(payload),
+        RpcError::Transport(kind) => kind.as_http_error().is_some_and(|error| error.status == 429),
+        _ => false,
+    };
+    Some(if is_slow_down { Wish::SlowDown } else { Wish::Less })
 }
 
 impl L1Client {

@@ -46,6 +46,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(8);
 /// L1 may be out of reach for so long before it is an alarm.
 const L1_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Moves wait for this share of a challenge period while L1 nodes disagree.
+const AGREEMENT_SHARE: u64 = 16;
+
 /// How to watch.
 #[derive(Clone, Debug)]
 pub struct WatchOptions {
@@ -79,6 +82,8 @@ pub struct Watch {
     options: WatchOptions,
     alarms: AlarmBook,
     status: StatusLine,
+    /// L1's time since when its nodes disagree.
+    disagree_since: Option<u64>,
 }
 
 impl Watch {
@@ -103,7 +108,19 @@ impl Watch {
         };
         let rules = player.as_ref().map_or_else(nobody, |it| it.rules().clone());
         let (alarms, status) = (AlarmBook::default(), StatusLine::default());
-        Self { client, follower, disputes, trace, player, rules, options, alarms, status }
+        let disagree_since = None;
+        Self {
+            client,
+            follower,
+            disputes,
+            trace,
+            player,
+            rules,
+            options,
+            alarms,
+            status,
+            disagree_since,
+        }
     }
 
     /// What is derived, and from where on L1.
@@ -213,16 +230,29 @@ impl Watch {
         }
     }
 
-    /// Sends what is to be sent, if all L1 nodes have the block that it was decided on. Whether
-    /// anything was sent.
+    /// Sends what is to be sent. Whether anything was. While L1 nodes disagree on the block that it was
+    /// decided on, moves are held back, but not for so long that a dispute is lost by it.
     async fn act(
         &mut self,
         decision: Decision,
         decided_at: &L1BlockRef,
     ) -> Result<bool, ChallengerError> {
         let Some(player) = &mut self.player else { return Ok(false) };
-        if !decision.moves.is_empty() {
-            self.client.require_agreement(decided_at).await?;
+        if decision.moves.is_empty() {
+            return Ok(false);
+        }
+        match self.client.require_agreement(decided_at).await {
+            Ok(()) => self.disagree_since = None,
+            Err(error) => {
+                let now = decided_at.timestamp;
+                let since = *self.disagree_since.get_or_insert(now);
+                let patience = self.rules.challenge_period_secs / AGREEMENT_SHARE;
+                let text = format!("{error}: moves wait for {patience} s of L1's time");
+                self.alarms.raise(AlarmKind::L1, "agreement", text);
+                if now.saturating_sub(since) < patience {
+                    return Ok(false);
+                }
+            }
         }
         let (game, trace) = (self.disputes.game(), &mut self.trace);
         player.play(decision.moves, game, trace, &mut self.alarms, &self.options.metrics).await

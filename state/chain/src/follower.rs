@@ -61,6 +61,8 @@ pub struct Follower<W> {
     /// The newest L1 block whose events are in `assertions`.
     folded: u64,
     reorgs: u64,
+    /// The L1 block whose event showed that earlier ones are missing, if that was tried to mend.
+    gap: Option<u64>,
 }
 
 impl<W: ChainWriter + Send> Follower<W> {
@@ -104,6 +106,7 @@ impl<W: ChainWriter + Send> Follower<W> {
             reached,
             folded: 0,
             reorgs: 0,
+            gap: None,
         };
         follower.forget_cut_off()?;
         follower.fold_events()?;
@@ -181,17 +184,29 @@ impl<W: ChainWriter + Send> Follower<W> {
     }
 
     /// What L1 has above the position. A position that lacks events, which an L1 node left out before
-    /// logs were compared with headers, gives way to the oldest one on record.
+    /// logs were compared with headers, gives way once to the oldest one that takes back nothing
+    /// finalized.
     async fn read(&mut self, head: &L1BlockRef) -> Result<VecDeque<L1News>, ChainError> {
-        match self.reader.poll_to(head).await {
-            Ok(news) => Ok(news.into()),
-            Err(error @ L1Error::IndexGap { .. }) => {
-                let Some(back) = self.reader.go_back() else { return Err(error.into()) };
-                tracing::warn!(%error, "events are missing below the position, reading them again");
-                Ok(VecDeque::from([back]))
+        let error = match self.reader.poll_to(head).await {
+            Ok(news) => return Ok(news.into()),
+            Err(error) => error,
+        };
+        let L1Error::IndexGap { l1_block, .. } = error else { return Err(error.into()) };
+        let is_known = self.gap.replace(l1_block) == Some(l1_block);
+        let back = if is_known { None } else { self.reader.go_back(self.oldest_to_rewind_to()?) };
+        let Some(back) = back else { return Err(error.into()) };
+        tracing::warn!(%error, "events are missing below the position, reading them again");
+        Ok(VecDeque::from([back]))
+    }
+
+    /// The oldest L1 block of the window above which nothing is finalized.
+    fn oldest_to_rewind_to(&self) -> Result<u64, ChainError> {
+        for checkpoint in &self.reader.state().checkpoints {
+            if l1_index::may_rewind_to(&self.chain.store, checkpoint.block.number)? {
+                return Ok(checkpoint.block.number);
             }
-            Err(error) => Err(error.into()),
         }
+        Ok(self.reached.number)
     }
 
     /// Hands one stretch over, a batch at a time. What was handed over is taken out of `advance`, so

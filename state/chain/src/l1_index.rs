@@ -110,6 +110,15 @@ pub fn finalize(store: &Store, l1_block: u64) -> Result<(), ChainError> {
     Ok(())
 }
 
+/// Whether taking back all above an L1 block takes back nothing that is finalized.
+///
+/// # Errors
+/// [`ChainError::Incomplete`], and those of the store.
+pub fn may_rewind_to(store: &Store, l1_block: u64) -> Result<bool, ChainError> {
+    let last_block = last_block_of(store, batches_up_to(store, l1_block)?)?;
+    Ok(last_block.get() >= store.heads().finalized.number)
+}
+
 /// The last block of the first `batches` batches.
 fn last_block_of(store: &Store, batches: BatchIndex) -> Result<BlockNumber, ChainError> {
     let Some(last) = batches.previous() else { return Ok(BlockNumber::ZERO) };

@@ -360,7 +360,7 @@ impl Exercise {
             let is_quiet = quiet_since.elapsed() > quiet;
             if is_quiet
                 && dispute.lies_have(&now, jump) < period / 2
-                && self.honest.rests(&self.devnet.client).await?
+                && self.honest.rests(&self.devnet.client).await
             {
                 self.confirm_passed(&now).await?;
                 self.devnet.travel(jump).await?;

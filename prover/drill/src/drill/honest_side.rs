@@ -23,22 +23,19 @@ impl HonestSide {
         Self { metrics, http: reqwest::Client::new() }
     }
 
-    /// Whether all of them have read L1 to its head, and compute nothing. One that is out of reach is
-    /// not at rest.
-    ///
-    /// # Errors
-    /// When L1 does not answer.
-    pub(super) async fn rests(&self, l1: &L1Client) -> anyhow::Result<bool> {
-        let head = l1.latest().await?.number;
+    /// Whether all of them have read L1 to its head, and compute nothing. While one of them or L1 is
+    /// out of reach, they are not at rest.
+    pub(super) async fn rests(&self, l1: &L1Client) -> bool {
+        let Ok(head) = l1.latest().await else { return false };
         for url in &self.metrics {
             let text = self.text(url).await;
             let text =
                 text.inspect_err(|error| tracing::debug!(%url, %error, "challenger is away"));
-            if !text.is_ok_and(|text| is_idle_at(head, &text)) {
-                return Ok(false);
+            if !text.is_ok_and(|text| is_idle_at(head.number, &text)) {
+                return false;
             }
         }
-        Ok(true)
+        true
     }
 
     async fn text(&self, url: &Url) -> reqwest::Result<String> {
