@@ -9,7 +9,7 @@ use std::time::Duration;
 use alloy_primitives::Bytes;
 use gainsay_chain::l1_index;
 use gainsay_derivation::{BatchIndex, MAX_BLOBS, MAX_CALLDATA_BYTES, blob_capacity, to_blobs};
-use gainsay_l1::{Action, Inbox, L1Client, L1Fees, TxSender, in_background};
+use gainsay_l1::{Action, Inbox, L1Client, L1Fees, Outage, TxSender, in_background};
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, timeout},
@@ -102,6 +102,7 @@ impl BatchPoster {
     /// Those whose action is fatal.
     pub async fn run(mut self) -> Result<(), NodeError> {
         let mut heads = self.chain.new_heads.subscribe();
+        let mut outage = Outage::new("batch poster");
         loop {
             match timeout(IDLE_POLL, heads.recv()).await {
                 Ok(Ok(HeadEvent::Block(_) | HeadEvent::Rewound { .. })) | Err(_) => {}
@@ -109,10 +110,10 @@ impl BatchPoster {
                 Ok(Err(RecvError::Closed)) => return Ok(()),
             }
             match self.post_if_due().await {
-                Ok(()) => {}
+                Ok(()) => outage.ended(),
                 Err(error) if error.action() == Action::Fatal => return Err(error),
                 Err(error) => {
-                    tracing::warn!(%error, "batch not posted, trying again");
+                    outage.failed(&error);
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
@@ -185,7 +186,9 @@ impl BatchPoster {
         let by_blobs = match self.config.da {
             DataAvailability::Blob => true,
             DataAvailability::Calldata => bytes > MAX_CALLDATA_BYTES,
-            DataAvailability::Auto => cheaper_by_blobs(&self.client.fees().await?, &data),
+            DataAvailability::Auto => {
+                cheaper_by_blobs(&self.client.fees_with_blobs().await?, &data)
+            }
         };
         let receipt = if by_blobs {
             let blobs = in_background("batch_encoder", move || to_blobs(&data)).await;
@@ -223,7 +226,8 @@ impl BatchPoster {
     }
 }
 
+/// An L1 node that cannot name the price of blobs gets calldata where that is possible.
 fn cheaper_by_blobs(fees: &L1Fees, data: &[u8]) -> bool {
-    data.len() > MAX_CALLDATA_BYTES
-        || fees.blob_cost(data.len().div_ceil(blob_capacity(1)).max(1)) < fees.calldata_cost(data)
+    let by_blobs = fees.blob_cost(data.len().div_ceil(blob_capacity(1)).max(1));
+    data.len() > MAX_CALLDATA_BYTES || by_blobs.is_some_and(|it| it < fees.calldata_cost(data))
 }

@@ -10,7 +10,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use alloy_primitives::{Address, B256};
 use gainsay_chain::ChainError;
 use gainsay_derivation::EncodeError;
-use gainsay_l1::{Action, L1Error};
+use gainsay_l1::{Action, L1Error, L1Failure};
 use gainsay_store::StoreError;
 use gainsay_transition::{DecodeTxError, ExecuteError, SealError};
 
@@ -169,6 +169,15 @@ impl NodeError {
             | Self::TaskFailed { .. }
             | Self::TaskEnded { .. }
             | Self::TaskPanicked { .. } => Action::Fatal,
+        }
+    }
+}
+
+impl L1Failure for NodeError {
+    fn l1_error(&self) -> Option<&L1Error> {
+        match self {
+            Self::L1(error) | Self::Chain(ChainError::L1(error)) => Some(error),
+            _ => None,
         }
     }
 }

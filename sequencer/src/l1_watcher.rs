@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alloy_primitives::B256;
 use gainsay_chain::{ChainError, Follower, Progress, ProposedAssertion, l1_index};
-use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client};
+use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client, Outage};
 
 use crate::{
     error::NodeError,
@@ -18,7 +18,7 @@ use crate::{
 
 /// Checkpoints of the store that are kept.
 const CHECKPOINTS_KEPT: usize = 4;
-/// Pause when L1 is out of reach.
+/// Pause after a look that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The watcher.
@@ -63,14 +63,21 @@ impl L1Watcher {
     /// Runs for ever; ends only on errors that no retry can mend.
     ///
     /// # Errors
-    /// Those whose action is not to retry.
+    /// Those whose action is fatal.
     pub async fn run(mut self) -> Result<(), NodeError> {
+        let mut outage = Outage::new("L1 watcher");
         loop {
-            match self.look().await {
-                Ok(Progress::Advanced) => {}
-                Ok(Progress::CaughtUp) => tokio::time::sleep(self.poll_interval).await,
-                Err(error) if error.action() == Action::Retry => {
-                    tracing::warn!(%error, "L1 is out of reach, trying again");
+            let looked = self.look().await;
+            match looked {
+                Ok(progress) => {
+                    outage.ended();
+                    if progress == Progress::CaughtUp {
+                        tokio::time::sleep(self.poll_interval).await;
+                    }
+                }
+                // Also what L1 itself seems to refuse: the node in between may have made it up.
+                Err(error) if error.action() != Action::Fatal => {
+                    outage.failed(&error);
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
                 Err(error) => return Err(error),

@@ -11,10 +11,11 @@ use std::{
     time::Duration,
 };
 
+use alloy::signers::local::PrivateKeySigner;
 use gainsay_chain::{Deriver, Follower, SafeChain, SharedAssertions, UnsafeBlocks};
 use gainsay_l1::{
     Inbox, L1Client, PendingNonce, PosterKeyArgs, ProposerKeyArgs, RollupConfig, TxSender,
-    TxSenderConfig,
+    TxSenderConfig, until_l1_answers,
 };
 use gainsay_store::StoreOptions;
 use tokio::task::JoinSet;
@@ -154,7 +155,7 @@ impl Foundation {
     async fn lay(args: &NodeArgs) -> Result<Self, NodeError> {
         let rollup = Arc::new(RollupConfig::load(&args.rollup)?);
         let client = L1Client::connect(&args.l1_rpc, args.l1_beacon.as_deref())?;
-        rollup.check_l1(&client).await?;
+        until_l1_answers("start", async || rollup.check_l1(&client).await).await?;
         let options = StoreOptions {
             history_blocks: args.history_blocks,
             cache_bytes: args.cache_mib << 20,
@@ -168,8 +169,20 @@ impl Foundation {
     }
 
     async fn follower(&self, writer: WriterMailbox) -> Result<Follower<WriterMailbox>, NodeError> {
-        let (chain, client) = (self.chain.safe_chain(), self.client.clone());
-        Ok(Follower::open(chain, client, writer, None).await?)
+        until_l1_answers("start", async || {
+            let (chain, client) = (self.chain.safe_chain(), self.client.clone());
+            Ok(Follower::open(chain, client, writer.clone(), None).await?)
+        })
+        .await
+    }
+
+    /// A sender of a key that only this node uses: a restart outbids its own stale transaction.
+    async fn sender(&self, signer: PrivateKeySigner) -> Result<TxSender, NodeError> {
+        let config = TxSenderConfig { pending: PendingNonce::Replace, ..Default::default() };
+        let sender = until_l1_answers("start", async || {
+            TxSender::new(self.client.clone(), signer.clone(), config.clone()).await
+        });
+        Ok(sender.await?)
     }
 
     fn deriver(&self, unsafe_blocks: UnsafeBlocks, keeps_displaced: bool) -> Deriver {
@@ -215,7 +228,7 @@ pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
     let follower = base.follower(WriterMailbox::new(writer.clone())).await?;
 
     let mut tasks = Tasks::default();
-    let poster_sender = TxSender::new(base.client.clone(), signer, own_key()).await?;
+    let poster_sender = base.sender(signer).await?;
     let inbox = Inbox::new(&base.client, base.chain.rollup.inbox);
     let poster = BatchPoster::new(
         base.chain.clone(),
@@ -323,16 +336,11 @@ async fn proposer(
         tracing::warn!("no proposer key: this node posts batches but makes no claims on L1");
         return Ok(None);
     };
-    let sender = TxSender::new(base.client.clone(), source.load()?, own_key()).await?;
+    let sender = base.sender(source.load()?).await?;
     Ok(Some(Proposer::new(
         base.chain.safe_chain(),
         base.client.clone(),
         sender,
         assertions.clone(),
     )))
-}
-
-/// How a key that only this node uses is sent with: a restart outbids its own stale transaction.
-fn own_key() -> TxSenderConfig {
-    TxSenderConfig { pending: PendingNonce::Replace, ..Default::default() }
 }

@@ -102,7 +102,7 @@ impl HeadObserver for Announcer {
     }
 
     fn rewound(&self, to: u64) {
-        let removed = self.chain.removed_logs.take_at_hand();
+        let removed = self.chain.removed_logs.gone();
         self.chain.announce(HeadEvent::Rewound { to, removed });
     }
 

@@ -14,7 +14,7 @@ use gainsay_chain::{
     ProposedAssertion, RightChild, SafeChain, SharedAssertions, l1_index, right_child,
 };
 use gainsay_derivation::Cursor;
-use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client, Proposal, TxSender};
+use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client, Outage, Proposal, TxSender};
 use gainsay_store::L1BlockRecord;
 
 use crate::error::NodeError;
@@ -59,13 +59,13 @@ impl Proposer {
     /// # Errors
     /// Those whose action is fatal.
     pub async fn run(mut self) -> Result<(), NodeError> {
+        let mut outage = Outage::new("proposer");
         loop {
             tokio::time::sleep(POLL).await;
-            if let Err(error) = self.advance().await {
-                if error.action() == Action::Fatal {
-                    return Err(error);
-                }
-                tracing::warn!(%error, "assertions: trying again");
+            match self.advance().await {
+                Ok(()) => outage.ended(),
+                Err(error) if error.action() == Action::Fatal => return Err(error),
+                Err(error) => outage.failed(&error),
             }
         }
     }

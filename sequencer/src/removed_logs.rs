@@ -1,26 +1,27 @@
-//! Logs of blocks that were taken back: who was given them must learn that they are void.
+//! Rewinds, and the logs of the blocks that went: who was given them must learn that they are void.
 //!
-//! In: the blocks that are about to go, while the store still has them. Out: their logs, marked as
-//! removed, for subscriptions (at once) and for polled filters (for a while, by block). At most
-//! `LOGS_MAX` are kept; what is beyond them is said to be missing, not left out silently.
+//! In: the blocks that are about to go, while the store still has them; then word that they are gone.
+//! Out: their logs, marked as removed, for subscriptions at once and for polled filters with their
+//! next poll. At most `LOGS_MAX` are kept; what is beyond them is said to be missing, not left out
+//! silently.
 
 use std::{collections::VecDeque, sync::Arc};
 
-use alloy_primitives::{B256, Bloom};
+use alloy_primitives::Bloom;
 use alloy_rpc_types_eth::Log;
 use gainsay_store::{Store, StoreError};
 use parking_lot::Mutex;
 
-/// Logs kept, over all rewinds that are remembered.
+/// Logs kept, of one rewind and over all that are remembered.
 const LOGS_MAX: usize = 50_000;
-/// Blocks kept, likewise.
-const BLOCKS_MAX: usize = 8_192;
+/// Rewinds that are remembered.
+const REWINDS_MAX: usize = 1_024;
 
 /// A block that was taken back.
 #[derive(Clone, Debug)]
 pub struct RemovedBlock {
-    /// Its hash.
-    pub hash: B256,
+    /// Its number.
+    pub number: u64,
     /// Its bloom.
     pub logs_bloom: Bloom,
     /// Its logs, the last one first, marked as removed.
@@ -30,19 +31,34 @@ pub struct RemovedBlock {
 /// What one rewind took back.
 #[derive(Clone, Debug, Default)]
 pub struct Removed {
+    /// The new head's number.
+    pub to: u64,
     /// Blocks that had logs, the newest first.
-    pub blocks: Vec<Arc<RemovedBlock>>,
+    pub blocks: Vec<RemovedBlock>,
     /// Whether further blocks with logs went, which are not listed.
     pub is_cut: bool,
 }
 
-/// The logs of blocks that were taken back last.
+impl Removed {
+    fn log_count(&self) -> usize {
+        self.blocks.iter().map(|block| block.logs.len()).sum()
+    }
+}
+
+/// The last rewinds.
 #[derive(Debug, Default)]
 pub struct RemovedLogs {
     /// What goes with the rewind at hand.
-    at_hand: Mutex<Arc<Removed>>,
-    /// The newest first.
-    kept: Mutex<VecDeque<Arc<RemovedBlock>>>,
+    at_hand: Mutex<Removed>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Rewinds since the start of the node.
+    count: u64,
+    /// The last ones, the newest at the end.
+    rewinds: VecDeque<Arc<Removed>>,
 }
 
 impl RemovedLogs {
@@ -51,40 +67,46 @@ impl RemovedLogs {
     /// # Errors
     /// When the store cannot be read.
     pub fn keep_above(&self, store: &Store, to: u64) -> Result<(), StoreError> {
-        let mut removed = Removed::default();
+        let mut removed = Removed { to, ..Removed::default() };
         let mut count = 0;
         for number in (to.saturating_add(1)..=store.head().number).rev() {
             let Some(block) = read(store, number)? else { continue };
             count += block.logs.len();
-            if count > LOGS_MAX || removed.blocks.len() >= BLOCKS_MAX {
+            if count > LOGS_MAX {
                 removed.is_cut = true;
                 break;
             }
-            removed.blocks.push(Arc::new(block));
+            removed.blocks.push(block);
         }
-        let mut kept = self.kept.lock();
-        for block in removed.blocks.iter().rev() {
-            kept.push_front(Arc::clone(block));
-        }
-        let mut count = 0;
-        let within = |block: &Arc<RemovedBlock>| {
-            count += block.logs.len();
-            count <= LOGS_MAX
-        };
-        let within = kept.iter().map(within).take(BLOCKS_MAX).take_while(|within| *within).count();
-        kept.truncate(within);
-        *self.at_hand.lock() = Arc::new(removed);
+        *self.at_hand.lock() = removed;
         Ok(())
     }
 
-    /// What the rewind took back that was prepared last.
-    pub fn take_at_hand(&self) -> Arc<Removed> {
-        std::mem::take(&mut *self.at_hand.lock())
+    /// Remembers the rewind that was prepared last, when the blocks are gone.
+    pub fn gone(&self) -> Arc<Removed> {
+        let removed = Arc::new(std::mem::take(&mut *self.at_hand.lock()));
+        let mut kept = self.kept.lock();
+        kept.count += 1;
+        kept.rewinds.push_back(Arc::clone(&removed));
+        let mut logs: usize = kept.rewinds.iter().map(|it| it.log_count()).sum();
+        while kept.rewinds.len() > REWINDS_MAX || logs > LOGS_MAX {
+            let Some(oldest) = kept.rewinds.pop_front() else { break };
+            logs -= oldest.log_count();
+        }
+        removed
     }
 
-    /// The block with this hash, if it was taken back lately and had logs.
-    pub fn block(&self, hash: B256) -> Option<Arc<RemovedBlock>> {
-        self.kept.lock().iter().find(|block| block.hash == hash).cloned()
+    /// Rewinds so far: what a listener that starts now has missed nothing of.
+    pub fn count(&self) -> u64 {
+        self.kept.lock().count
+    }
+
+    /// The rewinds after the first `seen` ones, the oldest first; `None` when some are forgotten.
+    pub fn since(&self, seen: u64) -> Option<Vec<Arc<Removed>>> {
+        let kept = self.kept.lock();
+        let missed = usize::try_from(kept.count.saturating_sub(seen)).ok()?;
+        let first = kept.rewinds.len().checked_sub(missed)?;
+        Some(kept.rewinds.range(first..).cloned().collect())
     }
 }
 
@@ -113,5 +135,5 @@ fn read(store: &Store, number: u64) -> Result<Option<RemovedBlock>, StoreError> 
         }
     }
     logs.reverse();
-    Ok(Some(RemovedBlock { hash: stored.hash, logs_bloom, logs }))
+    Ok(Some(RemovedBlock { number, logs_bloom, logs }))
 }

@@ -2,7 +2,8 @@
 //!
 //! In: the sequencer's JSON-RPC (`debug_getRawBlock`). Out: executed blocks for the writer. The
 //! sequencer is trusted for their order and their deposits, not for their result: each block is
-//! executed, and its hash must agree. L1 has the last word when the batch comes.
+//! executed, and its hash must agree. L1 has the last word when the batch comes. A sequencer that is
+//! away, wrong, or of another chain is said in the log, and ends nothing.
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use jsonrpsee::{
     rpc_params,
 };
 use op_alloy_consensus::OpTxEnvelope;
+use serde::Deserialize;
 
 use crate::{
     chain::Chain,
@@ -38,14 +40,25 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const HEAD_POLL: Duration = Duration::from_secs(2);
 /// Time for one answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A sequencer that is of no use for so long is a warning: shorter, it may be restarting, or the
+/// engine may have taken back the block below while this one was executed.
+const QUIET: Duration = Duration::from_secs(3);
+/// The warning comes again after so long.
+const REPEAT: Duration = Duration::from_secs(60);
 
 /// Why a block of the sequencer was not taken now. All of it may pass: the sequencer is restarted,
 /// or the writer took back the block below while this one was executed.
 #[derive(Debug, thiserror::Error)]
 enum UnsafeBlockError {
     /// The sequencer did not answer.
-    #[error("the sequencer did not answer: {0}")]
+    #[error("{0}")]
     Request(#[from] ClientError),
+    /// The URL is that of another chain.
+    #[error(
+        "it serves another chain: chain id {found_id} with genesis {found}, rollup.json has chain id \
+         {expected_id} with genesis {expected}"
+    )]
+    OtherChain { found_id: u64, found: B256, expected_id: u64, expected: B256 },
     /// The answer is no block.
     #[error("block {number} of the sequencer: {source}")]
     Malformed { number: u64, source: alloy_rlp::Error },
@@ -73,6 +86,7 @@ enum UnsafeBlockError {
 #[derive(Debug)]
 pub struct UnsafeSync {
     chain: Chain,
+    url: String,
     client: HttpClient,
     writer: WriterMailbox,
     status: StatusHandle,
@@ -103,7 +117,8 @@ impl UnsafeSync {
                 source: Box::new(source),
             })?;
         let next_look_at_head = Instant::now();
-        Ok(Self { chain, client, writer, status, next_look_at_head, unsafe_blocks_max })
+        let url = url.to_owned();
+        Ok(Self { chain, url, client, writer, status, next_look_at_head, unsafe_blocks_max })
     }
 
     /// Runs for ever. A sequencer that is away or wrong is no error: L1 is enough.
@@ -111,16 +126,49 @@ impl UnsafeSync {
     /// # Errors
     /// None; tasks of a node have this type in common.
     pub async fn run(mut self) -> Result<(), NodeError> {
+        let (mut is_known, mut absence) = (false, Absence::default());
         loop {
-            match self.step().await {
-                Ok(true) => {}
-                Ok(false) => tokio::time::sleep(POLL).await,
+            let looked = match is_known {
+                true => self.step().await,
+                false => self.check_chain().await.map(|()| true),
+            };
+            match looked {
+                Ok(is_new) => {
+                    is_known = true;
+                    if absence.ended() {
+                        tracing::info!(url = %self.url, "the sequencer is back");
+                    }
+                    if !is_new {
+                        tokio::time::sleep(POLL).await;
+                    }
+                }
                 Err(error) => {
-                    tracing::debug!(%error, "no unsafe block from the sequencer");
+                    // Whoever answers next may be another one.
+                    is_known &= !matches!(error, UnsafeBlockError::Request(_));
+                    if absence.is_to_be_told(&error, Instant::now()) {
+                        tracing::warn!(url = %self.url, %error, "no blocks from the sequencer");
+                    } else {
+                        tracing::debug!(%error, "no unsafe block from the sequencer");
+                    }
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
         }
+    }
+
+    /// Checks that the sequencer serves this chain.
+    async fn check_chain(&self) -> Result<(), UnsafeBlockError> {
+        let found_id: U64 = self.client.request("eth_chainId", rpc_params![]).await?;
+        let genesis: Option<BlockHash> =
+            self.client.request("eth_getBlockByNumber", rpc_params!["0x0", false]).await?;
+        let found_id = found_id.to();
+        let found = genesis.unwrap_or_default().hash;
+        let rollup = &self.chain.rollup;
+        let (expected_id, expected) = (rollup.chain.chain_id, rollup.genesis_hash);
+        if (found_id, found) == (expected_id, expected) {
+            return Ok(());
+        }
+        Err(UnsafeBlockError::OtherChain { found_id, found, expected_id, expected })
     }
 
     /// Takes the next block; whether there was one.
@@ -165,6 +213,42 @@ impl UnsafeSync {
     }
 }
 
+/// The part of a block that names it.
+#[derive(Debug, Default, Deserialize)]
+struct BlockHash {
+    hash: B256,
+}
+
+/// Since when the sequencer is of no use, and when that was last said.
+#[derive(Debug, Default)]
+struct Absence {
+    since: Option<Instant>,
+    told: Option<Instant>,
+}
+
+impl Absence {
+    /// Notes a failure. Whether it is to be said.
+    fn is_to_be_told(&mut self, error: &UnsafeBlockError, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let is_due = match self.told {
+            Some(told) => now.saturating_duration_since(told) >= REPEAT,
+            // Nothing that passes by itself.
+            None if matches!(error, UnsafeBlockError::OtherChain { .. }) => true,
+            None => now.saturating_duration_since(since) >= QUIET,
+        };
+        if is_due {
+            self.told = Some(now);
+        }
+        is_due
+    }
+
+    /// Notes a success. Whether the absence was said.
+    fn ended(&mut self) -> bool {
+        self.since = None;
+        self.told.take().is_some()
+    }
+}
+
 /// Executes a block of the sequencer and checks that it comes to the same hash.
 fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> Result<SealedBlock, UnsafeBlockError> {
     let parent = chain.store.head_header()?;
@@ -202,4 +286,28 @@ fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> Result<SealedBlock, Uns
         return Err(UnsafeBlockError::WrongHash { number, found, expected: sealed.hash });
     }
     Ok(sealed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absence_is_told_when_it_lasts_and_again_after_a_while() {
+        let away = || UnsafeBlockError::Request(ClientError::RequestTimeout);
+        let (mut absence, start) = (Absence::default(), Instant::now());
+        assert!(!absence.is_to_be_told(&away(), start), "it may be restarting");
+        assert!(!absence.ended());
+        assert!(!absence.is_to_be_told(&away(), start + QUIET), "the first one ended");
+        assert!(absence.is_to_be_told(&away(), start + 2 * QUIET));
+        assert!(!absence.is_to_be_told(&away(), start + 3 * QUIET), "told already");
+        assert!(absence.is_to_be_told(&away(), start + 2 * QUIET + REPEAT));
+        assert!(absence.ended());
+
+        let (found, expected) = (B256::ZERO, B256::repeat_byte(1));
+        let other = UnsafeBlockError::OtherChain { found_id: 1, found, expected_id: 2, expected };
+        assert!(absence.is_to_be_told(&other, start), "it does not pass by itself");
+        let text = other.to_string();
+        assert!(text.contains("chain id 1 ") && text.contains(&expected.to_string()), "{text}");
+    }
 }

@@ -42,6 +42,12 @@ impl Challenger {
         Self { program: Some(program), ..self }
     }
 
+    /// The same challenger, which reaches L1 at `l1_rpc`.
+    #[must_use]
+    pub fn at(self, l1_rpc: &str) -> Self {
+        Self { l1_rpc: l1_rpc.to_owned(), ..self }
+    }
+
     /// `gainsay-challenger replay`.
     pub async fn replay(&self, arguments: &[&str]) -> Report {
         run(self.replay_command(arguments)).await

@@ -12,7 +12,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    Gate, L1, Node, Role, Wallet,
+    Gate, L1, LyingRelay, Node, Role, Wallet,
     keys::{USERS, key},
     places,
     process::free_port,
@@ -42,6 +42,8 @@ pub struct DevnetOptions {
     pub proposes: bool,
     /// Whether the sequencer reaches L1 through [`Devnet::gate`].
     pub is_gated: bool,
+    /// Seed of the [`Devnet::relay`] through which the sequencer reaches L1, if it does.
+    pub relay_seed: Option<u64>,
     /// Accounts with ether on L2 beside the users.
     pub funded: Vec<Address>,
 }
@@ -59,6 +61,7 @@ impl Default for DevnetOptions {
             program_hash: B256::ZERO,
             proposes: false,
             is_gated: false,
+            relay_seed: None,
             funded: Vec::new(),
         }
     }
@@ -71,6 +74,7 @@ pub struct Devnet {
     /// The sequencer.
     pub sequencer: Node,
     gate: Option<Gate>,
+    relay: Option<LyingRelay>,
     /// L1.
     pub l1: L1,
     /// What `rollup.json` says.
@@ -88,15 +92,25 @@ impl Devnet {
         deploy(path, l1.rpc.url(), &options);
         let rollup = RollupConfig::load(&path.join("rollup.json")).unwrap();
         let gate = if options.is_gated { Some(l1.gate().await) } else { None };
+        let relay = match options.relay_seed {
+            Some(seed) => Some(LyingRelay::to(l1.rpc.url(), seed).await),
+            None => None,
+        };
         let l1_url = gate.as_ref().map_or(l1.rpc.url(), Gate::url);
+        let l1_url = relay.as_ref().map_or(l1_url, LyingRelay::url);
         let mut sequencer = sequencer("sequencer", "sequencer", path, l1_url, &options);
         sequencer.start().await;
-        Self { sequencer, gate, l1, rollup, options, folder }
+        Self { sequencer, gate, relay, l1, rollup, options, folder }
     }
 
     /// The sequencer's way to L1, on a devnet whose sequencer [has one](DevnetOptions::is_gated).
     pub fn gate(&self) -> &Gate {
         self.gate.as_ref().expect("a devnet with is_gated")
+    }
+
+    /// The sequencer's way to L1, on a devnet with a [seed](DevnetOptions::relay_seed) for it.
+    pub fn relay(&self) -> &LyingRelay {
+        self.relay.as_ref().expect("a devnet with relay_seed")
     }
 
     /// A second sequencer with the same keys and `rollup.json`, not started, on the folder of this
@@ -112,26 +126,33 @@ impl Devnet {
 
     /// A follower with an empty folder, started, that knows L1 and `rollup.json` only.
     pub async fn follower(&self, name: &str) -> Node {
-        self.start_follower(name, None).await
+        self.follower_at(name, self.l1.rpc.url()).await
+    }
+
+    /// The same, which reaches L1 at `l1_rpc`.
+    pub async fn follower_at(&self, name: &str, l1_rpc: &str) -> Node {
+        let mut node = self.new_follower(name, l1_rpc, None);
+        node.start().await;
+        node
     }
 
     /// A follower that asks the sequencer, too.
     pub async fn follower_of_sequencer(&self, name: &str) -> Node {
-        self.start_follower(name, Some(self.sequencer.rpc.url())).await
+        let mut node = self.new_follower(name, self.l1.rpc.url(), Some(self.sequencer.rpc.url()));
+        node.start().await;
+        node
     }
 
-    async fn start_follower(&self, name: &str, sequencer: Option<&str>) -> Node {
+    /// A follower with an empty folder, not started.
+    pub fn new_follower(&self, name: &str, l1_rpc: &str, sequencer: Option<&str>) -> Node {
         let path = self.folder.path();
         let data = path.join(name);
         assert!(!data.exists(), "there is a follower {name} already");
-        let (port, mut arguments) = node_arguments("follow", path, &data, self.l1.rpc.url());
+        let (port, mut arguments) = node_arguments("follow", path, &data, l1_rpc);
         if let Some(url) = sequencer {
             arguments.extend(["--sequencer-rpc".to_owned(), url.to_owned()]);
         }
-        let mut node =
-            Node::new(name, port, arguments, Vec::new(), path.join(format!("{name}.log")));
-        node.start().await;
-        node
+        Node::new(name, port, arguments, Vec::new(), path.join(format!("{name}.log")))
     }
 
     /// A user's wallet on L2.

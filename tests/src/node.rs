@@ -41,12 +41,18 @@ impl Node {
 
     /// Starts the process on its folder, and waits until it answers.
     pub async fn start(&mut self) {
-        self.spawn();
+        self.launch();
+        self.wait_to_answer().await;
+    }
+
+    /// Waits until it answers.
+    pub async fn wait_to_answer(&mut self) {
         let rpc = self.rpc.clone();
         self.wait("to answer", || rpc.try_call("eth_blockNumber", json!([]))).await;
     }
 
-    fn spawn(&mut self) {
+    /// Starts the process on its folder, and waits for nothing.
+    pub fn launch(&mut self) {
         assert!(self.process.is_none(), "{} runs already", self.name);
         let mut command = Command::new(places::gainsay_binary());
         command.args(&self.arguments).envs(self.environment.iter().cloned());
@@ -77,9 +83,27 @@ impl Node {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Warnings and errors that it has logged.
+    pub fn warnings(&self) -> Vec<String> {
+        let log = self.log();
+        let is_one = |line: &&str| line.contains(" WARN ") || line.contains("ERROR ");
+        log.lines().filter(is_one).map(str::to_owned).collect()
+    }
+
+    /// Waits until it has logged these words.
+    pub async fn wait_for_log(&mut self, words: &str) {
+        let log = self.log.clone();
+        self.wait(&format!("to log {words:?}"), || async {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let is_there = text.contains(words);
+            if is_there { Ok(()) } else { Err(text.lines().last().unwrap_or_default().to_owned()) }
+        })
+        .await;
+    }
+
     /// Starts the process, which is to end by itself; how it did.
     pub async fn start_and_end(&mut self) -> ExitStatus {
-        self.spawn();
+        self.launch();
         let started = Instant::now();
         loop {
             if let Some(status) = self.ended() {

@@ -1,6 +1,6 @@
 //! `gainsay-challenger watch` as people run it: a process with a key, a folder, and L1.
 
-use std::{path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::{
     Devnet, Process, Role,
@@ -72,6 +72,11 @@ impl Watcher {
         let name = self.name.clone();
         let ended = self.running().ended();
         assert!(ended.is_none(), "{name} ended: {ended:?}");
+    }
+
+    /// All that it wrote.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Where its metrics are.

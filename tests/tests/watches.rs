@@ -5,12 +5,10 @@
 use std::{fs, time::Duration};
 
 use alloy::primitives::{B256, U256};
-use gainsay_derivation::{DepositIndex, claim};
-use gainsay_keccak::Commitment;
-use gainsay_l1::{AssertionChain, Proposal, bindings::IAssertionChain::Status};
+use gainsay_l1::bindings::IAssertionChain::Status;
 use gainsay_tests::{
-    Challenger, Devnet, DevnetOptions, Role, free_port, in_repository, program_elf, use_chain,
-    wait_for_safe, wait_until,
+    Challenger, Devnet, DevnetOptions, Role, assertion_chain, claim_wrongly, free_port,
+    in_repository, program_elf, use_chain, wait_for_safe, wait_until,
 };
 
 /// Seconds of L1 until a claim is confirmed.
@@ -34,36 +32,9 @@ async fn devnet() -> Devnet {
     devnet
 }
 
-fn contract(devnet: &Devnet) -> AssertionChain {
-    AssertionChain::new(&devnet.l1.client(), devnet.rollup.assertion_chain)
-}
-
 /// Claims a state that never was, after the genesis. The id of the claim.
 async fn lie(devnet: &Devnet, role: Role) -> B256 {
-    let contract = contract(devnet);
-    let parent_id = contract.genesis_id().await.unwrap();
-    let parent = contract.assertion(parent_id).await.unwrap();
-    let inbox = devnet.l1.inbox(&devnet.rollup);
-    let mut cursor = parent.cursor;
-    cursor.batch = parent.batch_limit;
-    cursor.deposits_read = DepositIndex(inbox.contract().depositsRead().call().await.unwrap());
-    let output_root = B256::repeat_byte(0xbd);
-    let height = devnet.rollup.assertions.blocks_height;
-    let tree = Commitment::new(height, &[claim(output_root, &cursor)]).unwrap();
-    let root = tree.root();
-    let proposal = Proposal {
-        parent: parent_id,
-        output_root,
-        cursor,
-        root,
-        last_leaf_proof: tree.last_leaf_proof(),
-        expected_batch_acc: parent.batch_limit_acc,
-        stake: devnet.rollup.assertions.stake_wei,
-    };
-    let sender = devnet.l1.sender(role).await;
-    let receipt = contract.propose(&sender, proposal).await.unwrap();
-    let log = receipt.inner.logs().iter().find(|log| log.address() == contract.address());
-    log.expect("a proposal is an event").topics()[1]
+    claim_wrongly(devnet, role, B256::repeat_byte(0xbd)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,7 +78,7 @@ async fn a_wrong_claim_that_stands_alone_gets_a_rival_and_loses() {
     let balance_before = devnet.l1.balance(Role::Challenger).await;
     let challenger = Challenger::new(&devnet, "challenger").with_program(program_elf());
     let wrong = lie(&devnet, Role::User(3)).await;
-    let contract = contract(&devnet);
+    let contract = assertion_chain(&devnet);
     let genesis = contract.genesis_id().await.unwrap();
     // It says what it would do if it were allowed to, and is then killed.
     let mut watch = challenger.watch(&["--budget", "0.5"]);

@@ -163,7 +163,7 @@ impl AssertionChain {
     /// # Errors
     /// [`L1Error::Missing`] when L1 has no such assertion (yet: a node may lag, or L1 reorged).
     pub async fn assertion(&self, id: B256) -> Result<AssertionView, L1Error> {
-        let found = self.contract.assertion(id).call().await.map_err(L1Error::view("assertion"))?;
+        let found = self.contract.assertion(id).call().await.map_err(self.view("assertion"))?;
         if matches!(found.status, Status::None) {
             return Err(L1Error::Missing { what: format!("assertion {id}") });
         }
@@ -187,7 +187,7 @@ impl AssertionChain {
     /// # Errors
     /// When L1 does not answer the view.
     pub async fn game(&self) -> Result<Address, L1Error> {
-        self.contract.GAME().call().await.map_err(L1Error::view("GAME"))
+        self.contract.GAME().call().await.map_err(self.view("GAME"))
     }
 
     /// Id of the newest confirmed assertion.
@@ -195,7 +195,7 @@ impl AssertionChain {
     /// # Errors
     /// When L1 does not answer the view.
     pub async fn latest_confirmed(&self) -> Result<B256, L1Error> {
-        self.contract.latestConfirmed().call().await.map_err(L1Error::view("latestConfirmed"))
+        self.contract.latestConfirmed().call().await.map_err(self.view("latestConfirmed"))
     }
 
     /// Id of the assertion of block 0.
@@ -203,7 +203,7 @@ impl AssertionChain {
     /// # Errors
     /// When L1 does not answer the view.
     pub async fn genesis_id(&self) -> Result<B256, L1Error> {
-        self.contract.genesisId().call().await.map_err(L1Error::view("genesisId"))
+        self.contract.genesisId().call().await.map_err(self.view("genesisId"))
     }
 
     /// Wei that `account` may withdraw.
@@ -211,7 +211,7 @@ impl AssertionChain {
     /// # Errors
     /// When L1 does not answer the view.
     pub async fn credit(&self, account: Address) -> Result<U256, L1Error> {
-        self.contract.credit(account).call().await.map_err(L1Error::view("credit"))
+        self.contract.credit(account).call().await.map_err(self.view("credit"))
     }
 
     /// The Inbox that it reads.
@@ -219,7 +219,7 @@ impl AssertionChain {
     /// # Errors
     /// When L1 does not answer the view.
     pub async fn inbox(&self) -> Result<Address, L1Error> {
-        self.contract.INBOX().call().await.map_err(L1Error::view("INBOX"))
+        self.contract.INBOX().call().await.map_err(self.view("INBOX"))
     }
 
     /// The StepVerifier that decides its disputes.
@@ -227,19 +227,18 @@ impl AssertionChain {
     /// # Errors
     /// When L1 does not answer the view.
     pub async fn step_verifier(&self) -> Result<Address, L1Error> {
-        let game = self.contract.GAME().call().await.map_err(L1Error::view("GAME"))?;
+        let game = self.contract.GAME().call().await.map_err(self.view("GAME"))?;
         let game = IEdgeGame::new(game, self.contract.provider().clone());
-        game.STEP_VERIFIER().call().await.map_err(L1Error::view("STEP_VERIFIER"))
+        game.STEP_VERIFIER().call().await.map_err(L1Error::view("STEP_VERIFIER", *game.address()))
     }
 
-    /// Hash of the chain's config, to which the runs of its disputes are bound.
+    /// Hash of the chain's config, to which the runs of the disputes of `game` are bound.
     ///
     /// # Errors
     /// When L1 does not answer, or the address holds no such contract.
-    pub async fn config_hash(&self) -> Result<B256, L1Error> {
-        let game = self.contract.GAME().call().await.map_err(L1Error::view("GAME"))?;
+    pub async fn config_hash(&self, game: Address) -> Result<B256, L1Error> {
         let game = IEdgeGame::new(game, self.contract.provider().clone());
-        game.CONFIG_HASH().call().await.map_err(L1Error::view("CONFIG_HASH"))
+        game.CONFIG_HASH().call().await.map_err(L1Error::view("CONFIG_HASH", *game.address()))
     }
 
     /// Its immutables.
@@ -248,18 +247,19 @@ impl AssertionChain {
     /// When L1 does not answer the view.
     pub async fn params(&self) -> Result<AssertionParams, L1Error> {
         let contract = &self.contract;
+        let period = contract.CHALLENGE_PERIOD().call().await;
+        let interval = contract.MIN_INTERVAL().call().await;
+        let program = contract.PROGRAM_HASH().call().await;
+        let vm_version = contract.VM_VERSION().call().await;
         Ok(AssertionParams {
-            blocks_height: height("BLOCKS_HEIGHT", contract.BLOCKS_HEIGHT().call().await)?,
-            spans_height: height("SPANS_HEIGHT", contract.SPANS_HEIGHT().call().await)?,
-            steps_height: height("STEPS_HEIGHT", contract.STEPS_HEIGHT().call().await)?,
-            challenge_period_secs: view(
-                "CHALLENGE_PERIOD",
-                contract.CHALLENGE_PERIOD().call().await,
-            )?,
-            min_interval_secs: view("MIN_INTERVAL", contract.MIN_INTERVAL().call().await)?,
-            stake_wei: view("STAKE", contract.STAKE().call().await)?,
-            program_hash: view("PROGRAM_HASH", contract.PROGRAM_HASH().call().await)?,
-            vm_version: view("VM_VERSION", contract.VM_VERSION().call().await)?,
+            blocks_height: self.height("BLOCKS_HEIGHT", contract.BLOCKS_HEIGHT().call().await)?,
+            spans_height: self.height("SPANS_HEIGHT", contract.SPANS_HEIGHT().call().await)?,
+            steps_height: self.height("STEPS_HEIGHT", contract.STEPS_HEIGHT().call().await)?,
+            challenge_period_secs: period.map_err(self.view("CHALLENGE_PERIOD"))?,
+            min_interval_secs: interval.map_err(self.view("MIN_INTERVAL"))?,
+            stake_wei: contract.STAKE().call().await.map_err(self.view("STAKE"))?,
+            program_hash: program.map_err(self.view("PROGRAM_HASH"))?,
+            vm_version: vm_version.map_err(self.view("VM_VERSION"))?,
         })
     }
 
@@ -272,14 +272,20 @@ impl AssertionChain {
     fn call(&self, call: &impl SolCall) -> L1Call {
         L1Call::new(self.address(), call.abi_encode())
     }
-}
 
-fn view<T>(what: &'static str, found: Result<T, alloy::contract::Error>) -> Result<T, L1Error> {
-    found.map_err(L1Error::view(what))
-}
+    fn view(&self, what: &'static str) -> impl FnOnce(alloy::contract::Error) -> L1Error {
+        L1Error::view(what, self.address())
+    }
 
-fn height(what: &'static str, found: Result<u64, alloy::contract::Error>) -> Result<u8, L1Error> {
-    let found = view(what, found)?;
-    u8::try_from(found)
-        .map_err(|_| L1Error::Invalid { what, reason: format!("{found} is not a height") })
+    fn height(
+        &self,
+        what: &'static str,
+        found: Result<u64, alloy::contract::Error>,
+    ) -> Result<u8, L1Error> {
+        let found = found.map_err(self.view(what))?;
+        u8::try_from(found).map_err(|_| L1Error::BadAnswer {
+            what: format!("{what} of contract {}", self.address()),
+            reason: format!("{found} is not a height"),
+        })
+    }
 }

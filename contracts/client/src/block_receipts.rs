@@ -14,8 +14,13 @@ use alloy_primitives::{B256, BlockNumber, Bloom, Log as RawLog, U8, U64};
 use alloy_rlp::Encodable;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
+use tracing::debug;
 
-use crate::{Contracts, L1Client, L1Error, error::is_missing_method, l1_header::L1Header};
+use crate::{
+    Contracts, L1Client, L1Error,
+    error::{is_missing_method, is_refused},
+    l1_header::L1Header,
+};
 
 /// Receipts asked for at once where a node serves them one by one only.
 const CONCURRENT_RECEIPTS: usize = 16;
@@ -84,6 +89,11 @@ impl L1Client {
             Ok(None) => Err(L1Error::Missing { what: format!("receipts of block {number}") }),
             Err(error) if is_missing_method(&error) => {
                 self.lacks_block_receipts().set();
+                self.receipts_one_by_one(header).await
+            }
+            // Too much for a plan, a proxy or a server, each of which has its own words and codes.
+            Err(error) if is_refused(&error) => {
+                debug!(%error, number, "L1 node refuses the receipts of a block, asking one by one");
                 self.receipts_one_by_one(header).await
             }
             Err(source) => Err(L1Error::Transport { what: METHOD, source }),

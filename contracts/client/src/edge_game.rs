@@ -38,9 +38,10 @@ impl EdgeGame {
     /// # Errors
     /// When L1 does not answer.
     pub async fn stakes(&self) -> Result<(U256, U256), L1Error> {
-        let spans = self.contract.SPANS_STAKE().call().await.map_err(L1Error::view("SPANS_STAKE"));
-        let steps = self.contract.STEPS_STAKE().call().await.map_err(L1Error::view("STEPS_STAKE"));
-        Ok((spans?, steps?))
+        let spans = self.contract.SPANS_STAKE().call().await;
+        let steps = self.contract.STEPS_STAKE().call().await;
+        let spans = spans.map_err(L1Error::view("SPANS_STAKE", self.address()))?;
+        Ok((spans, steps.map_err(L1Error::view("STEPS_STAKE", self.address()))?))
     }
 
     /// Splits edges in two.

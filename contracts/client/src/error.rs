@@ -44,6 +44,15 @@ pub enum L1Error {
         /// The block, transaction or receipt asked for.
         what: String,
     },
+    /// The L1 node's answer is not of the kind that L1 gives: no bytes where a contract is, a
+    /// transaction with other data. The node, or a provider before it, errs.
+    #[error("L1 node gave a wrong answer to {what}: {reason}")]
+    BadAnswer {
+        /// The view and its contract, or the thing asked for.
+        what: String,
+        /// What is wrong with the answer.
+        reason: String,
+    },
     /// The L1 node's answer is not what a block hash or another request commits to. The node errs or
     /// lies; L1 itself says something else.
     #[error("L1 node served a false {what}: expected {expected}, found {found}")]
@@ -86,6 +95,16 @@ pub enum L1Error {
         endpoint: String,
         /// What the endpoint answered.
         reason: String,
+    },
+    /// The L1 node serves data of a batch that does not hash to what the Inbox committed to.
+    #[error("data of batch {index}: expected hash {expected}, found {found}")]
+    DataMismatch {
+        /// The batch.
+        index: u64,
+        /// The committed hash.
+        expected: B256,
+        /// The hash of what was served.
+        found: B256,
     },
     /// A sent transaction was not included within the sender's time limit. It may still be.
     #[error("transaction {hash} (nonce {nonce}) not included after {waited_secs} s")]
@@ -206,18 +225,8 @@ pub enum L1Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// Batch data does not hash to what the Inbox committed to.
-    #[error("data of batch {index}: expected hash {expected}, found {found}")]
-    DataMismatch {
-        /// The batch.
-        index: u64,
-        /// The committed hash.
-        expected: B256,
-        /// The hash of what was served.
-        found: B256,
-    },
     /// Live L1 differs from `rollup.json`.
-    #[error("rollup config: {what} is {found}, expected {expected}")]
+    #[error("this L1 is not that of rollup.json: {what} is {found}, expected {expected}")]
     ConfigMismatch {
         /// The field.
         what: &'static str,
@@ -288,6 +297,8 @@ impl L1Error {
             | Self::NodesDisagree { .. }
             | Self::ChangedWhileReading { .. }
             | Self::BlobsUnavailable { .. }
+            | Self::BadAnswer { .. }
+            | Self::DataMismatch { .. }
             | Self::NotIncluded { .. }
             | Self::NonceGap { .. }
             | Self::Refused { .. } => Action::Retry,
@@ -298,7 +309,6 @@ impl L1Error {
             | Self::GasAboveCap { .. } => Action::Reconsider,
             Self::AccumulatorMismatch { .. }
             | Self::BadEvent { .. }
-            | Self::DataMismatch { .. }
             | Self::ConfigMismatch { .. }
             | Self::File { .. }
             | Self::KeyNotGiven { .. }
@@ -332,12 +342,27 @@ impl L1Error {
         }
     }
 
-    /// Wraps a failed contract view with its name.
-    pub(crate) fn view(what: &'static str) -> impl FnOnce(alloy::contract::Error) -> Self {
+    /// Wraps a failed view of a contract with both names.
+    pub(crate) fn view(
+        what: &'static str,
+        contract: Address,
+    ) -> impl FnOnce(alloy::contract::Error) -> Self {
         move |error| match error {
             alloy::contract::Error::TransportError(source) => Self::revert_or(what, what, source),
-            other => Self::Invalid { what, reason: other.to_string() },
+            // An answer without bytes, or with others: whether there is such a contract is checked at
+            // the start.
+            other => Self::BadAnswer {
+                what: format!("{what} of contract {contract}"),
+                reason: other.to_string(),
+            },
         }
+    }
+
+    /// Whether the L1 node did not answer at all, as opposed to badly.
+    #[must_use]
+    pub fn is_out_of_reach(&self) -> bool {
+        let Self::Transport { source, .. } = self else { return false };
+        matches!(source, RpcError::Transport(kind) if !kind.is_http_error())
     }
 }
 
@@ -361,4 +386,11 @@ pub(crate) fn is_missing_method(error: &TransportError) -> bool {
         payload.code == METHOD_NOT_FOUND
             || is_about_method && WORDS.iter().any(|words| message.contains(words))
     })
+}
+
+/// Whether the node, or a server before it, answered that it will not do this.
+pub(crate) fn is_refused(error: &TransportError) -> bool {
+    let RpcError::Transport(kind) = error else { return error_payload(error).is_some() };
+    // 429: too many requests, of any kind.
+    kind.as_http_error().is_some_and(|it| (400..500).contains(&it.status) && it.status != 429)
 }

@@ -1,11 +1,16 @@
 //! What a transaction on L1 offers to pay, and whether blobs or calldata are cheaper.
 //!
 //! In: the fees that L1 asks for now and our limits. Out: fee fields of a transaction, the fees of
-//! its replacement, and cost estimates. Pure arithmetic but for [`L1Client::fees`].
+//! its replacement, and cost estimates. Pure arithmetic but for [`L1Client::fees`] and
+//! [`L1Client::fees_with_blobs`].
 
-use alloy::{eips::eip4844::DATA_GAS_PER_BLOB, providers::Provider};
+use alloy::{
+    eips::{BlockNumberOrTag, eip4844::DATA_GAS_PER_BLOB},
+    providers::Provider,
+};
+use tracing::debug;
 
-use crate::{L1Client, L1Error};
+use crate::{L1Client, L1Error, error::error_payload};
 
 /// Percent by which every fee of a replacement must exceed the old one in public mempools.
 const BUMP_PERCENT: u128 = 10;
@@ -22,14 +27,16 @@ const NONZERO_BYTE_TOKENS: u64 = 4;
 const POST_BATCH_EXECUTION_GAS: u64 = 94_000;
 
 const GWEI: u128 = 1_000_000_000;
+/// Offered where the L1 node suggests nothing; replacements raise it.
+const PRIORITY_FEE_UNSUGGESTED: u128 = GWEI;
 
 /// What L1 asks for at its latest block, all in wei per (blob) gas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct L1Fees {
     /// Base fee of the latest block.
     pub base_fee: u128,
-    /// Blob base fee of the next block.
-    pub blob_base_fee: u128,
+    /// Blob base fee of the next block; none if it was not asked for, or the node cannot say.
+    pub blob_base_fee: Option<u128>,
     /// Priority fee that the node suggests.
     pub priority_fee: u128,
 }
@@ -70,23 +77,50 @@ pub struct TxFees {
 }
 
 impl L1Client {
-    /// What L1 asks for now.
+    /// What L1 asks for now of a transaction without blobs.
     ///
     /// # Errors
     /// When L1 does not answer.
     pub async fn fees(&self) -> Result<L1Fees, L1Error> {
-        let provider = self.provider();
-        let blob_base_fee = async {
-            let fee = provider.get_blob_base_fee().await;
-            fee.map_err(L1Error::transport("eth_blobBaseFee"))
+        let (base_fee, priority_fee) =
+            futures::try_join!(self.latest_base_fee(), self.priority_fee())?;
+        Ok(L1Fees { base_fee, blob_base_fee: None, priority_fee })
+    }
+
+    /// What L1 asks for now, with the price of blobs if the node knows it.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn fees_with_blobs(&self) -> Result<L1Fees, L1Error> {
+        let (fees, blob_base_fee) = futures::try_join!(self.fees(), self.blob_base_fee())?;
+        Ok(L1Fees { blob_base_fee, ..fees })
+    }
+
+    async fn priority_fee(&self) -> Result<u128, L1Error> {
+        match self.provider().get_max_priority_fee_per_gas().await {
+            Ok(fee) => Ok(fee),
+            Err(error) if error_payload(&error).is_some() => {
+                debug!(%error, "L1 node suggests no priority fee");
+                Ok(PRIORITY_FEE_UNSUGGESTED)
+            }
+            Err(source) => Err(L1Error::Transport { what: "eth_maxPriorityFeePerGas", source }),
+        }
+    }
+
+    async fn blob_base_fee(&self) -> Result<Option<u128>, L1Error> {
+        let error = match self.provider().get_blob_base_fee().await {
+            Ok(fee) => return Ok(Some(fee)),
+            Err(error) => error,
         };
-        let priority_fee = async {
-            let fee = provider.get_max_priority_fee_per_gas().await;
-            fee.map_err(L1Error::transport("eth_maxPriorityFeePerGas"))
-        };
-        let (base_fee, blob_base_fee, priority_fee) =
-            futures::try_join!(self.latest_base_fee(), blob_base_fee, priority_fee)?;
-        Ok(L1Fees { base_fee, blob_base_fee, priority_fee })
+        if error_payload(&error).is_none() {
+            return Err(L1Error::Transport { what: "eth_blobBaseFee", source: error });
+        }
+        debug!(%error, "L1 node does not name the blob base fee, asking for its history");
+        match self.provider().get_fee_history(1, BlockNumberOrTag::Latest, &[]).await {
+            Ok(history) => Ok(history.next_block_blob_base_fee()),
+            Err(error) if error_payload(&error).is_some() => Ok(None),
+            Err(source) => Err(L1Error::Transport { what: "eth_feeHistory", source }),
+        }
     }
 }
 
@@ -100,12 +134,12 @@ impl L1Fees {
         self.gas_cost(BASE_GAS + standard.max(FLOOR_TOKEN_GAS * tokens))
     }
 
-    /// Cost in wei of posting one batch in `blob_count` blobs.
+    /// Cost in wei of posting one batch in `blob_count` blobs; none if the price of blobs is not known.
     #[must_use]
-    pub fn blob_cost(&self, blob_count: usize) -> u128 {
+    pub fn blob_cost(&self, blob_count: usize) -> Option<u128> {
         let blob_gas = DATA_GAS_PER_BLOB as u128 * blob_count as u128;
-        self.gas_cost(BASE_GAS + POST_BATCH_EXECUTION_GAS)
-            .saturating_add(blob_gas.saturating_mul(self.blob_base_fee))
+        let cost = blob_gas.saturating_mul(self.blob_base_fee?);
+        Some(self.gas_cost(BASE_GAS + POST_BATCH_EXECUTION_GAS).saturating_add(cost))
     }
 
     const fn gas_cost(&self, gas: u64) -> u128 {
@@ -123,7 +157,7 @@ impl TxFees {
             fee_max: fee_max.min(limits.fee_max),
             priority_fee,
             blob_fee: carries_blobs.then(|| {
-                let doubled = asked.blob_base_fee.saturating_mul(2);
+                let doubled = asked.blob_base_fee.unwrap_or_default().saturating_mul(2);
                 doubled.max(limits.blob_fee_min).min(limits.blob_fee_max)
             }),
         }
@@ -166,7 +200,7 @@ mod tests {
     use super::*;
 
     const ASKED: L1Fees =
-        L1Fees { base_fee: 10 * GWEI, blob_base_fee: 3 * GWEI, priority_fee: GWEI };
+        L1Fees { base_fee: 10 * GWEI, blob_base_fee: Some(3 * GWEI), priority_fee: GWEI };
 
     #[test]
     fn replacements_exceed_by_what_mempools_demand() {
@@ -201,18 +235,20 @@ mod tests {
     #[test]
     fn cheaper_kind_follows_the_blob_price() {
         let data = vec![1; 100_000];
-        let cheap_blobs = L1Fees { blob_base_fee: 1, ..ASKED };
-        assert!(cheap_blobs.blob_cost(1) < cheap_blobs.calldata_cost(&data));
-        let dear_blobs = L1Fees { blob_base_fee: 1_000 * GWEI, ..ASKED };
-        assert!(dear_blobs.blob_cost(1) > dear_blobs.calldata_cost(&data));
+        let with_blobs_at = |price| L1Fees { blob_base_fee: price, ..ASKED };
+        let cheap_blobs = with_blobs_at(Some(1));
+        assert!(cheap_blobs.blob_cost(1).unwrap() < cheap_blobs.calldata_cost(&data));
+        let dear_blobs = with_blobs_at(Some(1_000 * GWEI));
+        assert!(dear_blobs.blob_cost(1).unwrap() > dear_blobs.calldata_cost(&data));
+        assert_eq!(with_blobs_at(None).blob_cost(1), None);
         // A short batch never pays for a whole blob unless blobs cost next to nothing.
         let small = [1; 100];
-        assert!(ASKED.calldata_cost(&small) < ASKED.blob_cost(1));
+        assert!(ASKED.calldata_cost(&small) < ASKED.blob_cost(1).unwrap());
     }
 
     #[test]
     fn calldata_pays_the_floor_of_eip_7623() {
-        let unit = L1Fees { base_fee: 1, blob_base_fee: 1, priority_fee: 0 };
+        let unit = L1Fees { base_fee: 1, blob_base_fee: None, priority_fee: 0 };
         assert_eq!(unit.calldata_cost(&[1; 100_000]), 21_000 + 40 * 100_000);
         assert_eq!(
             unit.calldata_cost(&[0; 100]),

@@ -144,7 +144,7 @@ impl Inbox {
     /// # Errors
     /// When L1 does not answer the view.
     pub async fn batch_count(&self) -> Result<u64, L1Error> {
-        self.contract.batchCount().call().await.map_err(L1Error::view("batchCount"))
+        self.contract.batchCount().call().await.map_err(self.view("batchCount"))
     }
 
     /// Number of deposits enqueued.
@@ -152,7 +152,7 @@ impl Inbox {
     /// # Errors
     /// When L1 does not answer the view.
     pub async fn deposit_count(&self) -> Result<u64, L1Error> {
-        self.contract.depositCount().call().await.map_err(L1Error::view("depositCount"))
+        self.contract.depositCount().call().await.map_err(self.view("depositCount"))
     }
 
     /// Number of deposits that the batches have read.
@@ -160,7 +160,7 @@ impl Inbox {
     /// # Errors
     /// When L1 does not answer the view.
     pub async fn deposits_read(&self) -> Result<u64, L1Error> {
-        self.contract.depositsRead().call().await.map_err(L1Error::view("depositsRead"))
+        self.contract.depositsRead().call().await.map_err(self.view("depositsRead"))
     }
 
     /// `batchAcc[n]` at L1 block `at`.
@@ -168,7 +168,7 @@ impl Inbox {
     /// # Errors
     /// When L1 does not answer the view, or reverts it because `n` is out of range.
     pub async fn batch_acc(&self, n: u64, at: BlockId) -> Result<B256, L1Error> {
-        self.contract.batchAcc(n).block(at).call().await.map_err(L1Error::view("batchAcc"))
+        self.contract.batchAcc(n).block(at).call().await.map_err(self.view("batchAcc"))
     }
 
     /// `depositAcc[n]` at L1 block `at`.
@@ -176,7 +176,7 @@ impl Inbox {
     /// # Errors
     /// When L1 does not answer the view, or reverts it because `n` is out of range.
     pub async fn deposit_acc(&self, n: u64, at: BlockId) -> Result<B256, L1Error> {
-        self.contract.depositAcc(n).block(at).call().await.map_err(L1Error::view("depositAcc"))
+        self.contract.depositAcc(n).block(at).call().await.map_err(self.view("depositAcc"))
     }
 
     /// Its immutables.
@@ -190,11 +190,10 @@ impl Inbox {
         let batch_gas = contract.MAX_BATCH_DEPOSIT_GAS().call().await;
         let block_gas = contract.MAX_DEPOSIT_GAS_PER_BLOCK().call().await;
         Ok(InboxParams {
-            sequencer: sequencer.map_err(L1Error::view("SEQUENCER"))?,
-            force_delay_secs: force_delay.map_err(L1Error::view("FORCE_DELAY"))?,
-            max_batch_deposit_gas: batch_gas.map_err(L1Error::view("MAX_BATCH_DEPOSIT_GAS"))?,
-            max_deposit_gas_per_block: block_gas
-                .map_err(L1Error::view("MAX_DEPOSIT_GAS_PER_BLOCK"))?,
+            sequencer: sequencer.map_err(self.view("SEQUENCER"))?,
+            force_delay_secs: force_delay.map_err(self.view("FORCE_DELAY"))?,
+            max_batch_deposit_gas: batch_gas.map_err(self.view("MAX_BATCH_DEPOSIT_GAS"))?,
+            max_deposit_gas_per_block: block_gas.map_err(self.view("MAX_DEPOSIT_GAS_PER_BLOCK"))?,
         })
     }
 
@@ -202,6 +201,10 @@ impl Inbox {
     #[must_use]
     pub const fn contract(&self) -> &IInboxInstance<DynProvider> {
         &self.contract
+    }
+
+    fn view(&self, what: &'static str) -> impl FnOnce(alloy::contract::Error) -> L1Error {
+        L1Error::view(what, self.address())
     }
 
     fn call(&self, call: &impl SolCall) -> L1Call {

@@ -10,6 +10,8 @@
 
 mod error;
 pub use error::{Action, L1Error};
+mod outage;
+pub use outage::{L1Failure, Outage, until_l1_answers};
 mod background;
 pub use background::in_background;
 mod revert;
@@ -47,6 +49,8 @@ mod fees;
 pub use fees::{FeeLimits, L1Fees, TxFees};
 mod transaction;
 pub use transaction::L1Call;
+mod broadcast;
+mod call_in_flight;
 mod tx_sender;
 pub use tx_sender::{PendingNonce, TxSender, TxSenderConfig};
 mod inbox;

@@ -123,10 +123,12 @@ impl RollupConfig {
     /// Compares the config with the contracts on L1. Returns the block where reading starts.
     ///
     /// # Errors
-    /// [`L1Error::ConfigMismatch`] names the first difference; [`L1Error::Invalid`] when there is
-    /// no such contract.
+    /// [`L1Error::ConfigMismatch`] names the first difference; [`L1Error::BadAnswer`] when the L1
+    /// node knows no such contract.
     pub async fn check_l1(&self, client: &L1Client) -> Result<L1BlockRef, L1Error> {
+        // First what another chain has, too: it may have no contract of ours to ask.
         same("l1ChainId", self.l1_chain_id, client.chain_id().await?)?;
+        let start = client.start_block(self.l1_start.number, self.l1_start.hash).await?;
         let inbox = Inbox::new(client, self.inbox).params().await?;
         same("sequencer", self.sequencer, inbox.sequencer)?;
         same("forceDelaySecs", self.force_delay_secs, inbox.force_delay_secs)?;
@@ -139,7 +141,8 @@ impl RollupConfig {
         let contract = AssertionChain::new(client, self.assertion_chain);
         same("inbox of the assertion chain", self.inbox, contract.inbox().await?)?;
         // The runs of disputes begin with it: with another one every dispute would be lost.
-        same("hash of chain", self.chain.hash(), contract.config_hash().await?)?;
+        let game = contract.game().await?;
+        same("hash of chain", self.chain.hash(), contract.config_hash(game).await?)?;
         let (ours, theirs) = (&self.assertions, contract.params().await?);
         same("assertions.blocksHeight", ours.blocks_height, theirs.blocks_height)?;
         same("assertions.spansHeight", ours.spans_height, theirs.spans_height)?;
@@ -150,16 +153,20 @@ impl RollupConfig {
         same("assertions.stakeWei", ours.stake_wei, theirs.stake_wei)?;
         same("assertions.programHash", ours.program_hash, theirs.program_hash)?;
         same("assertions.vmVersion", ours.vm_version, theirs.vm_version)?;
-        client.start_block(self.l1_start.number, self.l1_start.hash).await
+        Ok(start)
     }
 
     /// The contracts whose events make this chain.
     ///
     /// # Errors
     /// When L1 does not answer, or the assertion chain's address holds no such contract.
+    /// [`L1Error::ConfigMismatch`] when the game that it names decides about another chain: who keeps
+    /// the answer would follow the wrong contract for ever.
     pub async fn contracts(&self, client: &L1Client) -> Result<Contracts, L1Error> {
         let (inbox, assertion_chain) = (self.inbox, self.assertion_chain);
-        let edge_game = AssertionChain::new(client, assertion_chain).game().await?;
+        let contract = AssertionChain::new(client, assertion_chain);
+        let edge_game = contract.game().await?;
+        same("hash of chain", self.chain.hash(), contract.config_hash(edge_game).await?)?;
         Ok(Contracts { inbox, assertion_chain, edge_game })
     }
 }

@@ -43,7 +43,7 @@ impl StepVerifier {
     /// [`L1Error::Reverted`] when it refuses the witness, or the gas of a transaction does not do.
     pub async fn step(&self, pre: B256, witness: Bytes) -> Result<B256, L1Error> {
         let call = self.contract.step(pre, witness).gas(STEP_GAS_MAX);
-        call.call().await.map_err(L1Error::view("StepVerifier.step"))
+        call.call().await.map_err(L1Error::view("StepVerifier.step", self.address()))
     }
 
     /// Gas of a transaction that takes this step, calldata and its floor included.

@@ -3,7 +3,8 @@
 //! In: [`L1Call`]s. Out: the receipt of a successful, confirmed transaction. One transaction is in
 //! flight at a time: further calls wait their turn in order of arrival. A transaction that L1 does
 //! not include is replaced with higher fees; one that a reorg or a node dropped is sent again; a
-//! nonce taken by a foreign transaction is reported, never guessed around. Every wait is bounded.
+//! nonce taken by a foreign transaction is reported, never guessed around. A broadcast whose answer
+//! was lost is followed like any other: it may be in the pool. Every wait is bounded.
 //!
 //! Each call is dry-run first, so that a call the contract refuses costs nothing. Blobs always go
 //! with EIP-7594 cell proofs: L1 is at Osaka or later, where nodes take nothing else.
@@ -25,8 +26,10 @@ use tokio::sync::Mutex;
 use tracing::{debug, info, warn};
 
 use crate::{
-    L1BlockRef, L1Client, L1Error,
+    L1BlockRef, L1Client, L1Error, L1Fees,
     background::in_background,
+    broadcast::{BroadcastOutcome, outcome_of},
+    call_in_flight::{InFlight, LastCall, outbid},
     error::error_payload,
     fees::{FeeLimits, TxFees},
     kzg::{KnownBlobs, proving_setup},
@@ -66,6 +69,8 @@ pub struct TxSenderConfig {
     /// A nonce that is used up while no receipt of ours shows for this long was taken by a foreign
     /// transaction. Covers nodes behind a load balancer that learn of a block one after another.
     pub replaced_after: Duration,
+    /// A call of which L1 says nothing for so long is given up: the caller decides anew.
+    pub unseen_after: Duration,
     /// Percent added to estimated gas.
     pub gas_margin_percent: u64,
     /// Limits on fees.
@@ -83,6 +88,7 @@ impl Default for TxSenderConfig {
             bump_after: Duration::from_secs(40),
             time_limit: Duration::from_secs(600),
             replaced_after: Duration::from_secs(6),
+            unseen_after: Duration::from_secs(30),
             gas_margin_percent: 20,
             fee_limits: FeeLimits::default(),
             pending: PendingNonce::default(),
@@ -100,30 +106,6 @@ pub struct TxSender {
     last: Arc<Mutex<Option<LastCall>>>,
 }
 
-/// How the previous call of this process ended; decides the next nonce.
-#[derive(Clone, Copy, Debug)]
-struct LastCall {
-    nonce: u64,
-    hash: B256,
-    fees: TxFees,
-}
-
-/// The call being sent.
-#[derive(Debug)]
-struct InFlight {
-    call: PreparedCall,
-    gas_limit: u64,
-    nonce: u64,
-    /// Hashes of every broadcast: any of them may be included.
-    hashes: Vec<B256>,
-    /// Fees and bytes of the last broadcast.
-    fees: TxFees,
-    raw: Vec<u8>,
-    /// Time and L1 block of the last broadcast.
-    sent_at: Instant,
-    sent_at_block: u64,
-}
-
 /// What one look at L1 shows of the call in flight.
 #[derive(Debug)]
 enum Observation {
@@ -135,13 +117,6 @@ enum Observation {
     Gap {
         next: u64,
     },
-}
-
-/// How a node answered a broadcast.
-enum BroadcastOutcome {
-    Accepted,
-    Underpriced,
-    NonceTooLow,
 }
 
 impl TxSender {
@@ -177,7 +152,7 @@ impl TxSender {
     /// reverts; [`L1Error::Replaced`], [`L1Error::InsufficientFunds`], [`L1Error::GasAboveCap`];
     /// [`L1Error::NotIncluded`] after the time limit; [`L1Error::NonceGap`] when a reorg dropped
     /// transactions before it; transport errors while the first broadcast
-    /// has not been made. After `NotIncluded` the next call takes the same nonce and outbids it.
+    /// has not been made, or when L1 says nothing of it for long. After `NotIncluded` the next call takes the same nonce and outbids it.
     pub async fn send(&self, call: L1Call) -> Result<TransactionReceipt, L1Error> {
         let call = prepare(call, self.client.known_blobs()).await?;
         let mut last = self.last.lock().await;
@@ -221,6 +196,13 @@ impl TxSender {
         Ok(limit.min(MAX_TX_GAS_LIMIT_OSAKA))
     }
 
+    async fn fees(&self, call: &PreparedCall) -> Result<L1Fees, L1Error> {
+        match call.carries_blobs() {
+            true => self.client.fees_with_blobs().await,
+            false => self.client.fees().await,
+        }
+    }
+
     /// Makes the first broadcast.
     async fn launch(
         &self,
@@ -228,47 +210,69 @@ impl TxSender {
         gas_limit: u64,
         last: Option<&LastCall>,
     ) -> Result<InFlight, L1Error> {
-        let asked = self.client.fees().await?;
+        let asked = self.fees(&call).await?;
         let limits = &self.config.fee_limits;
-        let mut fees = TxFees::first(&asked, limits, call.carries_blobs());
-        let head = self.client.latest().await?;
+        let fees = TxFees::first(&asked, limits, call.carries_blobs());
+        let sent_at_block = self.client.latest().await?.number;
+        let (hashes, raw, sent_at) = (Vec::new(), Vec::new(), Instant::now());
+        let mut flight =
+            InFlight { call, gas_limit, nonce: 0, hashes, fees, raw, sent_at, sent_at_block };
         for _ in 0..NONCE_TRIES_MAX {
-            let nonce = self.next_nonce(last).await?;
-            if let Some(last) = last.filter(|last| last.nonce == nonce) {
-                fees = outbid(&fees, &last.fees);
+            flight.nonce = self.next_nonce(last).await?;
+            if let Some(last) = last.filter(|last| last.nonce == flight.nonce) {
+                flight.fees = outbid(&flight.fees, &last.fees);
             }
-            self.check_balance(&call, gas_limit, &fees).await?;
-            for _ in 0..BROADCASTS_MAX {
-                let (hash, raw) =
-                    call.sign(&self.signer, self.chain_id, nonce, gas_limit, &fees)?;
-                match self.broadcast(nonce, hash, &raw).await? {
-                    BroadcastOutcome::Accepted => {
-                        info!(%hash, nonce, gas_limit, ?fees, "sent L1 transaction");
-                        let (sent_at, sent_at_block) = (Instant::now(), head.number);
-                        let hashes = vec![hash];
-                        return Ok(InFlight {
-                            call,
-                            gas_limit,
-                            nonce,
-                            hashes,
-                            fees,
-                            raw,
-                            sent_at,
-                            sent_at_block,
-                        });
-                    }
-                    BroadcastOutcome::NonceTooLow => break,
-                    BroadcastOutcome::Underpriced => {
-                        fees = fees.bumped(&asked, limits).ok_or_else(|| L1Error::Refused {
-                            nonce,
-                            reason: "underpriced at the highest fees allowed".to_owned(),
-                        })?;
-                    }
-                }
+            self.check_balance(&flight.call, gas_limit, &flight.fees).await?;
+            flight.hashes.clear();
+            if self.enter_pool(&mut flight, &asked).await? {
+                return Ok(flight);
             }
         }
         let reason = "the node's nonce of the account is not the one it accepts".to_owned();
         Err(L1Error::Refused { nonce: self.transaction_count(BlockId::latest()).await?, reason })
+    }
+
+    /// Broadcasts until a pool takes the call or may have taken it. Whether it did; if not, the nonce
+    /// was used by another transaction.
+    async fn enter_pool(&self, flight: &mut InFlight, asked: &L1Fees) -> Result<bool, L1Error> {
+        let nonce = flight.nonce;
+        for _ in 0..BROADCASTS_MAX {
+            let (hash, raw) = flight.sign(&self.signer, self.chain_id)?;
+            flight.hashes.push(hash);
+            flight.raw = raw;
+            match self.broadcast(nonce, hash, &flight.raw).await? {
+                BroadcastOutcome::Accepted | BroadcastOutcome::Unanswered => {
+                    info!(%hash, nonce, flight.gas_limit, fees = ?flight.fees, "sent L1 transaction");
+                    return Ok(true);
+                }
+                // A broadcast whose answer was lost may be in a block already.
+                BroadcastOutcome::NonceTooLow => return self.is_mined(flight).await,
+                BroadcastOutcome::Underpriced => {
+                    let bumped = flight.fees.bumped(asked, &self.config.fee_limits);
+                    flight.fees = bumped.ok_or_else(|| L1Error::Refused {
+                        nonce,
+                        reason: "underpriced at the highest fees allowed".to_owned(),
+                    })?;
+                }
+            }
+        }
+        let reason = format!("underpriced {BROADCASTS_MAX} times in a row");
+        Err(L1Error::Refused { nonce, reason })
+    }
+
+    /// Whether a broadcast of this call is in a block. A node may know that a nonce is used up before
+    /// it knows by which transaction.
+    async fn is_mined(&self, flight: &InFlight) -> Result<bool, L1Error> {
+        let started = Instant::now();
+        loop {
+            if self.find_receipt(flight).await?.is_some() {
+                return Ok(true);
+            }
+            if started.elapsed() >= self.config.replaced_after {
+                return Ok(false);
+            }
+            tokio::time::sleep(self.config.poll_interval).await;
+        }
     }
 
     /// Looks at L1 until the call is confirmed, replaced or out of time.
@@ -276,11 +280,15 @@ impl TxSender {
         let started = Instant::now();
         let mut foreign_since: Option<Instant> = None;
         let mut gap_since: Option<Instant> = None;
+        let mut unseen_since: Option<Instant> = None;
         loop {
             let observed = match self.client.latest().await {
                 Ok(head) => self.observe(flight).await.map(|seen| (head, seen)),
                 Err(error) => Err(error),
             };
+            if observed.is_ok() {
+                unseen_since = None;
+            }
             let mut included = false;
             match observed {
                 Ok((head, Observation::Included(receipt))) => {
@@ -312,7 +320,13 @@ impl TxSender {
                     gap_since = None;
                     self.keep_alive(flight, &head, &seen).await;
                 }
-                Err(error) => warn!(%error, "cannot look after L1 transaction, trying again"),
+                Err(error) => {
+                    let since = *unseen_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.config.unseen_after {
+                        return Err(error);
+                    }
+                    warn!(%error, "cannot look after L1 transaction, trying again");
+                }
             }
             if !included && started.elapsed() >= self.config.time_limit {
                 return Err(L1Error::NotIncluded {
@@ -349,17 +363,17 @@ impl TxSender {
     async fn replace(&self, flight: &mut InFlight, head: &L1BlockRef) -> Result<(), L1Error> {
         flight.sent_at = Instant::now();
         flight.sent_at_block = head.number;
-        let asked = self.client.fees().await?;
+        let asked = self.fees(&flight.call).await?;
         let Some(fees) = flight.fees.bumped(&asked, &self.config.fee_limits) else {
             warn!(nonce = flight.nonce, fees = ?flight.fees, "L1 transaction waits at the fee limit");
             return Ok(());
         };
-        let (hash, raw) =
-            flight.call.sign(&self.signer, self.chain_id, flight.nonce, flight.gas_limit, &fees)?;
+        let before = std::mem::replace(&mut flight.fees, fees);
+        let (hash, raw) = flight.sign(&self.signer, self.chain_id)?;
         // A pool that finds it underpriced still makes the next replacement start from here.
-        let outcome = self.broadcast(flight.nonce, hash, &raw).await?;
-        flight.fees = fees;
-        if matches!(outcome, BroadcastOutcome::Accepted) {
+        let outcome = self.broadcast(flight.nonce, hash, &raw).await;
+        let outcome = outcome.inspect_err(|_| flight.fees = before)?;
+        if matches!(outcome, BroadcastOutcome::Accepted | BroadcastOutcome::Unanswered) {
             info!(%hash, nonce = flight.nonce, ?fees, "replaced L1 transaction with higher fees");
             flight.hashes.push(hash);
             flight.raw = raw;
@@ -368,10 +382,8 @@ impl TxSender {
     }
 
     async fn observe(&self, flight: &InFlight) -> Result<Observation, L1Error> {
-        for hash in flight.hashes.iter().rev() {
-            if let Some(receipt) = self.receipt(*hash).await? {
-                return Ok(Observation::Included(Box::new(receipt)));
-            }
+        if let Some(receipt) = self.find_receipt(flight).await? {
+            return Ok(Observation::Included(Box::new(receipt)));
         }
         if self.transaction_count(BlockId::latest()).await? > flight.nonce {
             return Ok(Observation::NonceTaken);
@@ -388,6 +400,17 @@ impl TxSender {
             .await
             .map_err(L1Error::transport("eth_getTransactionByHash"))?;
         Ok(if known.is_some() { Observation::Pending } else { Observation::Dropped })
+    }
+
+    /// The receipt of any broadcast of the call.
+    async fn find_receipt(&self, flight: &InFlight) -> Result<Option<TransactionReceipt>, L1Error> {
+        for hash in flight.hashes.iter().rev() {
+            if let Some(receipt) = self.receipt(*hash).await? {
+                flight.check_receipt(*hash, &receipt)?;
+                return Ok(Some(receipt));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether enough blocks lie on the receipt's block, and that block is still canonical.
@@ -457,22 +480,12 @@ impl TxSender {
         let Err(error) = self.client.provider().send_raw_transaction(raw).await else {
             return Ok(BroadcastOutcome::Accepted);
         };
-        let Some(payload) = error_payload(&error) else {
-            return Err(L1Error::Transport { what: "eth_sendRawTransaction", source: error });
-        };
-        debug!(%hash, nonce, message = %payload.message, "L1 node answered the broadcast");
-        // The one place that reads words: JSON-RPC has no codes for these answers, and all nodes
-        // answer in the words of geth.
-        let message = payload.message.to_lowercase();
-        if message.contains("already known") || message.contains("already imported") {
-            Ok(BroadcastOutcome::Accepted)
-        } else if message.contains("underpriced") {
-            Ok(BroadcastOutcome::Underpriced)
-        } else if message.contains("nonce too low") || message.contains("nonce is too low") {
-            Ok(BroadcastOutcome::NonceTooLow)
-        } else {
-            Err(L1Error::Refused { nonce, reason: payload.message.to_string() })
+        debug!(%hash, nonce, %error, "L1 node answered the broadcast");
+        let outcome = outcome_of(nonce, error)?;
+        if outcome == BroadcastOutcome::Unanswered {
+            warn!(%hash, nonce, "no answer to the broadcast of an L1 transaction: looking for it");
         }
+        Ok(outcome)
     }
 
     /// The reason of a mined revert, found by running the call on the block before.
@@ -492,12 +505,6 @@ impl TxSender {
     }
 }
 
-impl InFlight {
-    fn last_hash(&self) -> B256 {
-        *self.hashes.last().expect("a call in flight was broadcast at least once")
-    }
-}
-
 async fn prepare(call: L1Call, known: &Arc<KnownBlobs>) -> Result<PreparedCall, L1Error> {
     if call.blobs.is_empty() {
         return PreparedCall::new(call, known);
@@ -507,13 +514,4 @@ async fn prepare(call: L1Call, known: &Arc<KnownBlobs>) -> Result<PreparedCall, 
     tokio::task::spawn_blocking(proving_setup).await.expect("the setup is built in");
     let known = Arc::clone(known);
     in_background("blob_proofs", move || PreparedCall::new(call, &known)).await
-}
-
-/// Fees that beat both what L1 asks for and a transaction of ours that holds the nonce.
-fn outbid(first: &TxFees, held: &TxFees) -> TxFees {
-    TxFees {
-        fee_max: first.fee_max.max(held.fee_max),
-        priority_fee: first.priority_fee.max(held.priority_fee),
-        blob_fee: first.blob_fee.map(|fee| fee.max(held.blob_fee.unwrap_or_default())),
-    }
 }

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256};
 use gainsay_chain::ChainError;
 use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DerivationError};
 use gainsay_keccak::LeafCountError;
-use gainsay_l1::{Action, L1Error};
+use gainsay_l1::{Action, L1Error, L1Failure};
 use gainsay_oracle::OracleError;
 use gainsay_program::ProgramError;
 use gainsay_store::StoreError;
@@ -215,6 +215,15 @@ impl ChallengerError {
             Self::L1(error) => error.action(),
             Self::Chain(error) => error.action(),
             _ => Action::Fatal,
+        }
+    }
+}
+
+impl L1Failure for ChallengerError {
+    fn l1_error(&self) -> Option<&L1Error> {
+        match self {
+            Self::L1(error) => Some(error),
+            _ => None,
         }
     }
 }

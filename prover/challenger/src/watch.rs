@@ -42,7 +42,7 @@ use crate::{
 /// First pause after a failure of L1; doubled at each further one.
 const BACKOFF: Duration = Duration::from_millis(500);
 /// Longest pause after a failure.
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
+const BACKOFF_MAX: Duration = Duration::from_secs(8);
 /// L1 may be out of reach for so long before it is an alarm.
 const L1_PATIENCE: Duration = Duration::from_secs(60);
 

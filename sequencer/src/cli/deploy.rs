@@ -151,7 +151,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let sequencer = args.sequencer_address.unwrap_or(sender.address());
     let inbox = inbox_params(&args, sequencer)?;
     let l1_block = client.latest().await?;
-    let l1_fees = client.fees().await?;
+    let l1_fees = client.fees_with_blobs().await?;
     let chain = chain_config(&args);
     let genesis = Genesis {
         timestamp: l1_block.timestamp,
@@ -275,7 +275,8 @@ fn parameters(
         ("l1BlockNumber", U256::from(l1_block.number)),
         ("l1Timestamp", U256::from(l1_block.timestamp)),
         ("l1BaseFee", U256::from(l1_fees.base_fee)),
-        ("l1BlobBaseFee", U256::from(l1_fees.blob_base_fee)),
+        // The first batch brings the price of its day; until then the lowest that there is.
+        ("l1BlobBaseFee", U256::from(l1_fees.blob_base_fee.unwrap_or(1))),
         ("feeRecipient", fee_recipient.into_word().into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

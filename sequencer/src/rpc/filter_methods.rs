@@ -17,11 +17,10 @@ use super::{
     node::{Methods, RpcNode, to_json},
     pending_feed::arrivals,
 };
+use crate::removed_logs::RemovedBlock;
 
 /// Hashes in one answer of a block filter.
 const BLOCK_HASHES_MAX: u64 = 10_000;
-/// Blocks of which a filter remembers that it gave them.
-const TOLD_MAX: usize = 64;
 
 pub(super) fn register(methods: &mut Methods) {
     methods.read("eth_newFilter", |node, args| {
@@ -42,8 +41,10 @@ pub(super) fn register(methods: &mut Methods) {
 }
 
 fn install(node: &RpcNode, kind: FilterKind) -> Result<U128, RpcError> {
-    let head = node.store().head();
-    node.filters.install(kind, (head.number, head.hash))
+    // In this order: a rewind in between is seen by the first poll.
+    let rewinds_seen = node.chain.removed_logs.count();
+    let next = node.store().head().number.saturating_add(1);
+    node.filters.install(kind, next, rewinds_seen)
 }
 
 fn unknown(id: U128) -> RpcError {
@@ -82,55 +83,71 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
         }
         return Ok(Changes::Hashes(hashes));
     }
-    // What stands in the place of blocks that were given and then taken back is given next.
-    let mut told = filter.told.clone();
-    let mut void = Vec::new();
-    while let Some((number, hash)) = told.last()
-        && node.store().block_hash(*number)? != Some(*hash)
-        && told.len() > 1
-    {
-        void.extend(told.pop());
-    }
-    let from = told.last().map_or(0, |(number, _)| number.saturating_add(1));
+    let Some(Position { next: from, rewinds_seen, void }) = position(node, filter) else {
+        filter.rewinds_seen = node.chain.removed_logs.count();
+        filter.next = node.store().head().number.saturating_add(1);
+        let why = "more logs were removed at once than this node can tell: read them anew";
+        return Err(RpcError::Call(why.into()));
+    };
     let head = node.store().head().number;
-    let to = match filter.kind {
-        FilterKind::Logs(_) => head.min(from.saturating_add(node.limits.log_blocks_max - 1)),
-        _ => head.min(from.saturating_add(BLOCK_HASHES_MAX - 1)),
-    };
-    let mut hashes = Vec::new();
-    let mut last = None;
-    for number in from..=to {
-        let Some(hash) = node.store().block_hash(number)? else { break };
-        hashes.push(hash);
-        last = Some(number);
-    }
-    let answer = match (&filter.kind, last) {
-        (FilterKind::Logs(wanted), last) => Changes::Logs(match bounds(node, wanted) {
-            Some((low, high)) => {
-                let void = void.iter().filter(|(number, _)| (low..=high).contains(number));
-                let void = void.filter_map(|(_, hash)| node.chain.removed_logs.block(*hash));
-                let mut logs: Vec<Log> =
-                    void.flat_map(|block| removed_logs(&block, wanted)).collect();
-                if let Some(last) = last.filter(|last| low.max(from) <= high.min(*last)) {
-                    let (found, to) = as_many(node, wanted, low.max(from), high.min(last))?;
-                    // What is beyond comes with the next poll.
-                    if to < high.min(last) {
-                        hashes.truncate(usize::try_from(to - from + 1).unwrap_or(usize::MAX));
-                    }
-                    logs.extend(found);
-                }
-                logs
+    let (answer, next) = match &filter.kind {
+        FilterKind::Logs(wanted) => {
+            let last = head.min(from.saturating_add(node.limits.log_blocks_max - 1));
+            let Some((low, high)) = bounds(node, wanted) else {
+                return Ok(Changes::Logs(Vec::new()));
+            };
+            let void = void.iter().filter(|block| (low..=high).contains(&block.number));
+            let mut logs: Vec<Log> = void.flat_map(|block| removed_logs(block, wanted)).collect();
+            let (first, mut to) = (low.max(from), high.min(last));
+            if first <= to {
+                let found;
+                (found, to) = as_many(node, wanted, first, to)?;
+                logs.extend(found);
             }
-            None => Vec::new(),
-        }),
-        (FilterKind::Blocks | FilterKind::Pending(_), _) => Changes::Hashes(hashes.clone()),
+            // What one answer has no room for comes with the next poll.
+            let next = if to < high.min(last) { to } else { last };
+            (Changes::Logs(logs), next.saturating_add(1))
+        }
+        FilterKind::Blocks | FilterKind::Pending(_) => {
+            let last = head.min(from.saturating_add(BLOCK_HASHES_MAX - 1));
+            let mut hashes = Vec::new();
+            for number in from..=last {
+                let Some(hash) = node.store().block_hash(number)? else { break };
+                hashes.push(hash);
+            }
+            let next = from.saturating_add(hashes.len() as u64);
+            (Changes::Hashes(hashes), next)
+        }
     };
-    let first_kept = hashes.len().saturating_sub(TOLD_MAX);
-    told.extend((from..).zip(hashes).skip(first_kept));
-    let surplus = told.len().saturating_sub(TOLD_MAX);
-    told.drain(..surplus);
-    filter.told = told;
+    // Not before: a poll that failed is asked again.
+    (filter.next, filter.rewinds_seen) = (next.max(from), rewinds_seen);
     Ok(answer)
+}
+
+/// Where a filter goes on.
+struct Position {
+    /// The first block to give.
+    next: u64,
+    rewinds_seen: u64,
+    /// Blocks that are void by now.
+    void: Vec<RemovedBlock>,
+}
+
+/// Where a filter goes on after the rewinds since its last poll: what stands in the place of blocks
+/// that were given is given next. `None` when more was taken back than is known.
+fn position(node: &RpcNode, filter: &Installed) -> Option<Position> {
+    let missed = node.chain.removed_logs.since(filter.rewinds_seen)?;
+    let rewinds_seen = filter.rewinds_seen.saturating_add(missed.len() as u64);
+    let mut position = Position { next: filter.next, rewinds_seen, void: Vec::new() };
+    for removed in missed {
+        if removed.is_cut && removed.to < position.next {
+            return None;
+        }
+        let given = removed.blocks.iter().filter(|block| block.number < position.next);
+        position.void.extend(given.cloned());
+        position.next = position.next.min(removed.to.saturating_add(1));
+    }
+    Some(position)
 }
 
 /// The logs of `from` to `to`, or of as many of these blocks as one answer has room for, and the

@@ -26,8 +26,10 @@ pub(super) enum FilterKind {
 #[derive(Debug)]
 pub(super) struct Installed {
     pub(super) kind: FilterKind,
-    /// The blocks that the last polls gave, newest last: enough to find where a rewind went to.
-    pub(super) told: Vec<(u64, B256)>,
+    /// Number of the first block that no poll gave.
+    pub(super) next: u64,
+    /// Rewinds that the last poll knew of.
+    pub(super) rewinds_seen: u64,
     polled: Instant,
 }
 
@@ -46,8 +48,13 @@ impl Filters {
         Self { installed: Mutex::default(), count_max, expiry }
     }
 
-    /// Takes in a filter of what follows the block `head`, and gives its id.
-    pub(super) fn install(&self, kind: FilterKind, head: (u64, B256)) -> Result<U128, RpcError> {
+    /// Takes in a filter of what follows, from block `next` on, and gives its id.
+    pub(super) fn install(
+        &self,
+        kind: FilterKind,
+        next: u64,
+        rewinds_seen: u64,
+    ) -> Result<U128, RpcError> {
         let mut installed = self.installed.lock();
         let now = Instant::now();
         if installed.len() >= self.count_max {
@@ -58,7 +65,7 @@ impl Filters {
             return Err(RpcError::LimitExceeded { what: "installed filters", found, allowed });
         }
         let id = U128::from(rand::random::<u128>());
-        installed.insert(id, Installed { kind, told: vec![head], polled: now });
+        installed.insert(id, Installed { kind, next, rewinds_seen, polled: now });
         Ok(id)
     }
 

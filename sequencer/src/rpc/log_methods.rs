@@ -2,7 +2,8 @@
 //!
 //! In: a filter. Out: the logs of the canonical chain that match, or an error that says which bound
 //! the query exceeds, and a smaller range that works, in the words that indexers look for (see
-//! [`LogLimit`]). One block is always answered. Blocks whose header bloom excludes a match are skipped.
+//! [`LogLimit`]). One block is always answered. Blocks whose header bloom excludes a match are
+//! skipped.
 
 use std::time::{Duration, Instant};
 

@@ -85,6 +85,34 @@ async fn a_poll_gives_as_much_as_one_answer_holds_and_the_rest_with_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_poll_follows_a_rewind_below_where_the_filter_began() {
+    let world = World::start().await;
+    let blocks = world.ask("eth_newBlockFilter", json!([])).await;
+    let logs = world.ask("eth_newFilter", json!([{ "address": COUNTER }])).await;
+    let changes = |id: &Value| world.ask("eth_getFilterChanges", json!([id]));
+    let voided = world.block(&[], vec![count(0).sign(1)]);
+    assert_eq!(changes(&logs).await.as_array().unwrap().len(), 1);
+    // Twice between two polls, to below the block that was the head when the filters began.
+    world.rewind(3);
+    world.block(&[], vec![count(0).sign(2)]);
+    world.rewind(2);
+    let other = world.block(&[], vec![count(0).sign(1)]);
+    assert_eq!(changes(&blocks).await, json!([other.hash]));
+    let found = changes(&logs).await;
+    let told: Vec<_> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|log| (log["blockHash"].clone(), log["removed"].clone()))
+        .collect();
+    // The log that the poll gave, those of block 3 that were read before, the one in their place.
+    assert_eq!(told.first(), Some(&(json!(voided.hash), json!(true))));
+    assert_eq!(told.last(), Some(&(json!(other.hash), json!(false))));
+    assert_eq!(told.iter().filter(|(_, removed)| *removed == json!(true)).count(), 3);
+    assert_eq!(changes(&logs).await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn filters_are_bounded_and_expire() {
     let limits = RpcLimits { filters_max: 2, filter_expiry_secs: 1, ..RpcLimits::default() };
     let world = World::start_with(limits, 64).await;

@@ -345,8 +345,23 @@ fn origin_on_record(store: &Store) -> Result<Option<Origin>, ChainError> {
         .map_err(|error| ChainError::CorruptNote { name: ORIGIN_NOTE, reason: error.to_string() })
 }
 
-/// Asks L1 and keeps the answer.
+/// Asks L1 and keeps the answer for ever: asked twice, so that one wrong answer is not kept.
 async fn ask_for_origin(client: &L1Client, chain: &SafeChain) -> Result<Origin, ChainError> {
+    let origin = read_origin(client, chain).await?;
+    let again = read_origin(client, chain).await?;
+    if again != origin {
+        return Err(ChainError::L1(L1Error::FalseAnswer {
+            what: "genesis of assertions".to_owned(),
+            expected: format!("{origin:?}"),
+            found: format!("{again:?}"),
+        }));
+    }
+    let note = serde_json::to_vec(&origin).expect("an origin is plain data");
+    chain.store.put_note(ORIGIN_NOTE, &note)?;
+    Ok(origin)
+}
+
+async fn read_origin(client: &L1Client, chain: &SafeChain) -> Result<Origin, ChainError> {
     let edge_game = chain.rollup.contracts(client).await?.edge_game;
     let contract = AssertionChain::new(client, chain.rollup.assertion_chain);
     let id = contract.genesis_id().await?;
@@ -363,8 +378,5 @@ async fn ask_for_origin(client: &L1Client, chain: &SafeChain) -> Result<Origin, 
         log_index: 0,
         confirmed_in: Some(chain.rollup.l1_start.number),
     };
-    let origin = Origin { genesis, edge_game };
-    let note = serde_json::to_vec(&origin).expect("an origin is plain data");
-    chain.store.put_note(ORIGIN_NOTE, &note)?;
-    Ok(origin)
+    Ok(Origin { genesis, edge_game })
 }

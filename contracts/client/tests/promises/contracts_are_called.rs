@@ -73,8 +73,8 @@ async fn a_full_calldata_batch_fits_and_costs_are_estimated_well() {
     let at = chain.position().await;
     let blobs = vec![Blob::ZERO];
     let receipt = chain.inbox.post_batch_blobs(&chain.sequencer, at, blobs).await.unwrap();
-    let no_blob_price = L1Fees { base_fee: 1, blob_base_fee: 0, priority_fee: 0 };
-    let (estimated, used) = (no_blob_price.blob_cost(1), u128::from(receipt.gas_used));
+    let no_blob_price = L1Fees { base_fee: 1, blob_base_fee: Some(0), priority_fee: 0 };
+    let (estimated, used) = (no_blob_price.blob_cost(1).unwrap(), u128::from(receipt.gas_used));
     assert!(estimated.abs_diff(used) < 20_000, "estimated {estimated}, used {used}");
 }
 

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use gainsay_chain::Progress;
 use gainsay_derivation::BlockNumber;
-use gainsay_l1::{Action, L1Client, RollupConfig};
+use gainsay_l1::{L1Client, L1Failure, Outage, RollupConfig};
 use gainsay_store::{StoreError, StoreOptions};
 use gainsay_vm::Program;
 
@@ -95,11 +95,15 @@ pub(crate) async fn derive_until(
     let started = Instant::now();
     let first = follower.chain().safe_block();
     let mut said = Instant::now();
+    let mut outage = Outage::new("replay");
     loop {
         let step = match step(follower, client, until).await {
-            Ok(step) => step,
-            Err(error) if error.action() == Action::Retry => {
-                tracing::warn!(%error, "L1 is out of reach, trying again");
+            Ok(step) => {
+                outage.ended();
+                step
+            }
+            Err(error) if error.may_pass() => {
+                outage.failed(&error);
                 tokio::time::sleep(RETRY_PAUSE).await;
                 continue;
             }

@@ -6,7 +6,8 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{U256, utils::parse_ether};
 use anyhow::Context;
 use gainsay_l1::{
-    Action, ChallengerKeyArgs, FeeLimits, L1Client, PendingNonce, TxSender, TxSenderConfig,
+    ChallengerKeyArgs, FeeLimits, L1Client, PendingNonce, TxSender, TxSenderConfig,
+    until_l1_answers,
 };
 use gainsay_vm::Program;
 
@@ -17,8 +18,6 @@ use crate::{
     watch::{Budget, Metrics, Player, Watch, WatchOptions, listen},
 };
 
-/// Pauses while L1 is out of reach at the start.
-const RETRY_PAUSE: Duration = Duration::from_secs(2);
 const GWEI: u128 = 1_000_000_000;
 
 /// Follow L1, and win every dispute about a wrong claim.
@@ -126,16 +125,10 @@ async fn watch(
     options: WatchOptions,
 ) -> anyhow::Result<ExitCode> {
     let signer = if args.watch_only { None } else { Some(load_key(args)?) };
-    let mut watch = loop {
-        match open(args, client, chain, program.clone(), signer.clone(), options.clone()).await {
-            Ok(watch) => break watch,
-            Err(error) if error.action() == Action::Retry => {
-                tracing::warn!("L1 is out of reach, trying again: {error}");
-                tokio::time::sleep(RETRY_PAUSE).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    };
+    let watch = until_l1_answers("start", async || {
+        open(args, client, chain, program.clone(), signer.clone(), options.clone()).await
+    });
+    let mut watch = watch.await?;
     watch.run().await?;
     println!("a claim on L1 is WRONG");
     Ok(ExitCode::FAILURE)
