@@ -37,15 +37,40 @@ pub struct Removed {
 }
 
 /// The logs of blocks that were taken back last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RemovedLogs {
     /// What goes with the rewind at hand.
     at_hand: Mutex<Arc<Removed>>,
-    /// The newest first.
-    kept: Mutex<VecDeque<Arc<RemovedBlock>>>,
+    kept: Mutex<Kept>,
+    /// Logs kept, over all rewinds.
+    logs_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Each block with the number of the rewind that took it back, the newest first.
+    blocks: VecDeque<(u64, Arc<RemovedBlock>)>,
+    /// Rewinds that began.
+    begun: u64,
+    /// Rewinds that are done.
+    done: u64,
+    /// The last rewind of which not all is kept; 0 for none.
+    last_cut: u64,
+}
+
+impl Default for RemovedLogs {
+    fn default() -> Self {
+        Self::with_logs_max(LOGS_MAX)
+    }
 }
 
 impl RemovedLogs {
+    /// Keeps so many logs.
+    #[must_use]
+    pub fn with_logs_max(logs_max: usize) -> Self {
+        Self { at_hand: Mutex::default(), kept: Mutex::default(), logs_max }
+    }
+
     /// Reads the logs of all blocks above `to`, which are about to go.
     ///
     /// # Errors
@@ -56,35 +81,57 @@ impl RemovedLogs {
         for number in (to.saturating_add(1)..=store.head().number).rev() {
             let Some(block) = read(store, number)? else { continue };
             count += block.logs.len();
-            if count > LOGS_MAX || removed.blocks.len() >= BLOCKS_MAX {
+            if count > self.logs_max || removed.blocks.len() >= BLOCKS_MAX {
                 removed.is_cut = true;
                 break;
             }
             removed.blocks.push(Arc::new(block));
         }
         let mut kept = self.kept.lock();
+        kept.begun += 1;
+        let rewind = kept.begun;
+        if removed.is_cut {
+            kept.last_cut = rewind;
+        }
         for block in removed.blocks.iter().rev() {
-            kept.push_front(Arc::clone(block));
+            kept.blocks.push_front((rewind, Arc::clone(block)));
         }
         let mut count = 0;
-        let within = |block: &Arc<RemovedBlock>| {
+        let mut within = |block: &RemovedBlock| {
             count += block.logs.len();
-            count <= LOGS_MAX
+            count <= self.logs_max
         };
-        let within = kept.iter().map(within).take(BLOCKS_MAX).take_while(|within| *within).count();
-        kept.truncate(within);
+        let blocks = kept.blocks.iter().take(BLOCKS_MAX);
+        let within = blocks.take_while(|(_, block)| within(block)).count();
+        if let Some((rewind, _)) = kept.blocks.get(within) {
+            kept.last_cut = kept.last_cut.max(*rewind);
+        }
+        kept.blocks.truncate(within);
         *self.at_hand.lock() = Arc::new(removed);
         Ok(())
     }
 
-    /// What the rewind took back that was prepared last.
+    /// What the rewind took back that was prepared last and is done now.
     pub fn take_at_hand(&self) -> Arc<Removed> {
+        let mut kept = self.kept.lock();
+        kept.done = kept.begun;
         std::mem::take(&mut *self.at_hand.lock())
     }
 
     /// The block with this hash, if it was taken back lately and had logs.
     pub fn block(&self, hash: B256) -> Option<Arc<RemovedBlock>> {
-        self.kept.lock().iter().find(|block| block.hash == hash).cloned()
+        let kept = self.kept.lock();
+        kept.blocks.iter().find(|(_, block)| block.hash == hash).map(|(_, block)| block.clone())
+    }
+
+    /// Rewinds so far.
+    pub fn rewinds(&self) -> u64 {
+        self.kept.lock().done
+    }
+
+    /// Whether all blocks with logs are kept that were taken back after so many rewinds.
+    pub fn has_all_since(&self, rewinds: u64) -> bool {
+        self.kept.lock().last_cut <= rewinds
     }
 }
 

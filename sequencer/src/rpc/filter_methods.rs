@@ -2,7 +2,8 @@
 //!
 //! In: the filters of [`Filters`](super::filters::Filters), the chain. Out: new blocks, logs,
 //! pending transactions. When blocks are taken back, a filter gives the blocks in their place, and
-//! before them the logs that it gave and that are void, marked as removed.
+//! before them the logs of blocks that are void, marked as removed. What was taken back beyond what
+//! this node remembers ends a filter with an error.
 
 use alloy_primitives::{B256, U128};
 use alloy_rpc_types_eth::{Filter, FilterBlockOption, Log};
@@ -13,14 +14,14 @@ use super::{
     args::Args,
     error::RpcError,
     filters::{FilterKind, Installed},
-    log_methods::{logs, logs_between, removed_logs},
+    log_methods::{Searched, logs, removed_logs, search_range},
     node::{Methods, RpcNode, to_json},
     pending_feed::arrivals,
 };
 
 /// Hashes in one answer of a block filter.
 const BLOCK_HASHES_MAX: u64 = 10_000;
-/// Blocks of which a filter remembers that it gave them.
+/// Last blocks that a filter remembers. A rewind of more ends it with an error.
 const TOLD_MAX: usize = 64;
 
 pub(super) fn register(methods: &mut Methods) {
@@ -42,8 +43,22 @@ pub(super) fn register(methods: &mut Methods) {
 }
 
 fn install(node: &RpcNode, kind: FilterKind) -> Result<U128, RpcError> {
-    let head = node.store().head();
-    node.filters.install(kind, (head.number, head.hash))
+    // Before the blocks: what goes meanwhile counts as gone after them.
+    let rewinds = node.chain.removed_logs.rewinds();
+    let head = node.store().head().number;
+    let mut told = Vec::new();
+    for number in head.saturating_sub(TOLD_MAX as u64 - 1)..=head {
+        told.extend(node.store().block_hash(number)?.map(|hash| (number, hash)));
+    }
+    node.filters.install(kind, told, rewinds)
+}
+
+/// A filter must not leave anything out in silence.
+fn rewound_too_far(id: U128) -> RpcError {
+    RpcError::Call(format!(
+        "filter {id:#x}: more was taken back than this node remembers: read the logs again and \
+         install the filter again"
+    ))
 }
 
 fn unknown(id: U128) -> RpcError {
@@ -61,12 +76,12 @@ enum Changes {
 fn changes(node: &RpcNode, args: &mut Args) -> Result<Changes, RpcError> {
     let id: U128 = args.required()?;
     let mut filter = node.filters.take(id).ok_or_else(|| unknown(id))?;
-    let answer = poll(node, &mut filter);
+    let answer = poll(node, id, &mut filter);
     node.filters.put_back(id, filter);
     answer
 }
 
-fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
+fn poll(node: &RpcNode, id: U128, filter: &mut Installed) -> Result<Changes, RpcError> {
     if let FilterKind::Pending(arrivals) = &mut filter.kind {
         let mut hashes = Vec::new();
         loop {
@@ -83,15 +98,20 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
         return Ok(Changes::Hashes(hashes));
     }
     // What stands in the place of blocks that were given and then taken back is given next.
+    let rewinds = node.chain.removed_logs.rewinds();
     let mut told = filter.told.clone();
     let mut void = Vec::new();
     while let Some((number, hash)) = told.last()
         && node.store().block_hash(*number)? != Some(*hash)
-        && told.len() > 1
     {
         void.extend(told.pop());
     }
-    let from = told.last().map_or(0, |(number, _)| number.saturating_add(1));
+    let Some((last_told, _)) = told.last() else { return Err(rewound_too_far(id)) };
+    let from = last_told.saturating_add(1);
+    let gives_logs = matches!(filter.kind, FilterKind::Logs(_));
+    if gives_logs && !void.is_empty() && !node.chain.removed_logs.has_all_since(filter.rewinds) {
+        return Err(rewound_too_far(id));
+    }
     let head = node.store().head().number;
     let to = match filter.kind {
         FilterKind::Logs(_) => head.min(from.saturating_add(node.limits.log_blocks_max - 1)),
@@ -112,8 +132,10 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
                 let mut logs: Vec<Log> =
                     void.flat_map(|block| removed_logs(&block, wanted)).collect();
                 if let Some(last) = last.filter(|last| low.max(from) <= high.min(*last)) {
-                    let (found, to) = as_many(node, wanted, low.max(from), high.min(last))?;
-                    // What is beyond comes with the next poll.
+                    // A poll names no range that could be made smaller: what is beyond one answer
+                    // comes with the next.
+                    let Searched { found, last: to, .. } =
+                        search_range(node, wanted, low.max(from), high.min(last))?;
                     if to < high.min(last) {
                         hashes.truncate(usize::try_from(to - from + 1).unwrap_or(usize::MAX));
                     }
@@ -130,23 +152,8 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
     let surplus = told.len().saturating_sub(TOLD_MAX);
     told.drain(..surplus);
     filter.told = told;
+    filter.rewinds = rewinds;
     Ok(answer)
-}
-
-/// The logs of `from` to `to`, or of as many of these blocks as one answer has room for, and the
-/// last block that was searched: a poll names no range that could be made smaller.
-fn as_many(
-    node: &RpcNode,
-    wanted: &Filter,
-    from: u64,
-    mut to: u64,
-) -> Result<(Vec<Log>, u64), RpcError> {
-    loop {
-        match logs_between(node, wanted, from, to) {
-            Err(RpcError::LogLimit { to: smaller, .. }) if smaller < to => to = smaller,
-            other => return other.map(|logs| (logs, to)),
-        }
-    }
 }
 
 /// The block numbers that a log filter is about; `None` if it is about one block by hash, which

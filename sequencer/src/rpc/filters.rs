@@ -26,8 +26,11 @@ pub(super) enum FilterKind {
 #[derive(Debug)]
 pub(super) struct Installed {
     pub(super) kind: FilterKind,
-    /// The blocks that the last polls gave, newest last: enough to find where a rewind went to.
+    /// The blocks that were the last ones at the last poll, newest last: enough to find where a
+    /// rewind went to.
     pub(super) told: Vec<(u64, B256)>,
+    /// Rewinds before the last poll.
+    pub(super) rewinds: u64,
     polled: Instant,
 }
 
@@ -46,8 +49,13 @@ impl Filters {
         Self { installed: Mutex::default(), count_max, expiry }
     }
 
-    /// Takes in a filter of what follows the block `head`, and gives its id.
-    pub(super) fn install(&self, kind: FilterKind, head: (u64, B256)) -> Result<U128, RpcError> {
+    /// Takes in a filter of what follows the last of the blocks `told`, and gives its id.
+    pub(super) fn install(
+        &self,
+        kind: FilterKind,
+        told: Vec<(u64, B256)>,
+        rewinds: u64,
+    ) -> Result<U128, RpcError> {
         let mut installed = self.installed.lock();
         let now = Instant::now();
         if installed.len() >= self.count_max {
@@ -58,7 +66,7 @@ impl Filters {
             return Err(RpcError::LimitExceeded { what: "installed filters", found, allowed });
         }
         let id = U128::from(rand::random::<u128>());
-        installed.insert(id, Installed { kind, told: vec![head], polled: now });
+        installed.insert(id, Installed { kind, told, rewinds, polled: now });
         Ok(id)
     }
 

@@ -85,6 +85,56 @@ async fn a_poll_gives_as_much_as_one_answer_holds_and_the_rest_with_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_filter_says_when_more_was_taken_back_than_it_remembers() {
+    let world = World::start().await;
+    let blocks = world.ask("eth_newBlockFilter", json!([])).await;
+    let logs = world.ask("eth_newFilter", json!([{ "address": COUNTER }])).await;
+    // The block that was the head when they were installed: that is remembered.
+    world.rewind(3);
+    let other = world.block(&[], vec![count(0).sign(1)]);
+    let changes = |id: &Value| world.ask("eth_getFilterChanges", json!([id]));
+    assert_eq!(changes(&blocks).await, json!([other.hash]));
+    assert_eq!(changes(&logs).await[0]["blockHash"], json!(other.hash));
+    for _ in 0..70 {
+        world.block(&[], vec![]);
+    }
+    assert_eq!(changes(&blocks).await.as_array().unwrap().len(), 70);
+    assert_eq!(changes(&logs).await, json!([]));
+    // Down to a block that the filters do not remember any more.
+    world.rewind(8);
+    world.block(&[], vec![count(1).sign(1)]);
+    for id in [&blocks, &logs, &logs] {
+        let (code, message, _) = world.error("eth_getFilterChanges", json!([id])).await;
+        assert!(code == -32000 && message.ends_with("install the filter again"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_says_when_void_logs_are_not_kept_any_more() {
+    let kept = gainsay::removed_logs::RemovedLogs::with_logs_max(2);
+    let world = World::start_and_remember(RpcLimits::default(), 64, kept).await;
+    let blocks = world.ask("eth_newBlockFilter", json!([])).await;
+    let logs = world.ask("eth_newFilter", json!([{ "address": COUNTER }])).await;
+    let changes = |id: &Value| world.ask("eth_getFilterChanges", json!([id]));
+    let calls = |by: u64, count_to: u64| (0..count_to).map(|at| count(at).sign(by)).collect();
+    world.block(&[], calls(1, 2));
+    assert_eq!(changes(&logs).await.as_array().unwrap().len(), 2);
+    world.rewind(4);
+    assert_eq!(changes(&logs).await.as_array().unwrap().len(), 2, "two are kept");
+    // These push out the two that this filter was given already.
+    world.block(&[], calls(2, 1));
+    assert_eq!(changes(&logs).await.as_array().unwrap().len(), 1);
+    world.rewind(4);
+    assert_eq!(changes(&logs).await[0]["removed"], true);
+    world.block(&[], calls(3, 3));
+    changes(&logs).await;
+    world.rewind(4);
+    let (code, message, _) = world.error("eth_getFilterChanges", json!([logs])).await;
+    assert!(code == -32000 && message.ends_with("install the filter again"), "{message}");
+    assert_eq!(changes(&blocks).await, json!([]), "no logs are asked for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn filters_are_bounded_and_expire() {
     let limits = RpcLimits { filters_max: 2, filter_expiry_secs: 1, ..RpcLimits::default() };
     let world = World::start_with(limits, 64).await;

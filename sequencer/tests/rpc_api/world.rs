@@ -14,6 +14,7 @@ use gainsay::{
     chain::{Chain, HeadEvent},
     node_writer::Announcer,
     pool::{Pool, PoolLimits},
+    removed_logs::RemovedLogs,
     rpc::{RpcContext, RpcLimits, ServerHandle, TxSink, serve},
     status::StatusHandle,
 };
@@ -69,6 +70,15 @@ impl World {
     }
 
     pub(crate) async fn start_with(limits: RpcLimits, history_blocks: u64) -> Self {
+        Self::start_and_remember(limits, history_blocks, RemovedLogs::default()).await
+    }
+
+    /// Keeps logs of blocks that are taken back in `removed_logs`.
+    pub(crate) async fn start_and_remember(
+        limits: RpcLimits,
+        history_blocks: u64,
+        removed_logs: RemovedLogs,
+    ) -> Self {
         let (config, alloc) = (config(), alloc());
         let dir = tempfile::tempdir().unwrap();
         let options = StoreOptions { history_blocks, cache_bytes: 16 << 20, genesis_hash: None };
@@ -77,7 +87,9 @@ impl World {
         store.init_genesis(&block_0).unwrap();
         let pool = Pool::new(PoolLimits::default(), config.clone(), store.clone()).unwrap();
         let pool = Arc::new(pool);
-        let chain = Arc::new(Chain::new(store, Arc::new(rollup_config(config, block_0.hash))));
+        let mut chain = Chain::new(store, Arc::new(rollup_config(config, block_0.hash)));
+        chain.removed_logs = Arc::new(removed_logs);
+        let chain = Arc::new(chain);
         let status = StatusHandle::default();
         let context = RpcContext {
             chain: Arc::clone(&chain),
