@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `server` | [`serve`]: the listening server and its bounds |
 //! | `connection`, `websocket` | connections: how many, and how patient |
-//! | `answers_in_flight` | memory of answers that nobody has taken yet |
+//! | `answers_in_flight`, `outbox` | memory of answers that nobody has taken yet |
 //! | `message`, `dispatcher` | calls and batches: ids, order, who answers |
 //! | `node` | what all methods share, and where blocking work runs |
 //! | `args`, `error`, `revert` | parameters in, errors out |
@@ -41,6 +41,7 @@ mod log_methods;
 mod message;
 mod node;
 mod node_methods;
+mod outbox;
 mod pending_feed;
 mod pool_methods;
 mod raw_methods;
@@ -107,6 +108,8 @@ pub struct RpcLimits {
     pub connections_max: u32,
     /// WebSocket connections at a time.
     pub websockets_max: u32,
+    /// Milliseconds from a request, or a message over WebSocket, to its answer.
+    pub answer_time_ms_max: u64,
     /// Bytes of one message over WebSocket.
     pub websocket_message_bytes_max: u32,
     /// Subscriptions of one WebSocket connection.
@@ -150,6 +153,7 @@ impl Default for RpcLimits {
             batches_max: 16,
             connections_max: 2_000,
             websockets_max: 1_000,
+            answer_time_ms_max: 45_000,
             websocket_message_bytes_max: 512 << 10,
             subscriptions_per_connection_max: 128,
             concurrent_reads_max: 2 * cores + 2,

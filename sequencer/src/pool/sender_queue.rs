@@ -238,17 +238,17 @@ impl SenderQueue {
         limits: &PoolLimits,
     ) -> Vec<Arc<PooledTx>> {
         let nonce = tx.nonce();
-        let slot = Slot { tx, fee_cap_min: 0, tip_cap_min: 0 };
-        self.add_queued(&slot.tx, l1_price);
+        let slot = Slot { tx: Arc::clone(&tx), fee_cap_min: 0, tip_cap_min: 0 };
         let replaced = self.slots.insert(nonce, slot);
-        if nonce < self.next_nonce() {
-            self.recount(l1_price);
-        } else {
-            if let Some(old) = &replaced {
+        match &replaced {
+            Some(old) if nonce < self.next_nonce() => self.adjust(&old.tx, &tx, l1_price),
+            Some(old) => {
                 self.subtract_queued(&old.tx, l1_price);
+                self.add_queued(&tx, l1_price);
             }
-            self.extend_executable(l1_price);
+            None => self.add_queued(&tx, l1_price),
         }
+        self.extend_executable(l1_price);
         let mut dropped: Vec<_> = replaced.into_iter().map(|slot| slot.tx).collect();
         self.trim(l1_price, limits, &mut dropped);
         dropped
@@ -265,7 +265,11 @@ impl SenderQueue {
             self.executable -= 1;
             self.executable_cost = self.executable_cost.saturating_sub(removed.tx.cost(l1_price));
         } else {
-            self.recount(l1_price);
+            self.executable_cost = self.executable_cost.saturating_sub(removed.tx.cost(l1_price));
+            while self.next_nonce() > nonce.saturating_add(1) {
+                self.queue_tail(l1_price);
+            }
+            self.executable -= 1;
         }
         vec![removed.tx]
     }
@@ -286,6 +290,41 @@ impl SenderQueue {
     /// Recounts with the same account at a new L1 price.
     pub(crate) fn set_l1_price(&mut self, l1_price: L1Price) {
         self.recount(l1_price);
+    }
+
+    /// Takes over that the executable `old` was replaced by `new`: nothing before it changes.
+    fn adjust(&mut self, old: &PooledTx, new: &PooledTx, l1_price: L1Price) {
+        let others = self.executable_cost.saturating_sub(old.cost(l1_price));
+        self.executable_cost = others.saturating_add(new.cost(l1_price));
+        while self.executable_cost > self.account.balance && self.executable > 0 {
+            self.queue_tail(l1_price);
+        }
+        let before = new.nonce().checked_sub(1).and_then(|nonce| self.slots.get(&nonce));
+        let (mut fee_cap_min, mut tip_cap_min) =
+            before.map_or((u128::MAX, u128::MAX), |slot| (slot.fee_cap_min, slot.tip_cap_min));
+        let next = self.next_nonce();
+        for (nonce, slot) in self.slots.range_mut(new.nonce()..next.max(new.nonce())) {
+            fee_cap_min = fee_cap_min.min(slot.tx.fee_cap);
+            tip_cap_min = tip_cap_min.min(slot.tx.tip_cap);
+            let minima = (fee_cap_min, tip_cap_min);
+            if *nonce > new.nonce() && minima == (slot.fee_cap_min, slot.tip_cap_min) {
+                // All further ones stand as they did.
+                break;
+            }
+            (slot.fee_cap_min, slot.tip_cap_min) = minima;
+        }
+    }
+
+    /// Lets the last executable transaction wait.
+    fn queue_tail(&mut self, l1_price: L1Price) {
+        let Some(slot) = self.next_nonce().checked_sub(1).and_then(|last| self.slots.get(&last))
+        else {
+            return;
+        };
+        let tx = Arc::clone(&slot.tx);
+        self.executable -= 1;
+        self.executable_cost = self.executable_cost.saturating_sub(tx.cost(l1_price));
+        self.add_queued(&tx, l1_price);
     }
 
     fn recount(&mut self, l1_price: L1Price) {
@@ -351,6 +390,15 @@ impl SenderQueue {
         let executable = self.executable_from(0, usize::MAX).map(|tx| tx.cost(l1_price));
         assert_eq!(self.executable_cost, executable.sum::<U256>());
         assert!(self.executable_cost <= self.account.balance);
+        let mut minima = (u128::MAX, u128::MAX);
+        for slot in self.slots.range(..self.next_nonce()).map(|(_, slot)| slot) {
+            minima = (minima.0.min(slot.tx.fee_cap), minima.1.min(slot.tx.tip_cap));
+            assert_eq!((slot.fee_cap_min, slot.tip_cap_min), minima);
+        }
+        let next = self.slots.get(&self.next_nonce());
+        let cost_of_next = next.map_or(U256::MAX, |slot| slot.tx.cost(l1_price));
+        let cost = self.executable_cost.saturating_add(cost_of_next);
+        assert!(cost > self.account.balance, "the next one could run, too");
     }
 }
 

@@ -15,47 +15,63 @@ use hyper::{
     body::{Body, Bytes, Frame, SizeHint},
     header::{CONTENT_TYPE, HeaderValue},
 };
+use jsonrpsee::types::ErrorObject;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::BoxError;
 
-use super::connection::{HttpBody, HttpResponse};
+use super::{
+    connection::{HttpBody, HttpResponse},
+    dispatcher::error_text,
+    message::Id,
+};
 
 /// Bytes of all answers longer than [`SHORT_BYTES`] that wait for their clients.
 const BYTES_MAX: usize = 256 << 20;
 /// Answers up to this length are not counted: the bound on connections bounds them, too.
-const SHORT_BYTES: u64 = 64 << 10;
+const SHORT_BYTES: usize = 64 << 10;
 /// Bytes handed out at a time.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Room for answers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct AnswersInFlight(Arc<Semaphore>);
 
 impl AnswersInFlight {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(BYTES_MAX)))
+        Self::with_bytes(BYTES_MAX)
     }
 
-    /// Counts an answer until it is sent.
-    pub(super) fn admit(&self, answer: HttpResponse) -> HttpResponse {
-        let bytes = answer.body().size_hint().lower();
-        if bytes <= SHORT_BYTES {
-            return answer;
-        }
+    /// Room for so many bytes.
+    pub(super) fn with_bytes(bytes_max: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes_max)))
+    }
+
+    /// Room for a text, until the permit is dropped; `None` when there is not enough left.
+    pub(super) fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        match self.0.clone().try_acquire_many_owned(permits) {
-            Ok(permit) => answer
+        self.0.clone().try_acquire_many_owned(permits).ok()
+    }
+
+    /// The answer over HTTP to the call with this id. It counts until it is sent.
+    pub(super) fn admit(&self, text: String, id: &Id) -> HttpResponse {
+        if text.len() <= SHORT_BYTES {
+            return json_answer(StatusCode::OK, text);
+        }
+        match self.take(text.len()) {
+            Some(permit) => json_answer(StatusCode::OK, text)
                 .map(|body| Counted { body, rest: Bytes::new(), _permit: permit }.boxed_unsync()),
-            Err(_) => {
-                let why =
-                    "server is busy: too many answers wait for their clients, try again later";
-                error_answer(StatusCode::SERVICE_UNAVAILABLE, -32005, why)
-            }
+            None => json_answer(StatusCode::SERVICE_UNAVAILABLE, no_room(id)),
         }
     }
 }
 
-/// An answer to a request whose id is not known.
+/// What a client is told in place of an answer for which there is no room.
+pub(super) fn no_room(id: &Id) -> String {
+    let why = "server is busy: too many answers wait for their clients, try again later";
+    error_text(id, &ErrorObject::borrowed(-32005, why, None))
+}
+
+/// An answer to a request whose id has not been read.
 pub(super) fn error_answer(status: StatusCode, code: i32, message: &str) -> HttpResponse {
     let error = serde_json::json!({
         "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message },

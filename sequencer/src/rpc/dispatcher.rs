@@ -8,7 +8,7 @@
 //! their senders on all cores. All other calls run one after the other, and so do transactions with
 //! regard to them: a nonce asked for after a transaction counts it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures::{
     StreamExt,
@@ -25,11 +25,15 @@ use jsonrpsee::{
         },
     },
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     RpcLimits,
     args::Args,
+    error::RpcError,
     message::{Call, Entry, Id, parse_entries, parse_entry},
     node::{Methods, RpcNode},
     session::{Session, Start},
@@ -47,6 +51,8 @@ pub(super) struct Answer {
     pub(super) text: Option<String>,
     /// The subscriptions that the message made. They are silent until their answer is on its way.
     pub(super) starts: Vec<Start>,
+    /// The id of the call; null for a batch.
+    pub(super) id: Id,
 }
 
 /// Finds what a message asks for, and answers it.
@@ -72,16 +78,28 @@ impl Dispatcher {
         Self { methods, node, batches: Semaphore::new(limits.batches_max), limits }
     }
 
-    /// Answers one message. `session` is there for a WebSocket.
-    pub(super) async fn answer(&self, message: &[u8], session: Option<&Arc<Session>>) -> Answer {
+    /// Answers one message that came at `since`. `session` is there for a WebSocket. A call without
+    /// an answer in time gets an error that says so, under its own id.
+    pub(super) async fn answer(
+        &self,
+        message: &[u8],
+        session: Option<&Arc<Session>>,
+        since: Instant,
+    ) -> Answer {
+        let until = since + Duration::from_millis(self.limits.answer_time_ms_max);
         match message.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'{') => self.answer_one(message, session).await,
-            Some(b'[') => self.answer_batch(message, session).await,
+            Some(b'{') => self.answer_one(message, session, until).await,
+            Some(b'[') => self.answer_batch(message, session, until).await,
             _ => Answer::error(&Id::null(), ErrorCode::ParseError.into()),
         }
     }
 
-    async fn answer_one(&self, message: &[u8], session: Option<&Arc<Session>>) -> Answer {
+    async fn answer_one(
+        &self,
+        message: &[u8],
+        session: Option<&Arc<Session>>,
+        until: Instant,
+    ) -> Answer {
         let Ok(raw) = serde_json::from_slice::<&JsonRawValue>(message) else {
             return Answer::error(&Id::null(), ErrorCode::ParseError.into());
         };
@@ -92,15 +110,21 @@ impl Dispatcher {
         };
         match parse_entry(raw) {
             Entry::Call(call) => {
-                let (text, start) = self.call(call, session, bytes_max as usize).await;
-                Answer { text: Some(text), starts: start.into_iter().collect() }
+                let id = call.id.clone();
+                let (text, start) = self.call(call, session, bytes_max as usize, until).await;
+                Answer { text: Some(text), starts: start.into_iter().collect(), id }
             }
             Entry::Notification => Answer::default(),
             Entry::Invalid(id, error) => Answer::error(&id, error),
         }
     }
 
-    async fn answer_batch(&self, message: &[u8], session: Option<&Arc<Session>>) -> Answer {
+    async fn answer_batch(
+        &self,
+        message: &[u8],
+        session: Option<&Arc<Session>>,
+        until: Instant,
+    ) -> Answer {
         let (len_max, bytes_max) =
             (self.limits.batch_len_max as usize, self.limits.batch_response_bytes_max as usize);
         let entries = match parse_entries(message) {
@@ -113,14 +137,15 @@ impl Dispatcher {
             Ok(entries) => entries,
             Err(_) => return Answer::error(&Id::null(), ErrorCode::ParseError.into()),
         };
-        let _turn = self.batches.acquire().await;
+        // Without a turn in time no call is run: each is answered by the same short error.
+        let _turn = timeout_at(until, self.batches.acquire()).await;
         let mut answers = Answers { text: String::from("["), bytes_max, starts: Vec::new() };
         let mut sends = FuturesOrdered::<BoxFuture<'_, (String, Option<Start>)>>::new();
         let mut is_full = false;
         for raw in entries {
             let entry = match parse_entry(raw) {
                 Entry::Call(call) if call.method == SEND => {
-                    sends.push_back(self.call(call, session, bytes_max).boxed());
+                    sends.push_back(self.call(call, session, bytes_max, until).boxed());
                     continue;
                 }
                 other => other,
@@ -132,7 +157,9 @@ impl Dispatcher {
                 break;
             }
             is_full |= match entry {
-                Entry::Call(call) => !answers.append(self.call(call, session, bytes_max).await),
+                Entry::Call(call) => {
+                    !answers.append(self.call(call, session, bytes_max, until).await)
+                }
                 Entry::Notification => continue,
                 Entry::Invalid(id, error) => !answers.append((error_text(&id, &error), None)),
             };
@@ -155,11 +182,18 @@ impl Dispatcher {
         call: Call,
         session: Option<&Arc<Session>>,
         bytes_max: usize,
+        until: Instant,
     ) -> (String, Option<Start>) {
         let Call { id, method, params } = call;
-        let (result, start) = match self.run(&method, params, session).await {
-            Ok((result, start)) => (Ok(result), start),
-            Err(error) => (Err(error), None),
+        let outcome = match Instant::now() < until {
+            true => timeout_at(until, self.run(&method, params, session)).await,
+            // A call whose time is over must not even begin.
+            false => return (error_text(&id, &self.too_slow()), None),
+        };
+        let (result, start) = match outcome {
+            Ok(Ok((result, start))) => (Ok(result), start),
+            Ok(Err(error)) => (Err(error), None),
+            Err(_) => (Err(self.too_slow()), None),
         };
         let result = result.and_then(|result| match result.get().len() <= bytes_max {
             true => Ok(result),
@@ -172,6 +206,11 @@ impl Dispatcher {
             }
             Err(error) => (error_text(&id, &error), None),
         }
+    }
+
+    fn too_slow(&self) -> ErrorObjectOwned {
+        let allowed_ms = self.limits.answer_time_ms_max;
+        RpcError::TooSlow { what: "the request", allowed_ms }.into()
     }
 
     async fn run(
@@ -205,7 +244,7 @@ impl Dispatcher {
 
 impl Answer {
     fn error(id: &Id, error: ErrorObjectOwned) -> Self {
-        Self { text: Some(error_text(id, &error)), starts: Vec::new() }
+        Self { text: Some(error_text(id, &error)), starts: Vec::new(), id: id.clone() }
     }
 }
 
@@ -234,7 +273,7 @@ impl Answers {
     fn finish(mut self) -> Answer {
         let has_answers = self.text.len() > 1;
         self.text.push(']');
-        Answer { text: has_answers.then_some(self.text), starts: self.starts }
+        Answer { text: has_answers.then_some(self.text), starts: self.starts, id: Id::null() }
     }
 }
 

@@ -72,6 +72,12 @@ pub enum RpcError {
         /// What the transaction waits for.
         waits_for: Option<WaitsFor>,
     },
+    /// Another node forwarded the request to this one, which is no sequencer either.
+    #[error(
+        "the request was forwarded to this node, which is no sequencer: --sequencer-rpc of the node \
+         that was asked must name the sequencer itself"
+    )]
+    ForwardedAlready,
     /// No transactions are taken here.
     #[error("this node is read-only: it has neither a pool nor a sequencer URL to forward to")]
     ReadOnly,
@@ -161,6 +167,7 @@ impl RpcError {
             Self::Call(_)
             | Self::Pool(_)
             | Self::ReadOnly
+            | Self::ForwardedAlready
             | Self::TooSlow { .. }
             | Self::UpstreamUnreachable(_)
             | Self::Store(StoreError::HistoryPruned { .. } | StoreError::ViewRewound { .. }) => {

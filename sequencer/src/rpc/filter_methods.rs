@@ -13,7 +13,7 @@ use super::{
     args::Args,
     error::RpcError,
     filters::{FilterKind, Installed},
-    log_methods::{logs, logs_between, removed_logs},
+    log_methods::{Searched, logs, removed_logs, search_range},
     node::{Methods, RpcNode, to_json},
     pending_feed::arrivals,
 };
@@ -101,7 +101,8 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
             let (first, mut to) = (low.max(from), high.min(last));
             if first <= to {
                 let found;
-                (found, to) = as_many(node, wanted, first, to)?;
+                // A poll names no range that could be made smaller: the next one gives what is beyond.
+                Searched { found, last: to, .. } = search_range(node, wanted, first, to)?;
                 logs.extend(found);
             }
             // What one answer has no room for comes with the next poll.
@@ -148,22 +149,6 @@ fn position(node: &RpcNode, filter: &Installed) -> Option<Position> {
         position.next = position.next.min(removed.to.saturating_add(1));
     }
     Some(position)
-}
-
-/// The logs of `from` to `to`, or of as many of these blocks as one answer has room for, and the
-/// last block that was searched: a poll names no range that could be made smaller.
-fn as_many(
-    node: &RpcNode,
-    wanted: &Filter,
-    from: u64,
-    mut to: u64,
-) -> Result<(Vec<Log>, u64), RpcError> {
-    loop {
-        match logs_between(node, wanted, from, to) {
-            Err(RpcError::LogLimit { to: smaller, .. }) if smaller < to => to = smaller,
-            other => return other.map(|logs| (logs, to)),
-        }
-    }
 }
 
 /// The block numbers that a log filter is about; `None` if it is about one block by hash, which

@@ -59,9 +59,37 @@ pub(super) fn logs_between(
         let limit = LogLimit::Blocks(limits.log_blocks_max);
         return Err(RpcError::LogLimit { limit, from, to: last_allowed });
     }
+    match search_range(node, filter, from, to)? {
+        Searched { limit: Some(limit), last, .. } => {
+            Err(RpcError::LogLimit { limit, from, to: last })
+        }
+        Searched { found, .. } => Ok(found),
+    }
+}
+
+/// What a search found before a bound ended it.
+pub(super) struct Searched {
+    /// The logs of all blocks up to the last one.
+    pub(super) found: Vec<Log>,
+    /// The last block whose logs are among them.
+    pub(super) last: u64,
+    /// The bound that ended the search.
+    limit: Option<LogLimit>,
+}
+
+/// The logs of blocks `from` to `to`, or of as many of them as one answer has room and time for; of
+/// one block at least.
+pub(super) fn search_range(
+    node: &RpcNode,
+    filter: &Filter,
+    from: u64,
+    to: u64,
+) -> Result<Searched, RpcError> {
+    let limits = &node.limits;
     let until = Instant::now() + Duration::from_millis(limits.request_time_ms_max);
     let mut found = Vec::new();
     for number in from..=to {
+        let found_before = found.len();
         // A block that a rewind has taken back meanwhile has no logs.
         if let Some(header) = node.store().header(number)? {
             search(node, filter, &header, &mut found)?;
@@ -73,13 +101,14 @@ pub(super) fn logs_between(
             () => continue,
         };
         if number > from {
-            return Err(RpcError::LogLimit { limit, from, to: number - 1 });
+            found.truncate(found_before);
+            return Ok(Searched { found, last: number - 1, limit: Some(limit) });
         }
         if number < to {
-            return Err(RpcError::LogLimit { limit, from, to: from });
+            return Ok(Searched { found, last: from, limit: Some(limit) });
         }
     }
-    Ok(found)
+    Ok(Searched { found, last: to, limit: None })
 }
 
 /// The logs of a block that was just sealed.

@@ -11,7 +11,7 @@ use jsonrpsee::{
 use serde::{Deserialize, Deserializer};
 
 /// The id of a call, as the client wrote it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Id(Option<Box<JsonRawValue>>);
 
 impl Id {

@@ -1,8 +1,8 @@
 //! New pending transactions, for those who listen: out of the pool, or, in a follower, out of its
 //! sequencer's.
 //!
-//! In: the pool, or polls of a filter at the sequencer, as long as somebody listens. Out: hashes, and
-//! whole transactions by hash. When the sequencer is out of reach for long, its listeners' receivers
+//! In: the pool, or polls of a filter at the sequencer, as long as somebody listens. Out: hashes and
+//! whole transactions, each asked for once however many listen. When the sequencer is out of reach for long, its listeners' receivers
 //! end. It keeps no transaction.
 
 use std::{
@@ -11,6 +11,7 @@ use std::{
 };
 
 use alloy_primitives::B256;
+use futures::{StreamExt, stream};
 use jsonrpsee::{core::JsonRawValue, rpc_params};
 use parking_lot::Mutex;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
@@ -29,69 +30,114 @@ const HASHES_MAX: usize = 4_096;
 /// Polls that may fail one after the other before the listeners are let down.
 const FAILURES_MAX: usize = 20;
 
-/// The feed of a follower: one poll for all its listeners. Empty when nobody listens.
+/// Whole transactions kept for a slow listener.
+const BODIES_MAX: usize = 512;
+/// Whole transactions that are asked for at a time.
+const FETCHES_MAX: usize = 16;
+
+/// A whole transaction, as JSON.
+pub(super) type Body = Arc<JsonRawValue>;
+
+/// The feed of a follower: one poll for all its listeners.
 #[derive(Debug, Default)]
-pub(super) struct PendingFeed(Mutex<Option<Sender<B256>>>);
+pub(super) struct PendingFeed {
+    /// Empty when nobody listens.
+    running: Mutex<Option<Senders>>,
+    /// Held by who starts the poll: further first listeners wait, and join.
+    starting: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone, Debug)]
+struct Senders {
+    hashes: Sender<B256>,
+    bodies: Sender<Body>,
+}
 
 impl PendingFeed {
-    /// A listener of the poll that runs, if one does.
-    fn join(&self) -> Option<Receiver<B256>> {
-        self.0.lock().as_ref().map(Sender::subscribe)
+    /// The poll that runs, if one does. What `listen` makes of it keeps it going.
+    fn join<T>(&self, listen: impl Fn(&Senders) -> T) -> Option<T> {
+        self.running.lock().as_ref().map(listen)
     }
 
     /// Ends the poll if nobody listens; whether it has ended.
     fn leave(&self) -> bool {
-        let mut feed = self.0.lock();
+        let mut running = self.running.lock();
         // Under the lock: who joins later starts another poll.
-        let is_idle = feed.as_ref().is_none_or(|feed| feed.receiver_count() == 0);
+        let is_idle = running.as_ref().is_none_or(|feed| {
+            feed.hashes.receiver_count() == 0 && feed.bodies.receiver_count() == 0
+        });
         if is_idle {
-            *feed = None;
+            *running = None;
         }
         is_idle
     }
 }
 
-/// Listens to new pending transactions.
+/// Listens to the hashes of new pending transactions.
 pub(super) async fn arrivals(node: &Arc<RpcNode>) -> Result<Receiver<B256>, RpcError> {
-    let client = match &node.sink {
-        Sink::Pool(collector) => return Ok(collector.pool.subscribe()),
-        Sink::Forward(client) => client,
-        Sink::ReadOnly => {
-            let why = "pending transactions are known to the sequencer only, and this node has no URL of it";
-            return Err(RpcError::Call(why.into()));
-        }
-    };
-    if let Some(hashes) = node.pending.join() {
-        return Ok(hashes);
+    match &node.sink {
+        Sink::Pool(collector) => Ok(collector.pool.subscribe()),
+        Sink::Forward(client) => listen(node, client, |feed| feed.hashes.subscribe()).await,
+        Sink::ReadOnly => Err(no_pool()),
     }
-    let filter = install(client).await?;
-    let mut feed = node.pending.0.lock();
-    if let Some(feed) = &*feed {
-        return Ok(feed.subscribe());
-    }
-    let (sender, hashes) = channel(HASHES_MAX);
-    *feed = Some(sender.clone());
-    tokio::spawn(poll(Arc::downgrade(node), filter, sender));
-    Ok(hashes)
 }
 
-/// The transaction with this hash, if it is pending still.
-pub(super) async fn pending_of(node: &RpcNode, hash: B256) -> Option<Box<JsonRawValue>> {
+/// New pending transactions, whole.
+#[derive(Debug)]
+pub(super) enum Whole {
+    /// Hashes of those that are in the pool here.
+    Here(Receiver<B256>),
+    /// Those that the sequencer has.
+    Upstream(Receiver<Body>),
+}
+
+/// Listens to new pending transactions, whole.
+pub(super) async fn whole_arrivals(node: &Arc<RpcNode>) -> Result<Whole, RpcError> {
     match &node.sink {
-        Sink::Pool(collector) => {
-            let pooled = collector.pool.get(&hash)?;
-            to_json(&pending_transaction(pooled.tx.clone())).ok()
-        }
+        Sink::Pool(collector) => Ok(Whole::Here(collector.pool.subscribe())),
         Sink::Forward(client) => {
-            let found = client.ask("eth_getTransactionByHash", rpc_params![hash]).await.ok()?;
-            (found.get() != "null").then_some(found)
+            listen(node, client, |feed| feed.bodies.subscribe()).await.map(Whole::Upstream)
         }
-        Sink::ReadOnly => None,
+        Sink::ReadOnly => Err(no_pool()),
     }
+}
+
+fn no_pool() -> RpcError {
+    let why =
+        "pending transactions are known to the sequencer only, and this node has no URL of it";
+    RpcError::Call(why.into())
+}
+
+/// Joins the poll, or starts it.
+async fn listen<T>(
+    node: &Arc<RpcNode>,
+    client: &SequencerClient,
+    listen: impl Fn(&Senders) -> T,
+) -> Result<T, RpcError> {
+    if let Some(joined) = node.pending.join(&listen) {
+        return Ok(joined);
+    }
+    let _starting = node.pending.starting.lock().await;
+    if let Some(joined) = node.pending.join(&listen) {
+        return Ok(joined);
+    }
+    let filter = install(client).await?;
+    let senders = Senders { hashes: channel(HASHES_MAX).0, bodies: channel(BODIES_MAX).0 };
+    let listener = listen(&senders);
+    *node.pending.running.lock() = Some(senders.clone());
+    tokio::spawn(poll(Arc::downgrade(node), filter, senders));
+    Ok(listener)
+}
+
+/// The transaction with this hash, if it is in the pool here still.
+pub(super) fn pending_here(node: &RpcNode, hash: B256) -> Option<Box<JsonRawValue>> {
+    let Sink::Pool(collector) = &node.sink else { return None };
+    let pooled = collector.pool.get(&hash)?;
+    to_json(&pending_transaction(pooled.tx.clone())).ok()
 }
 
 /// Asks the sequencer for news until nobody listens, the node is gone or the sequencer is.
-async fn poll(node: Weak<RpcNode>, mut filter: Box<JsonRawValue>, sender: Sender<B256>) {
+async fn poll(node: Weak<RpcNode>, mut filter: Box<JsonRawValue>, senders: Senders) {
     let mut failures = 0;
     while failures < FAILURES_MAX {
         tokio::time::sleep(POLL).await;
@@ -105,8 +151,11 @@ async fn poll(node: Weak<RpcNode>, mut filter: Box<JsonRawValue>, sender: Sender
         match changes(client, &filter).await {
             Ok(hashes) => {
                 failures = 0;
-                for hash in hashes {
-                    let _listeners = sender.send(hash);
+                for hash in &hashes {
+                    let _listeners = senders.hashes.send(*hash);
+                }
+                if senders.bodies.receiver_count() > 0 {
+                    fetch(client, hashes, &senders.bodies).await;
                 }
             }
             Err(error) => {
@@ -120,7 +169,21 @@ async fn poll(node: Weak<RpcNode>, mut filter: Box<JsonRawValue>, sender: Sender
         }
     }
     if let Some(node) = node.upgrade() {
-        *node.pending.0.lock() = None;
+        *node.pending.running.lock() = None;
+    }
+}
+
+/// Gives all listeners the transactions with these hashes that are pending still, in order.
+async fn fetch(client: &SequencerClient, hashes: Vec<B256>, bodies: &Sender<Body>) {
+    let asked = hashes.into_iter().map(|hash| async move {
+        let found = client.ask("eth_getTransactionByHash", rpc_params![hash]).await.ok()?;
+        (found.get() != "null").then_some(found)
+    });
+    let mut found = stream::iter(asked).buffered(FETCHES_MAX);
+    while let Some(body) = found.next().await {
+        if let Some(body) = body {
+            let _listeners = bodies.send(body.into());
+        }
     }
 }
 

@@ -57,7 +57,7 @@ async fn ask_pool(
             let pool = Arc::clone(&collector.pool);
             node.read(move |_| answer(&pool)).await
         }
-        Sink::Forward(client) => client.ask(method, params).await,
+        Sink::Forward(client) => client.ask_about_pool(method, params).await,
         Sink::ReadOnly => Err(RpcError::ReadOnly),
     }
 }

@@ -7,10 +7,11 @@
 //! |---|---|
 //! | `connections_max`, `websockets_max` | connections (see `connection`) |
 //! | `request_bytes_max`, `websocket_message_bytes_max` | one request |
-//! | [`BODIES_BYTES_MAX`] | all long requests, and all messages over WebSocket, that are at work |
+//! | [`BODIES_BYTES_MAX`] | all long requests, and messages over WebSocket, that are at work |
 //! | `batches_max`, `batch_response_bytes_max` | batches at work (see `dispatcher`) |
 //! | `answers_in_flight` | all long answers that are being sent |
-//! | [`REQUEST_TIME_MAX`] | a request over HTTP, from its head to its answer |
+//! | [`RECEIPT_TIME_MAX`] | a request over HTTP, until it is received |
+//! | `answer_time_ms_max` | a request over HTTP from its head, or a message, to its answer |
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -28,7 +29,7 @@ use soketto::handshake::http::is_upgrade_request;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, SemaphorePermit, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tower::BoxError;
 
@@ -41,17 +42,19 @@ use super::{
     fee_methods, filter_methods, log_methods,
     message::Id,
     node::{Methods, RpcNode},
-    node_methods, pool_methods, raw_methods, state_methods, submit,
+    node_methods, pool_methods, raw_methods,
+    sequencer_client::in_request,
+    state_methods, submit,
     websocket::{Held, WebSocket},
 };
 use crate::error::NodeError;
 
 /// Time that a stopping server gives to requests in work.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for a request over HTTP: to be received, to wait for its turn and to be answered.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(45);
-/// Bytes of all requests longer than [`SHORT_BYTES`] that are in memory at a time, and of all
-/// messages over WebSocket. More must wait.
+/// Time for a request over HTTP to be received, also while it waits for memory.
+const RECEIPT_TIME_MAX: Duration = Duration::from_secs(45);
+/// Bytes of all requests longer than [`SHORT_BYTES`] that are in memory at a time, and of messages
+/// over WebSocket that are long or many. More must wait.
 const BODIES_BYTES_MAX: usize = 256 << 20;
 /// Requests up to this length are not counted: the bound on connections bounds them, too.
 const SHORT_BYTES: u64 = 64 << 10;
@@ -90,17 +93,19 @@ pub async fn serve(
 
     let (stopper, stop) = Stop::new();
     let bodies = Arc::new(Semaphore::new(BODIES_BYTES_MAX));
+    let answers = AnswersInFlight::new();
     let answerer = Arc::new(Answerer {
         websockets: Arc::new(Semaphore::new(limits.websockets_max as usize)),
         websocket: WebSocket {
             dispatcher: dispatcher.clone(),
             limits: limits.clone(),
             bodies: bodies.clone(),
+            answers: answers.clone(),
             stop: stop.clone(),
         },
         dispatcher,
         bodies,
-        answers: AnswersInFlight::new(),
+        answers,
         limits,
     });
     let answer = move |request, place| {
@@ -154,21 +159,24 @@ impl Answerer {
                 return Ok(text(StatusCode::METHOD_NOT_ALLOWED, why));
             }
         }
-        let in_time = timeout(REQUEST_TIME_MAX, async {
+        let since = Instant::now();
+        let headers = request.headers().clone();
+        let received = timeout(RECEIPT_TIME_MAX, async {
             let length = request.headers().get(CONTENT_LENGTH);
             let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-            let _room = self.room_for(length).await?;
-            let Some(body) = self.read(request.into_body(), length).await? else {
-                let error = reject_too_big_request(self.limits.request_bytes_max);
-                let error = error_text(&Id::null(), &error);
-                return Ok(json_answer(StatusCode::PAYLOAD_TOO_LARGE, error));
-            };
-            let answer = self.dispatcher.answer(&body, None).await;
-            // A notification is answered by an empty body.
-            let answer = json_answer(StatusCode::OK, answer.text.unwrap_or_default());
-            Ok(self.answers.admit(answer))
+            let room = self.room_for(length).await?;
+            Ok::<_, BoxError>((self.read(request.into_body(), length).await?, room))
         });
-        in_time.await.unwrap_or_else(|_| Ok(too_slow()))
+        let Ok(received) = received.await else { return Ok(too_slow()) };
+        let (Some(body), _room) = received? else {
+            let error = reject_too_big_request(self.limits.request_bytes_max);
+            let error = error_text(&Id::null(), &error);
+            return Ok(json_answer(StatusCode::PAYLOAD_TOO_LARGE, error));
+        };
+        let answer = self.dispatcher.answer(&body, None, since);
+        let answer = in_request(&headers, answer).await;
+        // A notification is answered by an empty body.
+        Ok(self.answers.admit(answer.text.unwrap_or_default(), &answer.id))
     }
 
     /// Makes a WebSocket of the connection, if there is a place for one.
@@ -232,7 +240,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn too_slow() -> HttpResponse {
-    let why = format!("the request took more than {} s", REQUEST_TIME_MAX.as_secs());
+    let why = format!("the request took more than {} s to arrive", RECEIPT_TIME_MAX.as_secs());
     error_answer(StatusCode::REQUEST_TIMEOUT, -32000, &why)
 }
 

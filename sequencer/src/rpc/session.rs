@@ -13,12 +13,16 @@ use jsonrpsee::{
     types::{ErrorObjectOwned, error::reject_too_many_subscriptions},
 };
 use parking_lot::Mutex;
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::AbortHandle,
-};
+use tokio::{sync::oneshot, task::AbortHandle};
 
-use super::{args::Args, error::RpcError, node::RpcNode, node::to_json, subscriptions};
+use super::{
+    args::Args,
+    error::RpcError,
+    node::RpcNode,
+    node::to_json,
+    outbox::{Outbox, Unsent},
+    subscriptions,
+};
 
 /// Lets a new subscription speak; dropped instead, the subscription ends.
 pub(super) type Start = oneshot::Sender<()>;
@@ -26,14 +30,14 @@ pub(super) type Start = oneshot::Sender<()>;
 /// One WebSocket.
 #[derive(Debug)]
 pub(super) struct Session {
-    outbox: mpsc::Sender<String>,
+    outbox: Outbox,
     subscriptions: Mutex<HashMap<String, AbortHandle>>,
     subscriptions_max: u32,
 }
 
 impl Session {
     /// A session whose messages go out by `outbox`.
-    pub(super) fn new(outbox: mpsc::Sender<String>, subscriptions_max: u32) -> Arc<Self> {
+    pub(super) fn new(outbox: Outbox, subscriptions_max: u32) -> Arc<Self> {
         Arc::new(Self { outbox, subscriptions: Mutex::default(), subscriptions_max })
     }
 
@@ -91,31 +95,27 @@ impl Drop for Session {
 #[derive(Debug)]
 pub(super) struct Sink {
     id: String,
-    outbox: mpsc::Sender<String>,
+    outbox: Outbox,
 }
-
-/// The client is gone.
-#[derive(Debug)]
-pub(super) struct Gone;
 
 impl Sink {
     /// Sends one notification.
-    pub(super) async fn send(&self, result: &JsonRawValue) -> Result<(), Gone> {
-        self.write("result", result.get()).await
+    pub(super) async fn send(&self, result: &JsonRawValue) -> Result<(), Unsent> {
+        self.outbox.send(self.notification("result", result.get())).await
     }
 
     /// Says why nothing follows any more.
     pub(super) async fn fail(&self, error: RpcError) {
         let error = serde_json::to_string(&ErrorObjectOwned::from(error));
-        let _client_gone = self.write("error", &error.unwrap_or_default()).await;
+        let text = self.notification("error", &error.unwrap_or_default());
+        let _client_gone = self.outbox.send_error(text).await;
     }
 
-    async fn write(&self, field: &str, json: &str) -> Result<(), Gone> {
+    fn notification(&self, field: &str, json: &str) -> String {
         let id = &self.id;
-        let text = format!(
+        format!(
             r#"{{"jsonrpc":"2.0","method":"eth_subscription","params":{{"subscription":"{id}","{field}":{json}}}}}"#
-        );
-        self.outbox.send(text).await.map_err(|_| Gone)
+        )
     }
 
     /// Waits until the client is gone.

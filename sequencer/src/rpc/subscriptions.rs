@@ -22,8 +22,9 @@ use super::{
     error::RpcError,
     log_methods::{logs_of_block, removed_logs},
     node::{RpcNode, to_json},
-    pending_feed::{arrivals, pending_of},
-    session::{Gone, Sink},
+    outbox::Unsent,
+    pending_feed::{Whole, arrivals, pending_here, whole_arrivals},
+    session::Sink,
 };
 use crate::chain::HeadEvent;
 
@@ -32,8 +33,10 @@ use crate::chain::HeadEvent;
 pub(super) enum News {
     Heads(Receiver<HeadEvent>),
     Logs(Receiver<HeadEvent>, Box<Filter>),
-    /// Whether whole transactions are wanted, or their hashes.
-    Pending(Receiver<B256>, bool),
+    /// Hashes of pending transactions.
+    Pending(Receiver<B256>),
+    /// Pending transactions, whole.
+    Whole(Whole),
 }
 
 /// Finds what is asked for, and listens from here on.
@@ -49,12 +52,13 @@ pub(super) async fn listen(node: &Arc<RpcNode>, mut args: Args) -> Result<News, 
         (SubscriptionKind::Logs, SubscriptionParams::None) => {
             Ok(News::Logs(heads(), Box::default()))
         }
-        (SubscriptionKind::NewPendingTransactions, SubscriptionParams::Bool(full)) => {
-            Ok(News::Pending(arrivals(node).await?, full))
+        (SubscriptionKind::NewPendingTransactions, SubscriptionParams::Bool(true)) => {
+            Ok(News::Whole(whole_arrivals(node).await?))
         }
-        (SubscriptionKind::NewPendingTransactions, SubscriptionParams::None) => {
-            Ok(News::Pending(arrivals(node).await?, false))
-        }
+        (
+            SubscriptionKind::NewPendingTransactions,
+            SubscriptionParams::Bool(false) | SubscriptionParams::None,
+        ) => Ok(News::Pending(arrivals(node).await?)),
         _ => Err(RpcError::params(
             "no such subscription here: expected newHeads, logs with a filter, or \
              newPendingTransactions with true or false",
@@ -67,7 +71,8 @@ pub(super) async fn run(news: News, node: &Arc<RpcNode>, sink: &Sink) {
     let ended = match news {
         News::Heads(heads) => push_heads(heads, sink).await,
         News::Logs(heads, filter) => push_logs(heads, &filter, sink).await,
-        News::Pending(arrivals, full) => push_pending(arrivals, full, node, sink).await,
+        News::Pending(arrivals) => push_pending(arrivals, sink).await,
+        News::Whole(arrivals) => push_whole(arrivals, node, sink).await,
     };
     if let Err(End::Failed(error)) = ended {
         sink.fail(error).await;
@@ -80,9 +85,15 @@ enum End {
     Failed(RpcError),
 }
 
-impl From<Gone> for End {
-    fn from(_: Gone) -> Self {
-        Self::ClientGone
+impl From<Unsent> for End {
+    fn from(unsent: Unsent) -> Self {
+        match unsent {
+            Unsent::Gone => Self::ClientGone,
+            Unsent::NoRoom => {
+                let why = "the subscriber is too slow: too many answers wait for their clients";
+                Self::Failed(RpcError::Call(why.into()))
+            }
+        }
     }
 }
 
@@ -135,19 +146,23 @@ async fn push_logs(
     }
 }
 
-async fn push_pending(
-    mut arrivals: Receiver<B256>,
-    full: bool,
-    node: &Arc<RpcNode>,
-    sink: &Sink,
-) -> Result<(), End> {
+async fn push_pending(mut arrivals: Receiver<B256>, sink: &Sink) -> Result<(), End> {
     loop {
-        let hash = next(&mut arrivals, sink).await?;
-        if !full {
-            send(sink, &hash).await?;
-        } else if let Some(pending) = pending_of(node, hash).await {
-            sink.send(&pending).await?;
-        }
+        send(sink, &next(&mut arrivals, sink).await?).await?;
+    }
+}
+
+async fn push_whole(arrivals: Whole, node: &RpcNode, sink: &Sink) -> Result<(), End> {
+    match arrivals {
+        Whole::Here(mut hashes) => loop {
+            let hash = next(&mut hashes, sink).await?;
+            if let Some(pending) = pending_here(node, hash) {
+                sink.send(&pending).await?;
+            }
+        },
+        Whole::Upstream(mut bodies) => loop {
+            sink.send(&next(&mut bodies, sink).await?).await?;
+        },
     }
 }
 

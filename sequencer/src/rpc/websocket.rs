@@ -21,22 +21,24 @@ use soketto::{
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{interval, timeout},
+    time::{Instant, interval, timeout},
 };
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use super::{
     RpcLimits,
+    answers_in_flight::AnswersInFlight,
     connection::{Place, Stop},
     dispatcher::{Dispatcher, error_text},
     message::Id,
+    outbox::{Outbox, Outgoing},
     session::Session,
 };
 
-/// Answers and notifications that wait for a slow client.
-const OUTBOX_LEN: usize = 16;
 /// Messages of one WebSocket that are worked on at a time.
 const MESSAGES_MAX: usize = 256;
+/// Bytes of messages of one WebSocket that are counted there only.
+const OWN_BYTES: usize = 256 << 10;
 /// Pause between pings, each of which a client answers.
 const PING_PAUSE: Duration = Duration::from_secs(30);
 /// A client that sends nothing for so long, and answers no ping, is gone.
@@ -60,6 +62,8 @@ pub(super) struct WebSocket {
     pub(super) limits: RpcLimits,
     /// A permit for each byte of the messages at work, over all connections.
     pub(super) bodies: Arc<Semaphore>,
+    /// Room for answers, over all connections.
+    pub(super) answers: AnswersInFlight,
     pub(super) stop: Stop,
 }
 
@@ -77,7 +81,7 @@ impl WebSocket {
         let mut builder = Builder::new(io, soketto::Mode::Server);
         builder.set_max_message_size(self.limits.websocket_message_bytes_max as usize);
         let (sender, receiver) = builder.finish();
-        let (outbox, messages) = mpsc::channel(OUTBOX_LEN);
+        let (outbox, messages) = Outbox::new(self.answers.clone());
         let writer = tokio::spawn(write(sender, messages));
         let session = Session::new(outbox.clone(), self.limits.subscriptions_per_connection_max);
         tokio::select! {
@@ -92,13 +96,9 @@ impl WebSocket {
         drop(held);
     }
 
-    async fn read(
-        &self,
-        receiver: Receiver<Socket>,
-        session: &Arc<Session>,
-        outbox: &mpsc::Sender<String>,
-    ) {
+    async fn read(&self, receiver: Receiver<Socket>, session: &Arc<Session>, outbox: &Outbox) {
         let working = Arc::new(Semaphore::new(MESSAGES_MAX));
+        let own = Arc::new(Semaphore::new(OWN_BYTES));
         // A stream, because half a message must not be lost when a wait for it ends.
         let incoming = stream::unfold(receiver, |mut receiver| async {
             let mut data = Vec::new();
@@ -117,7 +117,7 @@ impl WebSocket {
                 Ok(None) => continue,
                 Err(Error::MessageTooLarge { .. }) => {
                     let error = reject_too_big_request(self.limits.websocket_message_bytes_max);
-                    if outbox.send(error_text(&Id::null(), &error)).await.is_err() {
+                    if outbox.send_error(error_text(&Id::null(), &error)).await.is_err() {
                         return;
                     }
                     continue;
@@ -129,36 +129,43 @@ impl WebSocket {
             };
             let Ok(turn) = Arc::clone(&working).acquire_owned().await else { return };
             let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
-            let Ok(room) = Arc::clone(&self.bodies).acquire_many_owned(bytes).await else { return };
+            // A client of a few short messages waits for nobody else's.
+            let room = match Arc::clone(&own).try_acquire_many_owned(bytes) {
+                Ok(room) => room,
+                Err(_) => match Arc::clone(&self.bodies).acquire_many_owned(bytes).await {
+                    Ok(room) => room,
+                    Err(_) => return,
+                },
+            };
             let (dispatcher, session) = (Arc::clone(&self.dispatcher), Arc::clone(session));
             let outbox = outbox.clone();
             tokio::spawn(async move {
                 let answer = tokio::select! {
                     // Nobody is left to send the answer to.
                     () = outbox.closed() => return,
-                    answer = dispatcher.answer(&message, Some(&session)) => answer,
+                    answer = dispatcher.answer(&message, Some(&session), Instant::now()) => answer,
                 };
-                if let Some(text) = answer.text
-                    && outbox.send(text).await.is_err()
-                {
-                    return;
-                }
-                for start in answer.starts {
-                    let _session_ended = start.send(());
-                }
-                drop((turn, room));
+                // The message has had its time; from here on its answer counts.
+                drop((message, room));
+                let _client_gone = outbox.reply(answer).await;
+                drop(turn);
             });
         }
     }
 }
 
 /// Sends what is in the outbox, and pings, until the outbox or the socket is closed.
-async fn write(mut sender: Sender<Socket>, mut messages: mpsc::Receiver<String>) {
+async fn write(mut sender: Sender<Socket>, mut messages: mpsc::Receiver<Outgoing>) {
     let mut pings = interval(PING_PAUSE);
     loop {
+        // Its room is given back when it has left the buffers here.
+        let mut room = None;
         let sent = tokio::select! {
             message = messages.recv() => match message {
-                Some(message) => sender.send_text_owned(message).await,
+                Some(Outgoing { text, room: taken }) => {
+                    room = taken;
+                    sender.send_text_owned(text).await
+                }
                 None => break,
             },
             _ = pings.tick() => match ByteSlice125::try_from(&[][..]) {
@@ -170,6 +177,7 @@ async fn write(mut sender: Sender<Socket>, mut messages: mpsc::Receiver<String>)
             Ok(()) => sender.flush().await,
             Err(error) => Err(error),
         };
+        drop(room);
         if let Err(error) = sent {
             tracing::debug!(%error, "a WebSocket takes nothing any more");
             break;

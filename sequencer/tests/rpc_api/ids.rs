@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::io::{BufReader, BufWriter};
+use gainsay::rpc::RpcLimits;
 use serde_json::{Value, value::RawValue};
 use soketto::handshake::{Client, ServerResponse};
 use tokio::net::TcpStream;
@@ -134,6 +135,23 @@ async fn what_is_no_id_or_no_call_is_answered_by_an_error() {
     socket.send(notification).await;
     socket.send(&mixed).await;
     assert_eq!(ids_of(&socket.next().await), ["-1", "null", "[]"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_an_answer_in_time_is_refused_under_its_id() {
+    let limits = RpcLimits { answer_time_ms_max: 0, ..RpcLimits::default() };
+    let world = World::start_with(limits, 64).await;
+    let mut socket = RawSocket::open(&world).await;
+    let batch = format!("[{},{}]", call("-1", "eth_gasPrice"), call("2", "eth_sendRawTransaction"));
+    for (message, ids) in [(call("7", "eth_gasPrice"), vec!["7"]), (batch, vec!["-1", "2"])] {
+        socket.send(&message).await;
+        for answer in [socket.next().await, http(&world, &message).await] {
+            let found = if ids.len() > 1 { ids_of(&answer) } else { vec![id_of(&answer)] };
+            assert_eq!(found, ids, "{answer}");
+            let why = r#""error":{"code":-32000,"message":"the request took more than 0 ms"}"#;
+            assert_eq!(answer.matches(why).count(), ids.len(), "{answer}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

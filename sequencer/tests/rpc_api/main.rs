@@ -6,6 +6,7 @@
 
 mod bounds;
 mod calls;
+mod following;
 mod ids;
 mod plain_errors;
 mod polling_and_push;
