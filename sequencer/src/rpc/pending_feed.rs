@@ -20,7 +20,7 @@ use super::{
     answers::pending_transaction,
     error::RpcError,
     node::{RpcNode, Sink, to_json},
-    sequencer_client::SequencerClient,
+    sequencer_client::{SequencerClient, refuse_forwarded},
 };
 
 /// Pause between polls at the sequencer.
@@ -117,6 +117,7 @@ async fn listen<T>(
     if let Some(joined) = node.pending.join(&listen) {
         return Ok(joined);
     }
+    refuse_forwarded()?;
     let _starting = node.pending.starting.lock().await;
     if let Some(joined) = node.pending.join(&listen) {
         return Ok(joined);

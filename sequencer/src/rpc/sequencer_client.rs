@@ -85,6 +85,7 @@ impl SequencerClient {
         method: &str,
         params: ArrayParams,
     ) -> Result<Box<JsonRawValue>, RpcError> {
+        refuse_forwarded()?;
         ask(&self.client, method, params).await
     }
 
@@ -94,8 +95,18 @@ impl SequencerClient {
         method: &str,
         params: ArrayParams,
     ) -> Result<Box<JsonRawValue>, RpcError> {
+        refuse_forwarded()?;
         let _turn = self.pool_questions.acquire().await;
         ask(&self.pool_client, method, params).await
+    }
+}
+
+/// Refuses to ask on behalf of a request that was forwarded already. To be called before a wait for
+/// a turn: in a circle, the request that holds the turn waits for this one.
+pub(super) fn refuse_forwarded() -> Result<(), RpcError> {
+    match IS_FORWARDED.try_with(|is_forwarded| *is_forwarded).unwrap_or(false) {
+        true => Err(RpcError::ForwardedAlready),
+        false => Ok(()),
     }
 }
 
@@ -104,9 +115,6 @@ async fn ask(
     method: &str,
     params: ArrayParams,
 ) -> Result<Box<JsonRawValue>, RpcError> {
-    if IS_FORWARDED.try_with(|is_forwarded| *is_forwarded).unwrap_or(false) {
-        return Err(RpcError::ForwardedAlready);
-    }
     client.request(method, params).await.map_err(|error| match error {
         ClientError::Call(object) => RpcError::Upstream(object),
         other => RpcError::UpstreamUnreachable(reason(&other)),
