@@ -64,7 +64,8 @@ async fn deposits_and_batches_of_all_kinds_are_read_back() {
     let mut other = seen.batches[0].clone();
     other.header.data_hash = B256::ZERO;
     let error = client.fetch_batch_data(&other).await.unwrap_err();
-    assert!(matches!(error, L1Error::DataMismatch { .. }), "{error}");
+    assert!(matches!(error, L1Error::FalseAnswer { .. }), "{error}");
+    assert_eq!(error.action(), Action::Retry, "L1 holds the right data: who served it errs");
     let mut other = seen.batches[1].clone();
     let DataLocation::Blobs { versioned_hashes } = &mut other.location else { panic!() };
     versioned_hashes[1] = B256::with_last_byte(1);
