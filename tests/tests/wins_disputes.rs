@@ -48,6 +48,9 @@ struct Arena {
     periods_max: u64,
 }
 
+/// How long liars play between two looks: some moves, fewer than a level has.
+const LIARS_TURN: Duration = Duration::from_millis(300);
+
 impl Arena {
     async fn start(challenge_period_secs: u64) -> Self {
         let path = in_repository("prover/program/program-hash.txt");
@@ -176,6 +179,19 @@ impl Arena {
     }
 }
 
+/// Starts a drill. Its process, and what it says at its end.
+fn start(mut drill: Command) -> (u32, impl Future<Output = std::io::Result<Output>>) {
+    let child = drill.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    (child.id().expect("it has just begun"), child.wait_with_output())
+}
+
+/// Lets the liars rest (STOP) while somebody looks at what they did, and go on (CONT).
+fn signal(name: &str, pid: u32) {
+    let mut kill = std::process::Command::new("kill");
+    // It may have ended meanwhile, which the caller sees next.
+    let _ = kill.args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
+}
+
 /// Each was won within the bound, and the honest side has its stakes back.
 fn assert_won(path: &Path, faults: &[&str], bound_secs: u64) -> Vec<Value> {
     let reports: Vec<Value> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
@@ -255,18 +271,23 @@ async fn a_challenger_that_is_killed_at_random_wins() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn l1_reorgs_at_each_level_change_nothing() {
     let mut arena = Arena::start(CHALLENGE_PERIOD_SECS).await;
-    let mut drill = pin!(arena.drill(&["middle-block"]).output());
+    let (pid, drill) = start(arena.drill(&["middle-block"]));
+    let mut drill = pin!(drill);
     let mut reorged = Vec::new();
     let output = loop {
-        match timeout(Duration::from_millis(300), &mut drill).await {
+        match timeout(LIARS_TURN, &mut drill).await {
             Ok(output) => break output.unwrap(),
             Err(_) => {
-                let Some(level) = arena.deepest_level().await else { continue };
+                signal("STOP", pid);
                 // Late enough in the level that the assertions themselves stay.
-                if arena.disputes().await.game.edges().count() > 8 && !reorged.contains(&level) {
+                if let Some(level) = arena.deepest_level().await
+                    && arena.disputes().await.game.edges().count() > 8
+                    && !reorged.contains(&level)
+                {
                     arena.devnet.l1.reorg(3).await;
                     reorged.push(level);
                 }
+                signal("CONT", pid);
             }
         }
     };
@@ -282,21 +303,26 @@ async fn hours_without_l1_change_nothing() {
     arena.watcher.kill();
     let gate = arena.devnet.l1.gate().await;
     arena.watcher = Watcher::start_at(&arena.devnet, "behind-gate", Role::Challenger, gate.url());
-    let mut drill = pin!(arena.drill(&["middle-block"]).output());
+    let (pid, drill) = start(arena.drill(&["middle-block"]));
+    let mut drill = pin!(drill);
     let mut is_cut = false;
     let output = loop {
-        match timeout(Duration::from_millis(300), &mut drill).await {
+        match timeout(LIARS_TURN, &mut drill).await {
             Ok(output) => break output.unwrap(),
             Err(_) if is_cut => {}
             Err(_) => {
-                if arena.deepest_level().await == Some(Level::Spans) {
+                signal("STOP", pid);
+                is_cut = arena.deepest_level().await == Some(Level::Spans);
+                if is_cut {
                     gate.shut().await;
+                }
+                signal("CONT", pid);
+                if is_cut {
                     for _ in 0..3 {
                         arena.devnet.l1.travel(HOUR).await;
                         tokio::time::sleep(Duration::from_secs(1)).await;
                     }
                     gate.open().await;
-                    is_cut = true;
                 }
             }
         }
