@@ -77,7 +77,7 @@ pub struct TxFees {
 }
 
 impl L1Client {
-    /// What L1 asks for now of a transaction without blobs.
+    /// The price of a transaction without blobs in the next L1 block.
     ///
     /// # Errors
     /// When L1 does not answer.
@@ -87,7 +87,7 @@ impl L1Client {
         Ok(L1Fees { base_fee, blob_base_fee: None, priority_fee })
     }
 
-    /// What L1 asks for now, with the price of blobs if the node knows it.
+    /// As [`Self::fees`], with the price of blobs if the node knows it.
     ///
     /// # Errors
     /// When L1 does not answer.

@@ -90,7 +90,7 @@ pub struct LogReader {
     config: ReaderConfig,
     state: ReaderState,
     headers_at_once: u64,
-    /// The newest block that was read, be it in `state` or not.
+    /// The newest block that this poll has read, be it in `state` or not.
     newest_read: Option<L1BlockRef>,
 }
 
@@ -141,6 +141,7 @@ impl LogReader {
     /// # Errors
     /// As [`Self::poll`].
     pub async fn poll_to(&mut self, head: &L1BlockRef) -> Result<Vec<L1News>, L1Error> {
+        self.newest_read = None;
         let error = match self.look(head).await {
             Ok(news) => return Ok(news),
             Err(error) => error,

@@ -127,14 +127,20 @@ async fn a_reorg_below_the_window_is_an_error_to_reset() {
     let window = NonZeroUsize::new(4).unwrap();
     let config = ReaderConfig { window, ..chain.reader_config().await };
     let client = chain.anvil.client.clone();
+    // Where there are several nodes: no node has the block any more that was read last before it.
+    let twice = L1Client::connect(&format!("{0},{0}", chain.anvil.url()), None).unwrap();
+    let mut of_several = LogReader::new(twice, config.clone(), start.clone()).unwrap();
     let mut reader = LogReader::new(client, config, start).unwrap();
     chain.anvil.mine(10).await;
     catch_up(&mut reader).await.unwrap();
+    catch_up(&mut of_several).await.unwrap();
     let stored = reader.state().clone();
     chain.anvil.reorg(8).await;
     let error = reader.poll().await.unwrap_err();
     assert!(matches!(error, L1Error::ReorgTooDeep { .. }), "{error}");
     assert_eq!(error.action(), Action::Reset);
+    let error = of_several.poll().await.unwrap_err();
+    assert!(matches!(error, L1Error::ReorgTooDeep { .. }), "{error}");
     assert_eq!(reader.state(), &stored, "an error changes nothing");
 }
 
