@@ -1,3 +1,5 @@
+//! The relay itself, before an L1 that counts its requests: what passes, what is altered, what is lost.
+
 use std::time::Duration;
 
 use tokio::time::timeout;
