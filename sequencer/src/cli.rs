@@ -1,6 +1,6 @@
 //! Commands of the `gainsay` binary that start, use and look at a chain, as library functions.
 //!
-//! Each file is one command: its arguments and `run`. `main.rs` dispatches. Architecture invariant:
+//! Each file is one command: its arguments and `run`. [`main`] chooses. Architecture invariant:
 //! a command holds no state of the chain; what it knows, it asks L1 or a node. Keys never come from
 //! arguments.
 //!
@@ -12,6 +12,10 @@
 //! | `status` | `gainsay status`: how far a chain is |
 //! | `l2_genesis` | the accounts of block 0, and block 0 |
 //! | `amount`, `l1_sender`, `l2_rpc` | amounts and addresses; a key that signs; questions to an L2 node |
+
+use clap::{Parser, Subcommand};
+
+use crate::node;
 
 pub mod deploy;
 pub mod deposit;
@@ -32,3 +36,41 @@ pub use deposit::DepositArgs;
 pub use force_include::ForceIncludeArgs;
 pub use l2_genesis::{GenesisSources, build_alloc, genesis_block};
 pub use status::StatusArgs;
+
+/// An optimistic rollup: sequence transactions, post them to L1, rebuild the chain from L1 alone.
+#[derive(Debug, Parser)]
+#[command(name = "gainsay", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+// What a command does stands above its arguments: a document of a variant would hide it.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Sequence(Box<node::SequenceArgs>),
+    Follow(Box<node::FollowArgs>),
+    Deploy(Box<DeployArgs>),
+    Deposit(Box<DepositArgs>),
+    ForceInclude(Box<ForceIncludeArgs>),
+    Status(StatusArgs),
+}
+
+/// The whole program `gainsay`. It is here and not in the binary, because an `async fn` is compiled
+/// where it is awaited: the binary would compile the library a second time.
+///
+/// # Errors
+/// What the command could not do.
+#[tokio::main]
+pub async fn main() -> anyhow::Result<()> {
+    // Clients that send nonsense must not fill the log.
+    gainsay_l1::start_log("info,hyper=warn,jsonrpsee=warn,jsonrpsee-server=error");
+    match Arguments::parse().command {
+        Command::Sequence(args) => Ok(node::sequence(*args).await?),
+        Command::Follow(args) => Ok(node::follow(*args).await?),
+        Command::Deploy(args) => deploy::run(*args).await,
+        Command::Deposit(args) => deposit::run(*args).await,
+        Command::ForceInclude(args) => force_include::run(*args).await,
+        Command::Status(args) => status::run(args).await,
+    }
+}

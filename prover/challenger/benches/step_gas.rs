@@ -9,7 +9,7 @@
 
 #[path = "../../vm/bench/src/report.rs"]
 mod report;
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/promises/support/mod.rs"]
 mod support;
 
 use std::{path::PathBuf, sync::Arc};
