@@ -13,7 +13,7 @@ use std::{
 };
 
 use alloy::{
-    primitives::{Address, B256, U256},
+    primitives::{Address, U256},
     providers::Provider,
 };
 use gainsay_challenger::dispute::game::{AssertionStatus, Game, Heights, Level};
