@@ -71,7 +71,7 @@ fn keccak_preimages_up_to_the_longest() {
 /// Whoever deposits as much data as the Inbox takes must not make a block that nobody can prove.
 #[test]
 fn the_longest_payload_of_a_deposit_can_be_proven() {
-    let inbox = include_str!("../../../contracts/src/Inbox.sol");
+    let inbox = include_str!("../../../../contracts/src/Inbox.sol");
     let (_, rest) = inbox.split_once("MAX_DEPOSIT_DATA_BYTES = ").unwrap();
     let (data_max, _) = rest.split_once(';').unwrap();
     let data_max: usize = data_max.replace('_', "").parse().unwrap();

@@ -58,7 +58,7 @@ fn a_random_walk_equals_the_model() {
                     assert_eq!(rewound.transactions, block.transactions);
                     assert_gone(&store, block);
                 }
-                let read = view.account(chain::address(0));
+                let read = view.account(crate::chain::address(0));
                 match removed.is_empty() {
                     true => assert!(read.is_ok()),
                     false => assert!(matches!(read, Err(StoreError::ViewRewound { .. }))),
