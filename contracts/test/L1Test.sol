@@ -32,6 +32,7 @@ interface Vm {
     function expectRevert(bytes calldata data) external;
     function fee(uint256 baseFee) external;
     function getRecordedLogs() external returns (Log[] memory);
+    function mockCall(address callee, bytes calldata data, bytes calldata returned) external;
     function pauseGasMetering() external;
     function prank(address sender) external;
     function prank(address sender, address origin) external;
