@@ -100,6 +100,7 @@ impl AssertionTree {
             IAssertionChainEvents::AssertionRivaled(_)
             | IAssertionChainEvents::AssertionLost(_)
             | IAssertionChainEvents::CreditAdded(_)
+            | IAssertionChainEvents::CreditStaked(_)
             | IAssertionChainEvents::CreditWithdrawn(_) => {}
         }
     }

@@ -113,7 +113,7 @@ async fn an_assertion_is_proposed_read_and_confirmed() {
     let error = chain.assertion_chain.propose(&chain.user, poor).await.unwrap_err();
     let stake = matches!(
         error.revert(),
-        Some(ContractRevert::AssertionChain(IAssertionChainErrors::AssertionStakeMismatch(_)))
+        Some(ContractRevert::AssertionChain(IAssertionChainErrors::AssertionStakeMissing(_)))
     );
     assert!(stake, "{error}");
     chain.assertion_chain.propose(&chain.user, proposal).await.unwrap();

@@ -91,16 +91,19 @@ pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision
     collect(game, id, &target.parent, decision);
 }
 
-/// Parents of confirmed assertions that have other children, whose stakes nobody has taken.
+/// Parents of confirmed assertions that have other children, whose branches nobody has collected
+/// to their ends: that is where their stakes lie.
 pub(super) fn uncollected(game: &Game) -> impl Iterator<Item = B256> {
-    let is_pending =
-        |id: &B256| game.assertion(id).is_some_and(|it| it.status == AssertionStatus::Pending);
-    game.assertions().filter(|(_, it)| it.status == AssertionStatus::Confirmed).filter_map(
-        move |(_, it)| {
-            let siblings = &game.assertion(&it.parent)?.children;
-            siblings.iter().any(is_pending).then_some(it.parent)
-        },
-    )
+    let status = |id: &B256| game.assertion(id).map(|it| it.status);
+    let pending = game.assertions().filter(|(_, it)| it.status == AssertionStatus::Pending);
+    pending.filter_map(move |(_, it)| {
+        let mut above = it.parent;
+        while status(&above) == Some(AssertionStatus::Lost) {
+            above = game.assertion(&above)?.parent;
+        }
+        let is_decided = |id| status(id) == Some(AssertionStatus::Confirmed);
+        game.assertion(&above)?.children.iter().any(is_decided).then_some(above)
+    })
 }
 
 /// Takes the stakes of the rivals of `winner` and of what builds on them, and confirms it by that.
@@ -124,7 +127,8 @@ fn collect(game: &Game, winner: B256, parent: &B256, decision: &mut Decision) {
 
 /// Takes our credit, when nothing of ours is locked any more or it is worth a stake.
 pub(super) fn withdraw(game: &Game, config: &StrategyConfig, decision: &mut Decision) {
-    let amount = game.credit(&config.account);
+    let used = decision.moves.iter().map(Move::credit_used).sum();
+    let amount = game.credit(&config.account).saturating_sub(used);
     if amount > U256::ZERO && (amount >= config.stake || locked(game, config).is_zero()) {
         decision.moves.push(Move::Withdraw { amount });
     }
