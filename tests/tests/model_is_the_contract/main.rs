@@ -96,6 +96,7 @@ impl Chain {
         let deposit_acc = inbox.deposit_acc(deposits_read, Default::default()).await.unwrap();
         let at = BatchPosition {
             index: BatchIndex(0),
+            batch_acc: B256::ZERO,
             deposits_read: DepositIndex(deposits_read),
             deposit_acc,
         };
