@@ -81,6 +81,9 @@ contract AssertionChain is IAssertionChain {
         require(
             parameters.genesisOutputRoot != 0, AssertionInvalidParameter("genesisOutputRoot", 0)
         );
+        // INVARIANT: a dispute can be decided by proof. Nothing hashes to zero, and without a program
+        // no level below "blocks" can be opened.
+        require(parameters.programHash != 0, AssertionInvalidParameter("programHash", 0));
         INBOX = parameters.inbox;
         PROGRAM_HASH = parameters.programHash;
         VM_VERSION = parameters.vmVersion;

@@ -267,8 +267,7 @@ interface IEdgeGame {
     function INBOX() external view returns (address);
     /// @notice What executes one instruction.
     function STEP_VERIFIER() external view returns (address);
-    /// @notice Commitment to the program that computes the right claim. If nothing hashes to it,
-    ///         "spans" cannot be opened: time alone decides disputes.
+    /// @notice Commitment to the program that computes the right claim; not zero.
     function PROGRAM_HASH() external view returns (bytes32);
     /// @notice Hash of the L2 chain's parameters, part of the program's input.
     function CONFIG_HASH() external view returns (bytes32);
