@@ -59,6 +59,8 @@ contract AssertionChain is IAssertionChain {
     /// @inheritdoc IAssertionChain
     bytes32 public latestConfirmed;
     /// @inheritdoc IAssertionChain
+    bytes32 public haltedBy;
+    /// @inheritdoc IAssertionChain
     mapping(address account => uint256) public credit;
 
     /// `batchLimitAcc` is not stored: the Inbox keeps it for ever.
@@ -77,6 +79,10 @@ contract AssertionChain is IAssertionChain {
             AssertionInvalidParameter("minInterval", parameters.minInterval)
         );
         require(parameters.stake > 0, AssertionInvalidParameter("stake", 0));
+        // 0 at the cursor of genesis is the end of a chain that halts.
+        require(
+            parameters.genesisOutputRoot != 0, AssertionInvalidParameter("genesisOutputRoot", 0)
+        );
         // INVARIANT: a dispute can be decided by proof. Nothing hashes to zero, and without a program
         // no level below "blocks" can be opened.
         require(parameters.programHash != 0, AssertionInvalidParameter("programHash", 0));
@@ -115,7 +121,8 @@ contract AssertionChain is IAssertionChain {
     ) external payable returns (bytes32 id) {
         // PROTOCOL.md ASSERT-4
         Assertion storage above = known(parent);
-        checkCursor(above, cursor);
+        require(!isHalt(above.outputRoot, above.cursor), AssertionParentHalts(parent));
+        if (!isHalt(outputRoot, cursor)) checkCursor(above, cursor);
         bytes32 acc = checkInbox(above.batchLimit, expectedBatchAcc);
         id = assertionId(parent, outputRoot, cursor, root, acc);
         if (assertions[id].status != Status.None) {
@@ -197,7 +204,7 @@ contract AssertionChain is IAssertionChain {
     function confirm(bytes32 id) public {
         Assertion storage target = known(id);
         // PROTOCOL.md ASSERT-7
-        if (target.status == Status.Confirmed) return;
+        if (target.status == Status.Confirmed || target.status == Status.Halted) return;
         // INVARIANT: the confirmed assertions are one line that ends at latestConfirmed.
         require(target.parent == latestConfirmed, AssertionParentNotConfirmed(id, target.parent));
         // INVARIANT: one of rivals at most is confirmed: the game confirms one edge of a place.
@@ -208,9 +215,18 @@ contract AssertionChain is IAssertionChain {
             require(block.timestamp >= due, AssertionNotDue(id, due, uint64(block.timestamp)));
         }
         bool staked = holdsStake(target);
-        target.status = Status.Confirmed;
-        latestConfirmed = id;
-        emit AssertionConfirmed(id, target.outputRoot, target.cursor);
+        if (isHalt(target.outputRoot, target.cursor)) {
+            // PROTOCOL.md ASSERT-11
+            // INVARIANT: nothing is confirmed after this. Whatever is left is a rival of `id`, or
+            // descends from one: of rivals only one wins.
+            target.status = Status.Halted;
+            haltedBy = id;
+            emit AssertionHalted(id, target.parent);
+        } else {
+            target.status = Status.Confirmed;
+            latestConfirmed = id;
+            emit AssertionConfirmed(id, target.outputRoot, target.cursor);
+        }
         // INVARIANT: balance = STAKE for each pending leaf + the sum of credits (+ what was forced in
         // by selfdestruct). Here a stake turns into a credit, unless a child holds it already.
         if (staked) credited(target.proposer, STAKE);
@@ -221,7 +237,7 @@ contract AssertionChain is IAssertionChain {
     ///      need is credited, and what is missing comes out of the sender's credit: whoever is first
     ///      to build on, or to confirm `above`, the sender's move goes through.
     function takeStake(Assertion storage above) private {
-        // PROTOCOL.md ASSERT-11
+        // PROTOCOL.md ASSERT-12
         uint256 owed = STAKE;
         if (holdsStake(above)) {
             if (above.proposer == msg.sender) owed = 0;
@@ -301,9 +317,8 @@ contract AssertionChain is IAssertionChain {
 
     /// @dev Whether no child of it that is pending can be confirmed any more.
     function isDecided(bytes32 id, Assertion storage found) private view returns (bool) {
-        return
-            found.status == Status.Lost
-                || (found.status == Status.Confirmed && id != latestConfirmed);
+        return found.status == Status.Lost
+            || (found.status == Status.Confirmed && (id != latestConfirmed || haltedBy != 0));
     }
 
     /// @dev Whether a new child of `above` may come now, and whether it comes as a rival.
@@ -390,7 +405,15 @@ contract AssertionChain is IAssertionChain {
         require(found.status != Status.None, AssertionUnknown(id));
     }
 
+    /// @dev Whether an end is claim 0. No other end has that cursor: genesis has an output root, and
+    ///      all else is ahead of it.
+    function isHalt(bytes32 outputRoot, Cursor memory cursor) private pure returns (bool) {
+        // PROTOCOL.md CLAIM-4
+        return outputRoot == 0 && cursor.batch == 0 && cursor.block == 0 && cursor.depositsRead == 0;
+    }
+
     function claimOf(bytes32 outputRoot, Cursor memory cursor) private pure returns (bytes32) {
+        if (isHalt(outputRoot, cursor)) return 0;
         // PROTOCOL.md CLAIM-3
         return
             keccak256(abi.encodePacked(outputRoot, cursor.batch, cursor.block, cursor.depositsRead));

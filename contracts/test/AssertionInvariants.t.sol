@@ -366,7 +366,7 @@ contract AssertionInvariantsTest is AssertionTest {
         equal(address(chain).balance, open + credits + handler.forced());
     }
 
-    // PROTOCOL.md ASSERT-11
+    // PROTOCOL.md ASSERT-12
     function invariant_whoIsHonest_keepsItsOneStake() public view {
         isTrue(handler.honestWealth() >= STAKE);
     }

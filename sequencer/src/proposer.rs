@@ -176,6 +176,10 @@ impl Proposer {
         on_l1: &AssertionView,
         now: u64,
     ) -> Result<(), NodeError> {
+        // L1 takes no stake any more, and none could come back.
+        if self.assertions.read().halted_by().is_some() {
+            return Ok(());
+        }
         let params = &self.chain.rollup.assertions;
         if now < on_l1.created_at.saturating_add(params.min_interval_secs) {
             return Ok(());

@@ -127,6 +127,8 @@ pub enum AssertionStatus {
     Confirmed,
     /// A rival of it or of an ancestor was confirmed, and the stake on it, if any, was taken.
     Lost,
+    /// Final: the program fails on one of its blocks, and nothing follows.
+    Halted,
 }
 
 /// One assertion.
@@ -160,6 +162,12 @@ impl GameAssertion {
     #[must_use]
     pub fn holds_stake(&self) -> bool {
         self.status == AssertionStatus::Pending && self.children.is_empty()
+    }
+
+    /// Its end claim.
+    #[must_use]
+    pub fn end_claim(&self) -> B256 {
+        gainsay_chain::end_claim(self.output_root, &self.cursor)
     }
 
     pub(super) const fn genesis(output_root: B256, cursor: Cursor, time: u64) -> Self {

@@ -85,7 +85,7 @@ pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision
             descent.raise(&root, due);
             return;
         }
-    } else if target.status != AssertionStatus::Confirmed {
+    } else if !matches!(target.status, AssertionStatus::Confirmed | AssertionStatus::Halted) {
         return;
     }
     collect(game, id, &target.parent, decision);
@@ -101,7 +101,8 @@ pub(super) fn uncollected(game: &Game) -> impl Iterator<Item = B256> {
         while status(&above) == Some(AssertionStatus::Lost) {
             above = game.assertion(&above)?.parent;
         }
-        let is_decided = |id| status(id) == Some(AssertionStatus::Confirmed);
+        let is_decided =
+            |id| matches!(status(id), Some(AssertionStatus::Confirmed | AssertionStatus::Halted));
         game.assertion(&above)?.children.iter().any(is_decided).then_some(above)
     })
 }
