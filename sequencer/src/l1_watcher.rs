@@ -134,10 +134,7 @@ impl L1Watcher {
 
     async fn refresh_status(&mut self) -> Result<(), NodeError> {
         let tip = self.follower.tip().clone();
-        let finalized = self.client.finalized().await?;
-        if let Some(finalized) = finalized {
-            self.follower.finalize(finalized.number)?;
-        }
+        let finalized = self.follower.follow_finality().await?;
         let (confirmed, pending) = {
             let assertions = self.follower.assertions().read();
             (assertions.latest_confirmed(), assertions.latest_pending())

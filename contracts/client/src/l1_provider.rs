@@ -234,12 +234,61 @@ impl L1Client {
         Ok(L1Heads { latest, safe, finalized })
     }
 
-    /// The finalized head; `None` while L1 has none yet.
+    /// The finalized head; `None` while L1 has none yet, or names one above its head. Of several nodes,
+    /// what more than half of those that answer call final: what is final is never taken back, so one
+    /// node must not say it alone.
     ///
     /// # Errors
     /// When L1 does not answer.
     pub async fn finalized(&self) -> Result<Option<L1BlockRef>, L1Error> {
-        self.tagged_block(BlockNumberOrTag::Finalized).await
+        let found = if self.endpoints.are_several() {
+            self.finalized_by_most().await?
+        } else {
+            self.tagged_block(BlockNumberOrTag::Finalized).await?
+        };
+        let Some(block) = found else { return Ok(None) };
+        let is_above = |head: Option<(BlockNumber, Instant)>| {
+            head.is_none_or(|(highest, _)| block.number > highest)
+        };
+        let seen = *self.memory.head.lock();
+        if is_above(seen) {
+            // L1 may have grown since its head was read.
+            let head = self.latest().await?.number;
+            if block.number > head {
+                warn!(finalized = block.number, head, "L1 node calls final what is above its head");
+                self.distrust();
+                return Ok(None);
+            }
+        }
+        Ok(Some(block))
+    }
+
+    async fn finalized_by_most(&self) -> Result<Option<L1BlockRef>, L1Error> {
+        let reads = self.endpoints.singles().map(|node| async move {
+            let found = header_of(&node.provider, BlockNumberOrTag::Finalized).await;
+            (node, found)
+        });
+        let (mut blocks, mut nodes, mut failure) = (Vec::new(), 0_usize, None);
+        for (node, found) in futures::future::join_all(reads).await {
+            match found {
+                Ok(header) => {
+                    nodes = nodes.saturating_add(1);
+                    blocks.extend(header.map(|header| header.block));
+                }
+                Err(error) => {
+                    warn!(host = node.host, %error, "L1 node does not say what is final");
+                    failure = Some(error);
+                }
+            }
+        }
+        if nodes == 0
+            && let Some(error) = failure
+        {
+            return Err(error);
+        }
+        // The block at this place, or a higher one, is final for `nodes / 2 + 1` nodes.
+        blocks.sort_unstable_by_key(|block| std::cmp::Reverse(block.number));
+        Ok(blocks.get(nodes / 2).copied())
     }
 
     /// Whether more of the nodes that answer have this block than have another one. A lie of the node
@@ -279,7 +328,7 @@ impl L1Client {
     }
 
     /// What the L1 node that is asked first answered was false: the next one is asked.
-    pub(crate) fn distrust(&self) {
+    pub fn distrust(&self) {
         self.endpoints.prefer_next();
     }
 

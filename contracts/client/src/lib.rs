@@ -11,7 +11,7 @@
 mod error;
 pub use error::{Action, L1Error};
 mod outage;
-pub use outage::{L1Failure, Outage, until_l1_answers};
+pub use outage::{L1Failure, Outage, ask_twice, until_l1_answers};
 mod background;
 pub use background::in_background;
 mod revert;

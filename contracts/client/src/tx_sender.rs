@@ -33,6 +33,7 @@ use crate::{
     error::error_payload,
     fees::{FeeLimits, TxFees},
     kzg::{KnownBlobs, proving_setup},
+    outage::ask_twice,
     revert::ContractRevert,
     transaction::{L1Call, PreparedCall},
 };
@@ -129,7 +130,7 @@ impl TxSender {
         signer: PrivateKeySigner,
         config: TxSenderConfig,
     ) -> Result<Self, L1Error> {
-        let chain_id = client.chain_id().await?;
+        let chain_id = ask_twice("chain id", async || client.chain_id().await).await?;
         Ok(Self { client, signer, chain_id, config: Arc::new(config), last: Arc::default() })
     }
 
