@@ -17,7 +17,7 @@ use super::{
     eviction::{Candidate, Candidates, Rank},
     limits::PoolLimits,
     pooled_tx::{L1Price, PooledTx},
-    sender_queue::{Place, SenderQueue, WaitsFor},
+    sender_queue::{Place, SenderQueue},
 };
 
 /// Sweeps for expired transactions in one expiry time.

@@ -38,7 +38,7 @@ use super::{
     answers_in_flight::{AnswersInFlight, error_answer, json_answer, text_answer},
     block_methods, call_methods,
     connection::{self, HttpRequest, HttpResponse, Place, Stop},
-    dispatcher::{Dispatcher, error_text},
+    dispatcher::Dispatcher,
     fee_methods, filter_methods, log_methods,
     message::Id,
     node::{Methods, RpcNode},

@@ -29,7 +29,7 @@ use super::{
     RpcLimits,
     answers_in_flight::AnswersInFlight,
     connection::{Place, Stop},
-    dispatcher::{Dispatcher, error_text},
+    dispatcher::Dispatcher,
     message::Id,
     outbox::{Outbox, Outgoing},
     session::Session,
