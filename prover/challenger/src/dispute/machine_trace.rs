@@ -148,7 +148,7 @@ impl MachineTrace {
         parent: &GameAssertion,
         batch_limit: BatchIndex,
     ) -> Result<Option<KnownChild>, ChallengerError> {
-        let agreed = gainsay_derivation::claim(parent.output_root, &parent.cursor);
+        let agreed = parent.end_claim();
         let chain = &self.chain;
         if chain.safe_cursor()?.batch < batch_limit {
             return Ok(None);

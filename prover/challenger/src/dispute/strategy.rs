@@ -26,8 +26,8 @@ pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint};
 
 use crate::{
     ChallengerError,
-    dispute::Trace,
     dispute::game::{AssertionStatus, Game, GameAssertion, Inherited},
+    dispute::{Commitment, Trace},
 };
 
 /// Assertions in a row that are looked at after the newest confirmed one.
@@ -67,6 +67,18 @@ pub enum Alarm {
     /// A wrong assertion stood unrivaled for too long, or was confirmed: safety is lost.
     TooLate {
         /// Its id.
+        id: B256,
+    },
+    /// The machine fails on a block after an assertion: the chain will halt there.
+    ProgramFails {
+        /// The assertion.
+        parent: B256,
+        /// Which block after it, from 1.
+        block: u64,
+    },
+    /// The program fails on a block, and L1 has found so for ever.
+    Halted {
+        /// The assertion that said it.
         id: B256,
     },
     /// A move is needed, but its stake exceeds the budget.
@@ -132,6 +144,7 @@ pub fn decide_with(
             None => break,
         }
     }
+    decision.alarms.extend(game.halted_by().map(|id| Alarm::Halted { id }));
     descent.finish(&mut decision);
     harvest::withdraw(game, config, &mut decision);
     keep_within_budget(game, config, &mut decision);
@@ -158,6 +171,9 @@ fn answer_rivals(
     }
     let Some(right) = trace.child(*parent_id, parent)? else { return Ok(None) };
     let root = right.claims.root();
+    if let Some(block) = first_zero(&right.claims) {
+        decision.alarms.push(Alarm::ProgramFails { parent: *parent_id, block });
+    }
     let mut right_id = None;
     for id in &parent.children {
         match game.assertion(id) {
@@ -180,8 +196,25 @@ fn answer_rivals(
     Ok(Some(right_id))
 }
 
+/// The first block, from 1, after which a player claims 0.
+fn first_zero(claims: &Commitment) -> Option<u64> {
+    if !claims.last_leaf().is_zero() {
+        return None;
+    }
+    // Zeros follow each other to the end.
+    let (mut from, mut to) = (0, (1_u64 << claims.height()).saturating_sub(1));
+    while from < to {
+        let middle = from.midpoint(to);
+        match claims.leaf(middle).is_zero() {
+            true => to = middle,
+            false => from = middle.saturating_add(1),
+        }
+    }
+    Some(to.saturating_add(1))
+}
+
 fn alarm_about(id: B256, child: &GameAssertion, computed: B256, decision: &mut Decision) {
-    if child.status == AssertionStatus::Confirmed {
+    if matches!(child.status, AssertionStatus::Confirmed | AssertionStatus::Halted) {
         decision.alarms.push(Alarm::TooLate { id });
     } else if child.status == AssertionStatus::Pending {
         let (parent, claimed) = (child.parent, child.root);
@@ -196,6 +229,9 @@ fn may_still_rival(
     config: &StrategyConfig,
     time: u64,
 ) -> bool {
+    if game.halted_by().is_some() {
+        return false;
+    }
     parent.children.first().and_then(|first| game.assertion(first)).is_none_or(|first| {
         let due = first.created_at.saturating_add(config.challenge_period_secs);
         first.status == AssertionStatus::Pending && (first.rivaled_at.is_some() || time < due)
