@@ -15,7 +15,9 @@ use std::{
 };
 
 use alloy::{
-    eips::eip7825::MAX_TX_GAS_LIMIT_OSAKA, providers::Provider, rpc::types::TransactionReceipt,
+    eips::{BlockId, eip7825::MAX_TX_GAS_LIMIT_OSAKA},
+    providers::Provider,
+    rpc::types::TransactionReceipt,
     signers::local::PrivateKeySigner,
 };
 use alloy_primitives::{Address, B256};

@@ -13,6 +13,7 @@ use alloy_primitives::{
 use gainsay_transition::trie::Account;
 
 use super::{
+    WaitsFor,
     error::PoolError,
     eviction::{Candidate, Candidates, Rank},
     limits::PoolLimits,

@@ -2,6 +2,8 @@
 //!
 //! Sources: go-ethereum `core/txpool/errors.go`, `core/error.go`, `internal/ethapi/errors.go`.
 
+use std::fmt;
+
 use alloy_primitives::{Address, B256, U256};
 use gainsay_store::StoreError;
 use gainsay_transition::DecodeTxError;

@@ -8,7 +8,7 @@
 //! pays for at their highest prices, L1 data fee included. Cost and memory of both kinds are kept
 //! as sums: a thousand transactions in the wrong order cost no more than in the right one.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_primitives::U256;
 use gainsay_transition::trie::Account;

@@ -40,7 +40,7 @@ use super::{
     connection::{self, HttpRequest, HttpResponse, Place, Stop},
     dispatcher::Dispatcher,
     fee_methods, filter_methods, log_methods,
-    message::Id,
+    message::{Id, error_text},
     node::{Methods, RpcNode},
     node_methods, pool_methods, raw_methods,
     sequencer_client::in_request,

@@ -13,6 +13,7 @@ use alloy_rpc_types_eth::{
 };
 use gainsay_store::StoredHeader;
 use gainsay_transition::SealedBlock;
+use jsonrpsee::{core::JsonRawValue, types::ErrorObjectOwned};
 use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 

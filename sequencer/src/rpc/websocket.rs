@@ -30,7 +30,7 @@ use super::{
     answers_in_flight::AnswersInFlight,
     connection::{Place, Stop},
     dispatcher::Dispatcher,
-    message::Id,
+    message::{Id, error_text},
     outbox::{Outbox, Outgoing},
     session::Session,
 };

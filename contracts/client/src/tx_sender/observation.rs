@@ -98,7 +98,7 @@ impl TxSender {
         Ok(mined)
     }
 
-    async fn transaction_count(&self, block: BlockId) -> Result<u64, L1Error> {
+    pub(super) async fn transaction_count(&self, block: BlockId) -> Result<u64, L1Error> {
         let count = self.client.provider().get_transaction_count(self.address()).block_id(block);
         count.await.map_err(L1Error::transport("eth_getTransactionCount"))
     }
