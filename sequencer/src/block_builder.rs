@@ -15,8 +15,8 @@ use gainsay_chain::l1_index;
 use gainsay_derivation::{Deposit, DepositIndex};
 use gainsay_store::{StateView, Store, StoreError};
 use gainsay_transition::{
-    BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, RecoveredTx, StateDiff, StateReader,
-    trie::Account,
+    BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, PrecompileReader, RecoveredTx,
+    StateDiff, StateReader, trie::Account,
 };
 
 use crate::{
@@ -384,3 +384,5 @@ impl StateReader for Layered {
         found.map_or_else(|| self.base.code(code_hash), Ok)
     }
 }
+
+impl PrecompileReader for Layered {}

@@ -141,10 +141,7 @@ impl L1Watcher {
 
     async fn refresh_status(&mut self) -> Result<(), NodeError> {
         let tip = self.follower.tip().clone();
-        let finalized = self.client.finalized().await?;
-        if let Some(finalized) = finalized {
-            self.follower.finalize(finalized.number)?;
-        }
+        let finalized = self.follower.follow_finality().await?;
         let (confirmed, pending, halted_by) = {
             let assertions = self.follower.assertions().read();
             let halted_by = assertions.halted_by();

@@ -45,11 +45,10 @@ use rayon::prelude::*;
 use tokio::sync::{Notify, broadcast};
 
 pub use best::BestTransactions;
-pub use error::PoolError;
+pub use error::{PoolError, WaitsFor};
 pub use head::HeadUpdate;
 pub use limits::PoolLimits;
 pub use pooled_tx::PooledTx;
-pub use sender_queue::WaitsFor;
 
 use content::{Content, Head};
 use head::HeadState;

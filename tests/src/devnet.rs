@@ -44,6 +44,8 @@ pub struct DevnetOptions {
     pub is_gated: bool,
     /// Seed of the [`Devnet::relay`] through which the sequencer reaches L1, if it does.
     pub relay_seed: Option<u64>,
+    /// URL of another L1 node that the sequencer asks, too.
+    pub second_l1: Option<String>,
     /// Accounts with ether on L2 beside the users.
     pub funded: Vec<Address>,
 }
@@ -62,6 +64,7 @@ impl Default for DevnetOptions {
             proposes: false,
             is_gated: false,
             relay_seed: None,
+            second_l1: None,
             funded: Vec::new(),
         }
     }
@@ -98,7 +101,9 @@ impl Devnet {
         };
         let l1_url = gate.as_ref().map_or(l1.rpc.url(), Gate::url);
         let l1_url = relay.as_ref().map_or(l1_url, LyingRelay::url);
-        let mut sequencer = sequencer("sequencer", "sequencer", path, l1_url, &options);
+        let second_l1 = options.second_l1.iter().map(String::as_str);
+        let l1_urls: Vec<_> = std::iter::once(l1_url).chain(second_l1).collect();
+        let mut sequencer = sequencer("sequencer", "sequencer", path, &l1_urls.join(","), &options);
         sequencer.start().await;
         Self { sequencer, gate, relay, l1, rollup, options, folder }
     }

@@ -68,6 +68,8 @@ struct Shared {
     target: String,
     http: reqwest::Client,
     script: Mutex<Script>,
+    /// Another L1, whose finalized block is named in place of this one's.
+    final_of: Mutex<Option<String>>,
     /// Counts the times that all orders were taken back.
     cleared: watch::Sender<u64>,
 }
@@ -109,7 +111,13 @@ impl LyingRelay {
             lies: BTreeMap::new(),
         };
         let (target, http) = (target.trim_end_matches('/').to_owned(), reqwest::Client::new());
-        let shared = Arc::new(Shared { target, http, script: Mutex::new(script), cleared });
+        let shared = Arc::new(Shared {
+            target,
+            http,
+            script: Mutex::new(script),
+            final_of: Mutex::default(),
+            cleared,
+        });
         let relay = shared.clone();
         let answer = move |request| relay.clone().answer(request);
         let (address, server) = serve(answer).await;
@@ -137,6 +145,12 @@ impl LyingRelay {
         self.order(method, fault, u64::MAX, percent);
     }
 
+    /// Answers whoever asks for the finalized block by that of the L1 at `url`, until
+    /// [`Self::be_honest`].
+    pub fn name_final_block_of(&self, url: &str) {
+        *self.shared.final_of.lock().unwrap() = Some(url.to_owned());
+    }
+
     fn order(&self, method: &str, fault: Fault, times: u64, percent: u32) {
         let method = method.to_owned();
         self.shared.script().orders.push(Order { method, fault, times, percent });
@@ -144,6 +158,7 @@ impl LyingRelay {
 
     /// From here on every answer is L1's. Requests that hang end without an answer.
     pub fn be_honest(&self) {
+        *self.shared.final_of.lock().unwrap() = None;
         self.shared.script().orders.clear();
         self.shared.cleared.send_modify(|times| *times += 1);
     }
@@ -326,7 +341,14 @@ impl Shared {
 
     /// Asks L1.
     async fn forward(&self, call: &Value) -> Result<Value, Hangup> {
-        let answer = self.http.post(&self.target).json(call).send().await;
+        let mut target = self.target.clone();
+        if call["params"][0] == "finalized"
+            && let Some(other) = self.final_of.lock().unwrap().clone()
+        {
+            self.count_lie(method(call));
+            target = other;
+        }
+        let answer = self.http.post(target).json(call).send().await;
         answer.map_err(|_| Hangup)?.json().await.map_err(|_| Hangup)
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     inbox_events::{DataLocation, PostedBatch},
     kzg::{KnownBlobs, verifying_setup},
 };
+use futures::future::BoxFuture;
 
 /// Most bytes taken from one beacon answer: 72 blobs in hex, more than any schedule allows today.
 const ANSWER_BYTES_MAX: usize = 72 * 2 * BYTES_PER_BLOB;
@@ -108,14 +109,19 @@ impl L1Client {
     /// [`L1Error::Missing`], [`L1Error::BlobsUnavailable`] and [`L1Error::FalseAnswer`] when it is not
     /// (yet) served.
     // PROTOCOL.md INBOX-5
-    pub async fn fetch_batch_data(&self, batch: &PostedBatch) -> Result<BatchData, L1Error> {
-        match &batch.location {
-            DataLocation::Forced => Ok(BatchData::Forced),
-            DataLocation::Calldata => self.fetch_calldata(batch).await.map(BatchData::Calldata),
-            DataLocation::Blobs { versioned_hashes } => {
-                self.fetch_blobs(batch, versioned_hashes).await.map(BatchData::Blobs)
+    pub fn fetch_batch_data<'a>(
+        &'a self,
+        batch: &'a PostedBatch,
+    ) -> BoxFuture<'a, Result<BatchData, L1Error>> {
+        Box::pin(async move {
+            match &batch.location {
+                DataLocation::Forced => Ok(BatchData::Forced),
+                DataLocation::Calldata => self.fetch_calldata(batch).await.map(BatchData::Calldata),
+                DataLocation::Blobs { versioned_hashes } => {
+                    self.fetch_blobs(batch, versioned_hashes).await.map(BatchData::Blobs)
+                }
             }
-        }
+        })
     }
 
     /// The calldata is looked for in the transaction that the log was said to come from, then in all

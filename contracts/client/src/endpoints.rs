@@ -28,7 +28,7 @@ use reqwest::Url;
 use tower::Service;
 use tracing::{debug, warn};
 
-use crate::{L1Error, l1_provider::http_client};
+use crate::L1Error;
 
 /// Longest time one request to one node may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(12);
@@ -278,6 +278,13 @@ fn reason_of(answer: &Result<ResponsePacket, TransportError>) -> String {
         Ok(packet) => packet.first_error_message().unwrap_or_default().to_owned(),
         Err(error) => error.to_string(),
     }
+}
+
+pub(crate) fn http_client(timeout: Duration) -> Result<reqwest::Client, L1Error> {
+    reqwest::Client::builder()
+        .timeout(timeout)
+        .build()
+        .map_err(|error| L1Error::Invalid { what: "HTTP client", reason: error.to_string() })
 }
 
 #[cfg(test)]

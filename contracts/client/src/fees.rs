@@ -11,6 +11,7 @@ use alloy::{
 use tracing::debug;
 
 use crate::{L1Client, L1Error, error::error_payload};
+use futures::future::BoxFuture;
 
 /// Percent by which every fee of a replacement must exceed the old one in public mempools.
 const BUMP_PERCENT: u128 = 10;
@@ -81,19 +82,23 @@ impl L1Client {
     ///
     /// # Errors
     /// When L1 does not answer.
-    pub async fn fees(&self) -> Result<L1Fees, L1Error> {
-        let (base_fee, priority_fee) =
-            futures::try_join!(self.latest_base_fee(), self.priority_fee())?;
-        Ok(L1Fees { base_fee, blob_base_fee: None, priority_fee })
+    pub fn fees(&self) -> BoxFuture<'_, Result<L1Fees, L1Error>> {
+        Box::pin(async move {
+            let (base_fee, priority_fee) =
+                futures::try_join!(self.latest_base_fee(), self.priority_fee())?;
+            Ok(L1Fees { base_fee, blob_base_fee: None, priority_fee })
+        })
     }
 
     /// As [`Self::fees`], with the price of blobs if the node knows it.
     ///
     /// # Errors
     /// When L1 does not answer.
-    pub async fn fees_with_blobs(&self) -> Result<L1Fees, L1Error> {
-        let (fees, blob_base_fee) = futures::try_join!(self.fees(), self.blob_base_fee())?;
-        Ok(L1Fees { blob_base_fee, ..fees })
+    pub fn fees_with_blobs(&self) -> BoxFuture<'_, Result<L1Fees, L1Error>> {
+        Box::pin(async move {
+            let (fees, blob_base_fee) = futures::try_join!(self.fees(), self.blob_base_fee())?;
+            Ok(L1Fees { blob_base_fee, ..fees })
+        })
     }
 
     async fn priority_fee(&self) -> Result<u128, L1Error> {

@@ -27,11 +27,12 @@ use tracing::warn;
 use crate::{
     L1BlockRef, L1Error,
     batch_data::BeaconNode,
-    endpoints::Endpoints,
+    endpoints::{Endpoints, http_client},
     error::{error_payload, is_missing_method},
     kzg::KnownBlobs,
     l1_header::L1Header,
 };
+use futures::future::BoxFuture;
 
 /// Longest time one request for blobs may take.
 const BEACON_TIMEOUT: Duration = Duration::from_secs(20);
@@ -156,8 +157,8 @@ impl L1Client {
     ///
     /// # Errors
     /// When L1 does not answer, or has no block yet.
-    pub async fn latest(&self) -> Result<L1BlockRef, L1Error> {
-        Ok(self.latest_header().await?.block)
+    pub fn latest(&self) -> BoxFuture<'_, Result<L1BlockRef, L1Error>> {
+        Box::pin(async move { Ok(self.latest_header().await?.block) })
     }
 
     /// Wei per gas that the tip of L1 burns.
@@ -214,11 +215,11 @@ impl L1Client {
     ///
     /// # Errors
     /// When L1 does not answer.
-    pub async fn block_by_number(
+    pub fn block_by_number(
         &self,
         number: BlockNumber,
-    ) -> Result<Option<L1BlockRef>, L1Error> {
-        Ok(self.header(number.into()).await?.map(|header| header.block))
+    ) -> BoxFuture<'_, Result<Option<L1BlockRef>, L1Error>> {
+        Box::pin(async move { Ok(self.header(number.into()).await?.map(|header| header.block)) })
     }
 
     /// Latest, safe and finalized heads.
@@ -234,12 +235,66 @@ impl L1Client {
         Ok(L1Heads { latest, safe, finalized })
     }
 
-    /// The finalized head; `None` while L1 has none yet.
+    /// The finalized head; `None` while L1 has none yet, or names one above its head. Of several nodes,
+    /// what more than half of those that answer call final: what is final is never taken back, so one
+    /// node must not say it alone.
     ///
     /// # Errors
     /// When L1 does not answer.
-    pub async fn finalized(&self) -> Result<Option<L1BlockRef>, L1Error> {
-        self.tagged_block(BlockNumberOrTag::Finalized).await
+    pub fn finalized(&self) -> BoxFuture<'_, Result<Option<L1BlockRef>, L1Error>> {
+        Box::pin(async move {
+            let found = if self.endpoints.are_several() {
+                self.finalized_by_most().await?
+            } else {
+                self.tagged_block(BlockNumberOrTag::Finalized).await?
+            };
+            let Some(block) = found else { return Ok(None) };
+            let is_above = |head: Option<(BlockNumber, Instant)>| {
+                head.is_none_or(|(highest, _)| block.number > highest)
+            };
+            let seen = *self.memory.head.lock();
+            if is_above(seen) {
+                // L1 may have grown since its head was read.
+                let head = self.latest().await?.number;
+                if block.number > head {
+                    warn!(
+                        finalized = block.number,
+                        head, "L1 node calls final what is above its head"
+                    );
+                    self.distrust();
+                    return Ok(None);
+                }
+            }
+            Ok(Some(block))
+        })
+    }
+
+    async fn finalized_by_most(&self) -> Result<Option<L1BlockRef>, L1Error> {
+        let reads = self.endpoints.singles().map(|node| async move {
+            let found = header_of(&node.provider, BlockNumberOrTag::Finalized).await;
+            (node, found)
+        });
+        let (mut blocks, mut nodes, mut failure) = (Vec::new(), 0_usize, None);
+        for (node, found) in futures::future::join_all(reads).await {
+            match found {
+                Ok(header) => {
+                    nodes = nodes.saturating_add(1);
+                    blocks.extend(header.map(|header| header.block));
+                }
+                Err(error) => {
+                    warn!(host = node.host, %error, "L1 node does not say what is final");
+                    failure = Some(error);
+                }
+            }
+        }
+        if nodes == 0
+            && let Some(error) = failure
+        {
+            return Err(error);
+        }
+        // The block at this place, or a higher one, is final for `nodes / 2 + 1` nodes.
+        blocks.sort_unstable_by_key(|block| std::cmp::Reverse(block.number));
+        Ok(blocks.get(nodes / 2).copied())
     }
 
     /// Whether more of the nodes that answer have this block than have another one. A lie of the node
@@ -248,38 +303,45 @@ impl L1Client {
     ///
     /// # Errors
     /// [`L1Error::NodesDisagree`].
-    pub async fn require_agreement(&self, block: &L1BlockRef) -> Result<(), L1Error> {
-        if !self.endpoints.are_several() {
-            return Ok(());
-        }
-        let reads = self.endpoints.singles().map(|node| async move {
-            (node, header_of(&node.provider, block.number.into()).await)
-        });
-        let (mut agree, mut disagree) = (0, Vec::new());
-        for (node, found) in futures::future::join_all(reads).await {
-            match found {
-                Ok(Some(header)) if header.block.hash == block.hash => agree += 1,
-                Ok(Some(header)) => disagree.push((node.host.clone(), header.block.hash)),
-                Ok(None) => warn!(host = node.host, number = block.number, "L1 node lags behind"),
-                Err(error) => warn!(host = node.host, %error, "L1 node cannot be compared"),
+    pub fn require_agreement<'a>(
+        &'a self,
+        block: &'a L1BlockRef,
+    ) -> BoxFuture<'a, Result<(), L1Error>> {
+        Box::pin(async move {
+            if !self.endpoints.are_several() {
+                return Ok(());
             }
-        }
-        let is_outvoted = disagree.len() >= agree;
-        match disagree.pop() {
-            Some((host, other)) if is_outvoted => {
-                let (number, followed) = (block.number, block.hash);
-                Err(L1Error::NodesDisagree { number, followed, host, other })
+            let reads = self.endpoints.singles().map(|node| async move {
+                (node, header_of(&node.provider, block.number.into()).await)
+            });
+            let (mut agree, mut disagree) = (0, Vec::new());
+            for (node, found) in futures::future::join_all(reads).await {
+                match found {
+                    Ok(Some(header)) if header.block.hash == block.hash => agree += 1,
+                    Ok(Some(header)) => disagree.push((node.host.clone(), header.block.hash)),
+                    Ok(None) => {
+                        warn!(host = node.host, number = block.number, "L1 node lags behind")
+                    }
+                    Err(error) => warn!(host = node.host, %error, "L1 node cannot be compared"),
+                }
             }
-            Some((host, other)) => {
-                warn!(host, number = block.number, %other, "L1 node has another block than most");
-                Ok(())
+            let is_outvoted = disagree.len() >= agree;
+            match disagree.pop() {
+                Some((host, other)) if is_outvoted => {
+                    let (number, followed) = (block.number, block.hash);
+                    Err(L1Error::NodesDisagree { number, followed, host, other })
+                }
+                Some((host, other)) => {
+                    warn!(host, number = block.number, %other, "L1 node has another block than most");
+                    Ok(())
+                }
+                None => Ok(()),
             }
-            None => Ok(()),
-        }
+        })
     }
 
     /// What the L1 node that is asked first answered was false: the next one is asked.
-    pub(crate) fn distrust(&self) {
+    pub fn distrust(&self) {
         self.endpoints.prefer_next();
     }
 
@@ -367,13 +429,6 @@ async fn header_of(
         .await
         .map_err(L1Error::transport(BLOCK_BY_NUMBER))?;
     header.map(|header| L1Header::check(number.as_number(), header)).transpose()
-}
-
-pub(crate) fn http_client(timeout: Duration) -> Result<reqwest::Client, L1Error> {
-    reqwest::Client::builder()
-        .timeout(timeout)
-        .build()
-        .map_err(|error| L1Error::Invalid { what: "HTTP client", reason: error.to_string() })
 }
 
 fn parse_http_urls(what: &'static str, urls: &str) -> Result<Vec<Url>, L1Error> {

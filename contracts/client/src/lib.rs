@@ -4,6 +4,8 @@
 //! Writing: [`TxSender`] gets one key's transactions into L1, [`Inbox`] makes the calls.
 //! Every failure is an [`L1Error`], and [`L1Error::action`] says what to do about it.
 //!
+//! What many crates await is a boxed future: an `async fn` would be compiled once more in each of them.
+//!
 //! Architecture invariant: nothing here executes L2, decides what to post, or touches the disk,
 //! except for `rollup.json`, key files and contract artifacts. All loops, requests and caches are
 //! bounded.
@@ -11,7 +13,7 @@
 mod error;
 pub use error::{Action, L1Error};
 mod outage;
-pub use outage::{L1Failure, Outage, until_l1_answers};
+pub use outage::{L1Failure, Outage, ask_twice, until_l1_answers};
 mod background;
 pub use background::in_background;
 mod revert;

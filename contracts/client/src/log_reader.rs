@@ -26,6 +26,7 @@ use crate::{
     l1_header::L1Header,
     reader_state::{Checkpoint, ReaderState},
 };
+use futures::future::BoxFuture;
 
 /// Requests for receipts in flight at once.
 const CONCURRENT_REQUESTS: usize = 8;
@@ -140,29 +141,34 @@ impl LogReader {
     ///
     /// # Errors
     /// As [`Self::poll`].
-    pub async fn poll_to(&mut self, head: &L1BlockRef) -> Result<Vec<L1News>, L1Error> {
-        self.newest_read = None;
-        let error = match self.look(head).await {
-            Ok(news) => return Ok(news),
-            Err(error) => error,
-        };
-        match &error {
-            L1Error::FalseAnswer { .. } | L1Error::Missing { .. } => self.client.distrust(),
-            L1Error::BadEvent { .. }
-            | L1Error::AccumulatorMismatch { .. }
-            | L1Error::DataMismatch { .. }
-            | L1Error::ReorgTooDeep { .. } => {
-                // L1 breaks its rules, or somebody made up a chain: where there are other nodes, they
-                // are asked before it is believed.
-                let suspect = self.newest_read.unwrap_or(*head);
-                if let Err(disagreement) = self.client.require_agreement(&suspect).await {
-                    self.client.distrust();
-                    return Err(disagreement);
+    pub fn poll_to<'a>(
+        &'a mut self,
+        head: &'a L1BlockRef,
+    ) -> BoxFuture<'a, Result<Vec<L1News>, L1Error>> {
+        Box::pin(async move {
+            self.newest_read = None;
+            let error = match self.look(head).await {
+                Ok(news) => return Ok(news),
+                Err(error) => error,
+            };
+            match &error {
+                L1Error::FalseAnswer { .. } | L1Error::Missing { .. } => self.client.distrust(),
+                L1Error::BadEvent { .. }
+                | L1Error::AccumulatorMismatch { .. }
+                | L1Error::DataMismatch { .. }
+                | L1Error::ReorgTooDeep { .. } => {
+                    // L1 breaks its rules, or somebody made up a chain: where there are other nodes, they
+                    // are asked before it is believed.
+                    let suspect = self.newest_read.unwrap_or(*head);
+                    if let Err(disagreement) = self.client.require_agreement(&suspect).await {
+                        self.client.distrust();
+                        return Err(disagreement);
+                    }
                 }
+                _ => {}
             }
-            _ => {}
-        }
-        Err(error)
+            Err(error)
+        })
     }
 
     async fn look(&mut self, head: &L1BlockRef) -> Result<Vec<L1News>, L1Error> {

@@ -5,7 +5,7 @@
 //! failure, an error when it lasts. It says that L1 is out of reach only when it is.
 
 use std::{
-    fmt::Display,
+    fmt::{self, Display},
     time::{Duration, Instant},
 };
 
@@ -95,6 +95,25 @@ pub async fn until_l1_answers<T, E: L1Failure>(
     attempt: impl AsyncFnMut() -> Result<T, E>,
 ) -> Result<T, E> {
     try_with_pauses(RETRY_PAUSE, task, attempt).await
+}
+
+/// Asks L1 twice what is kept for as long as the program runs, so that one false answer is not kept.
+///
+/// # Errors
+/// [`L1Error::FalseAnswer`] for two answers that differ, and those of `ask`.
+pub async fn ask_twice<T: PartialEq + fmt::Debug>(
+    what: &str,
+    ask: impl AsyncFn() -> Result<T, L1Error>,
+) -> Result<T, L1Error> {
+    let (first, second) = (ask().await?, ask().await?);
+    if first != second {
+        return Err(L1Error::FalseAnswer {
+            what: what.to_owned(),
+            expected: format!("{first:?}"),
+            found: format!("{second:?}"),
+        });
+    }
+    Ok(first)
 }
 
 async fn try_with_pauses<T, E: L1Failure>(

@@ -20,6 +20,7 @@ use crate::{
     assertion_chain::{AssertionChain, AssertionParams},
     inbox::Inbox,
 };
+use futures::future::BoxFuture;
 
 /// Largest `rollup.json` read.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -125,35 +126,40 @@ impl RollupConfig {
     /// # Errors
     /// [`L1Error::ConfigMismatch`] names the first difference; [`L1Error::BadAnswer`] when the L1
     /// node knows no such contract.
-    pub async fn check_l1(&self, client: &L1Client) -> Result<L1BlockRef, L1Error> {
-        // First what another chain has, too: it may have no contract of ours to ask.
-        same("l1ChainId", self.l1_chain_id, client.chain_id().await?)?;
-        let start = client.start_block(self.l1_start.number, self.l1_start.hash).await?;
-        let inbox = Inbox::new(client, self.inbox).params().await?;
-        same("sequencer", self.sequencer, inbox.sequencer)?;
-        same("forceDelaySecs", self.force_delay_secs, inbox.force_delay_secs)?;
-        same("maxBatchDepositGas", self.max_batch_deposit_gas, inbox.max_batch_deposit_gas)?;
-        same(
-            "maxDepositGasPerBlock",
-            self.max_deposit_gas_per_block,
-            inbox.max_deposit_gas_per_block,
-        )?;
-        let contract = AssertionChain::new(client, self.assertion_chain);
-        same("inbox of the assertion chain", self.inbox, contract.inbox().await?)?;
-        // The runs of disputes begin with it: with another one every dispute would be lost.
-        let game = contract.game().await?;
-        same("hash of chain", self.chain.hash(), contract.config_hash(game).await?)?;
-        let (ours, theirs) = (&self.assertions, contract.params().await?);
-        same("assertions.blocksHeight", ours.blocks_height, theirs.blocks_height)?;
-        same("assertions.spansHeight", ours.spans_height, theirs.spans_height)?;
-        same("assertions.stepsHeight", ours.steps_height, theirs.steps_height)?;
-        let (period, live_period) = (ours.challenge_period_secs, theirs.challenge_period_secs);
-        same("assertions.challengePeriodSecs", period, live_period)?;
-        same("assertions.minIntervalSecs", ours.min_interval_secs, theirs.min_interval_secs)?;
-        same("assertions.stakeWei", ours.stake_wei, theirs.stake_wei)?;
-        same("assertions.programHash", ours.program_hash, theirs.program_hash)?;
-        same("assertions.vmVersion", ours.vm_version, theirs.vm_version)?;
-        Ok(start)
+    pub fn check_l1<'a>(
+        &'a self,
+        client: &'a L1Client,
+    ) -> BoxFuture<'a, Result<L1BlockRef, L1Error>> {
+        Box::pin(async move {
+            // First what another chain has, too: it may have no contract of ours to ask.
+            same("l1ChainId", self.l1_chain_id, client.chain_id().await?)?;
+            let start = client.start_block(self.l1_start.number, self.l1_start.hash).await?;
+            let inbox = Inbox::new(client, self.inbox).params().await?;
+            same("sequencer", self.sequencer, inbox.sequencer)?;
+            same("forceDelaySecs", self.force_delay_secs, inbox.force_delay_secs)?;
+            same("maxBatchDepositGas", self.max_batch_deposit_gas, inbox.max_batch_deposit_gas)?;
+            same(
+                "maxDepositGasPerBlock",
+                self.max_deposit_gas_per_block,
+                inbox.max_deposit_gas_per_block,
+            )?;
+            let contract = AssertionChain::new(client, self.assertion_chain);
+            same("inbox of the assertion chain", self.inbox, contract.inbox().await?)?;
+            // The runs of disputes begin with it: with another one every dispute would be lost.
+            let game = contract.game().await?;
+            same("hash of chain", self.chain.hash(), contract.config_hash(game).await?)?;
+            let (ours, theirs) = (&self.assertions, contract.params().await?);
+            same("assertions.blocksHeight", ours.blocks_height, theirs.blocks_height)?;
+            same("assertions.spansHeight", ours.spans_height, theirs.spans_height)?;
+            same("assertions.stepsHeight", ours.steps_height, theirs.steps_height)?;
+            let (period, live_period) = (ours.challenge_period_secs, theirs.challenge_period_secs);
+            same("assertions.challengePeriodSecs", period, live_period)?;
+            same("assertions.minIntervalSecs", ours.min_interval_secs, theirs.min_interval_secs)?;
+            same("assertions.stakeWei", ours.stake_wei, theirs.stake_wei)?;
+            same("assertions.programHash", ours.program_hash, theirs.program_hash)?;
+            same("assertions.vmVersion", ours.vm_version, theirs.vm_version)?;
+            Ok(start)
+        })
     }
 
     /// The contracts whose events make this chain.

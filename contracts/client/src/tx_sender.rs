@@ -20,8 +20,7 @@ use alloy::{
     rpc::types::TransactionReceipt,
     signers::local::PrivateKeySigner,
 };
-use alloy_primitives::{Address, B256, U256};
-use serde::de::IgnoredAny;
+use alloy_primitives::{Address, B256};
 use tokio::sync::Mutex;
 use tracing::{debug, info, warn};
 
@@ -30,12 +29,15 @@ use crate::{
     background::in_background,
     broadcast::{BroadcastOutcome, outcome_of},
     call_in_flight::{InFlight, LastCall, outbid},
-    error::error_payload,
     fees::{FeeLimits, TxFees},
     kzg::{KnownBlobs, proving_setup},
-    revert::ContractRevert,
+    outage::ask_twice,
     transaction::{L1Call, PreparedCall},
 };
+use futures::future::BoxFuture;
+
+mod observation;
+use observation::Observation;
 
 /// Most broadcasts of one call: the first and its replacements.
 const BROADCASTS_MAX: usize = 24;
@@ -106,19 +108,6 @@ pub struct TxSender {
     last: Arc<Mutex<Option<LastCall>>>,
 }
 
-/// What one look at L1 shows of the call in flight.
-#[derive(Debug)]
-enum Observation {
-    Included(Box<TransactionReceipt>),
-    NonceTaken,
-    Pending,
-    Dropped,
-    /// Transactions with lower nonces are gone, as after a reorg: this one can never be included.
-    Gap {
-        next: u64,
-    },
-}
-
 impl TxSender {
     /// A sender for `signer`. Asks L1 for its chain id.
     ///
@@ -129,7 +118,7 @@ impl TxSender {
         signer: PrivateKeySigner,
         config: TxSenderConfig,
     ) -> Result<Self, L1Error> {
-        let chain_id = client.chain_id().await?;
+        let chain_id = ask_twice("chain id", async || client.chain_id().await).await?;
         Ok(Self { client, signer, chain_id, config: Arc::new(config), last: Arc::default() })
     }
 
@@ -153,32 +142,37 @@ impl TxSender {
     /// [`L1Error::NotIncluded`] after the time limit; [`L1Error::NonceGap`] when a reorg dropped
     /// transactions before it; transport errors while the first broadcast
     /// has not been made, or when L1 says nothing of it for long. After `NotIncluded` the next call takes the same nonce and outbids it.
-    pub async fn send(&self, call: L1Call) -> Result<TransactionReceipt, L1Error> {
-        let call = prepare(call, self.client.known_blobs()).await?;
-        let mut last = self.last.lock().await;
-        let gas_limit = self.dry_run(&call).await?;
-        let mut flight = self.launch(call, gas_limit, last.as_ref()).await?;
-        let outcome = self.follow(&mut flight).await;
-        let hash = outcome.as_ref().map_or(flight.last_hash(), |receipt| receipt.transaction_hash);
-        *last = Some(LastCall { nonce: flight.nonce, hash, fees: flight.fees });
-        let receipt = outcome?;
-        if receipt.status() {
-            return Ok(receipt);
-        }
-        Err(self.mined_revert(&flight, &receipt).await)
+    pub fn send(&self, call: L1Call) -> BoxFuture<'_, Result<TransactionReceipt, L1Error>> {
+        Box::pin(async move {
+            let call = prepare(call, self.client.known_blobs()).await?;
+            let mut last = self.last.lock().await;
+            let gas_limit = self.dry_run(&call).await?;
+            let mut flight = self.launch(call, gas_limit, last.as_ref()).await?;
+            let outcome = self.follow(&mut flight).await;
+            let hash =
+                outcome.as_ref().map_or(flight.last_hash(), |receipt| receipt.transaction_hash);
+            *last = Some(LastCall { nonce: flight.nonce, hash, fees: flight.fees });
+            let receipt = outcome?;
+            if receipt.status() {
+                return Ok(receipt);
+            }
+            Err(self.mined_revert(&flight, &receipt).await)
+        })
     }
 
     /// Runs the call without sending it.
     ///
     /// # Errors
     /// The same [`L1Error::Reverted`] as [`Self::send`].
-    pub async fn simulate(&self, call: L1Call) -> Result<(), L1Error> {
-        let call = prepare(call, self.client.known_blobs()).await?;
-        let request = call.simulation(self.address());
-        match self.client.provider().call(request).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(L1Error::revert_or("eth_call", &call.target(), error)),
-        }
+    pub fn simulate(&self, call: L1Call) -> BoxFuture<'_, Result<(), L1Error>> {
+        Box::pin(async move {
+            let call = prepare(call, self.client.known_blobs()).await?;
+            let request = call.simulation(self.address());
+            match self.client.provider().call(request).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(L1Error::revert_or("eth_call", &call.target(), error)),
+            }
+        })
     }
 
     /// Gas limit of the call, found by running it on the node.
@@ -381,96 +375,6 @@ impl TxSender {
         Ok(())
     }
 
-    async fn observe(&self, flight: &InFlight) -> Result<Observation, L1Error> {
-        if let Some(receipt) = self.find_receipt(flight).await? {
-            return Ok(Observation::Included(Box::new(receipt)));
-        }
-        if self.transaction_count(BlockId::latest()).await? > flight.nonce {
-            return Ok(Observation::NonceTaken);
-        }
-        let next = self.transaction_count(BlockId::pending()).await?;
-        if next < flight.nonce {
-            return Ok(Observation::Gap { next });
-        }
-        // The answer may hold blobs, and only its existence matters.
-        let known: Option<IgnoredAny> = self
-            .client
-            .provider()
-            .raw_request("eth_getTransactionByHash".into(), (flight.last_hash(),))
-            .await
-            .map_err(L1Error::transport("eth_getTransactionByHash"))?;
-        Ok(if known.is_some() { Observation::Pending } else { Observation::Dropped })
-    }
-
-    /// The receipt of any broadcast of the call.
-    async fn find_receipt(&self, flight: &InFlight) -> Result<Option<TransactionReceipt>, L1Error> {
-        for hash in flight.hashes.iter().rev() {
-            if let Some(receipt) = self.receipt(*hash).await? {
-                flight.check_receipt(*hash, &receipt)?;
-                return Ok(Some(receipt));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether enough blocks lie on the receipt's block, and that block is still canonical.
-    async fn is_confirmed(
-        &self,
-        receipt: &TransactionReceipt,
-        head: &L1BlockRef,
-    ) -> Result<bool, L1Error> {
-        let (Some(number), Some(hash)) = (receipt.block_number, receipt.block_hash) else {
-            return Ok(false);
-        };
-        if (head.number + 1).saturating_sub(number) < self.config.confirmations {
-            return Ok(false);
-        }
-        let canonical = self.client.block_by_number(number).await?;
-        Ok(canonical.is_some_and(|block| block.hash == hash))
-    }
-
-    /// The nonce of the next call.
-    async fn next_nonce(&self, last: Option<&LastCall>) -> Result<u64, L1Error> {
-        let mined = self.transaction_count(BlockId::latest()).await?;
-        let Some(last) = last else {
-            return match self.config.pending {
-                PendingNonce::Replace => Ok(mined),
-                PendingNonce::Queue => self.transaction_count(BlockId::pending()).await,
-            };
-        };
-        // A node behind a load balancer may not yet count the last call, which another confirmed.
-        if mined <= last.nonce && self.receipt(last.hash).await?.is_some() {
-            return Ok(last.nonce + 1);
-        }
-        Ok(mined)
-    }
-
-    async fn transaction_count(&self, block: BlockId) -> Result<u64, L1Error> {
-        let count = self.client.provider().get_transaction_count(self.address()).block_id(block);
-        count.await.map_err(L1Error::transport("eth_getTransactionCount"))
-    }
-
-    async fn receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, L1Error> {
-        let receipt = self.client.provider().get_transaction_receipt(hash).await;
-        receipt.map_err(L1Error::transport("eth_getTransactionReceipt"))
-    }
-
-    async fn check_balance(
-        &self,
-        call: &PreparedCall,
-        gas_limit: u64,
-        fees: &TxFees,
-    ) -> Result<(), L1Error> {
-        let cost = fees.cost_max(gas_limit, call.versioned_hashes.len());
-        let needed = call.value.saturating_add(U256::from(cost));
-        let balance = self.client.provider().get_balance(self.address()).await;
-        let balance = balance.map_err(L1Error::transport("eth_getBalance"))?;
-        if balance < needed {
-            return Err(L1Error::InsufficientFunds { from: self.address(), balance, needed });
-        }
-        Ok(())
-    }
-
     async fn broadcast(
         &self,
         nonce: u64,
@@ -486,22 +390,6 @@ impl TxSender {
             warn!(%hash, nonce, "no answer to the broadcast of an L1 transaction: looking for it");
         }
         Ok(outcome)
-    }
-
-    /// The reason of a mined revert, found by running the call on the block before.
-    async fn mined_revert(&self, flight: &InFlight, receipt: &TransactionReceipt) -> L1Error {
-        let request = flight.call.simulation(self.address());
-        let parent = receipt.block_number.unwrap_or_default().saturating_sub(1);
-        let replay = self.client.provider().call(request).block(parent.into()).await;
-        let reason = match replay {
-            Ok(_) => None,
-            Err(error) => error_payload(&error).and_then(ContractRevert::from_payload),
-        };
-        L1Error::Reverted {
-            what: flight.call.target(),
-            hash: Some(receipt.transaction_hash),
-            reason: Box::new(reason.unwrap_or(ContractRevert::Unknown(Default::default()))),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{io, path::PathBuf};
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use gainsay_chain::ChainError;
 use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DerivationError};
 use gainsay_keccak::LeafCountError;
@@ -66,13 +66,6 @@ pub enum ChallengerError {
     Incomplete {
         /// What is missing.
         what: String,
-    },
-
-    /// A player that could pay nothing.
-    #[error("{account} has no ether on L1 for stakes and gas")]
-    NoEther {
-        /// The account.
-        account: Address,
     },
 
     /// The thread that computes machine states is gone.

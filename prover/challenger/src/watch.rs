@@ -184,6 +184,9 @@ impl Watch {
     /// Those of L1, after which looking again may help, and others, after which it will not.
     pub async fn look(&mut self) -> Result<Looked, ChallengerError> {
         let tip = self.follow_l1().await?;
+        if let Some(player) = &mut self.player {
+            player.check_funds(&mut self.alarms).await?;
+        }
         self.disputes.catch_up(&self.follower)?;
         let Some(decision) = self.decide(tip.timestamp)? else {
             self.alarms.end_look(&AlarmKind::ALL);
@@ -208,9 +211,7 @@ impl Watch {
             if self.follower.step(&head).await? == Progress::CaughtUp {
                 return Ok(self.follower.l1_block());
             }
-            if let Some(finalized) = self.client.finalized().await? {
-                self.follower.finalize(finalized.number)?;
-            }
+            self.follower.follow_finality().await?;
             self.status.catching_up(&self.follower, &head);
         }
     }

@@ -6,7 +6,7 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_oracle::{Oracle, Request};
 use gainsay_transition::{
-    StateReader,
+    PrecompileReader, StateReader,
     trie::{Account, Nibbles, NodeReader, TrieError, TrieState},
 };
 
@@ -51,7 +51,9 @@ impl<O: Oracle> StateReader for OracleState<'_, O> {
     fn code(&self, code_hash: B256) -> Result<Bytes, Self::Error> {
         self.oracle.read(&Request::Keccak(code_hash)).map_err(TrieError::Read)
     }
+}
 
+impl<O: Oracle> PrecompileReader for OracleState<'_, O> {
     const PROVES_PRECOMPILES: bool = true;
 
     fn precompile(&self, address: Address, input: &[u8]) -> Result<Option<Bytes>, Self::Error> {

@@ -13,11 +13,12 @@ use alloy_primitives::{
 use gainsay_transition::trie::Account;
 
 use super::{
+    WaitsFor,
     error::PoolError,
     eviction::{Candidate, Candidates, Rank},
     limits::PoolLimits,
     pooled_tx::{L1Price, PooledTx},
-    sender_queue::{Place, SenderQueue, WaitsFor},
+    sender_queue::{Place, SenderQueue},
 };
 
 /// Sweeps for expired transactions in one expiry time.

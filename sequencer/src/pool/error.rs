@@ -2,11 +2,11 @@
 //!
 //! Sources: go-ethereum `core/txpool/errors.go`, `core/error.go`, `internal/ethapi/errors.go`.
 
+use std::fmt;
+
 use alloy_primitives::{Address, B256, U256};
 use gainsay_store::StoreError;
 use gainsay_transition::DecodeTxError;
-
-use super::sender_queue::WaitsFor;
 
 /// Why a transaction was not taken into the pool.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +177,24 @@ pub enum PoolError {
     /// The state could not be read.
     #[error("state of the sender could not be read: {0}")]
     State(#[from] StoreError),
+}
+
+/// What a queued transaction waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// The transaction with this nonce is not here.
+    Nonce(u64),
+    /// The sender's balance does not pay for the transaction with this nonce, which is here.
+    Funds(u64),
+}
+
+impl fmt::Display for WaitsFor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nonce(nonce) => write!(out, "queued behind nonce {nonce}"),
+            Self::Funds(nonce) => write!(out, "queued until the balance pays for nonce {nonce}"),
+        }
+    }
 }
 
 fn queued(waits_for: &Option<WaitsFor>) -> String {

@@ -8,13 +8,13 @@
 //! pays for at their highest prices, L1 data fee included. Cost and memory of both kinds are kept
 //! as sums: a thousand transactions in the wrong order cost no more than in the right one.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_primitives::U256;
 use gainsay_transition::trie::Account;
 
 use super::{
-    error::PoolError,
+    error::{PoolError, WaitsFor},
     limits::PoolLimits,
     pooled_tx::{L1Price, PooledTx},
 };
@@ -48,24 +48,6 @@ pub(crate) enum Place {
         /// Whether the sender's balance pays for all that is in the queue up to and including it.
         is_funded: bool,
     },
-}
-
-/// What a queued transaction waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WaitsFor {
-    /// The transaction with this nonce is not here.
-    Nonce(u64),
-    /// The sender's balance does not pay for the transaction with this nonce, which is here.
-    Funds(u64),
-}
-
-impl fmt::Display for WaitsFor {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nonce(nonce) => write!(out, "queued behind nonce {nonce}"),
-            Self::Funds(nonce) => write!(out, "queued until the balance pays for nonce {nonce}"),
-        }
-    }
 }
 
 /// One sender's transactions.

@@ -21,8 +21,7 @@ use tower::BoxError;
 
 use super::{
     connection::{HttpBody, HttpResponse},
-    dispatcher::error_text,
-    message::Id,
+    message::{Id, error_text},
 };
 
 /// Bytes of all answers longer than [`SHORT_BYTES`] that wait for their clients.

@@ -34,26 +34,16 @@ use super::{
     RpcLimits,
     args::Args,
     error::RpcError,
-    message::{Call, Entry, Id, parse_entries, parse_entry},
+    message::{Call, Entry, Id, error_text, parse_entries, parse_entry},
     node::{Methods, RpcNode},
-    session::{Session, Start},
+    outbox::{Answer, Start},
+    session::Session,
 };
 
 /// The call that may run at the same time as others of its kind.
 const SEND: &str = "eth_sendRawTransaction";
 const SUBSCRIBE: &str = "eth_subscribe";
 const UNSUBSCRIBE: &str = "eth_unsubscribe";
-
-/// The answer to one message.
-#[derive(Debug, Default)]
-pub(super) struct Answer {
-    /// What is sent; `None` when nothing is due, as for a notification.
-    pub(super) text: Option<String>,
-    /// The subscriptions that the message made. They are silent until their answer is on its way.
-    pub(super) starts: Vec<Start>,
-    /// The id of the call; null for a batch.
-    pub(super) id: Id,
-}
 
 /// Finds what a message asks for, and answers it.
 pub(super) struct Dispatcher {
@@ -275,15 +265,6 @@ impl Answers {
         self.text.push(']');
         Answer { text: has_answers.then_some(self.text), starts: self.starts, id: Id::null() }
     }
-}
-
-/// An error answer.
-pub(super) fn error_text(id: &Id, error: &ErrorObjectOwned) -> String {
-    let error = serde_json::to_string(error).unwrap_or_else(|_| {
-        // An error object is made of a number and texts, which can always be written.
-        r#"{"code":-32603,"message":"Internal error"}"#.into()
-    });
-    format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, id.text())
 }
 
 fn too_big_response(bytes_max: usize) -> ErrorObjectOwned {

@@ -103,6 +103,15 @@ fn invalid(id: Id, reason: &str) -> Entry {
     Entry::Invalid(id, ErrorObject::owned(INVALID_REQUEST_CODE, message, None::<()>))
 }
 
+/// An error answer.
+pub(super) fn error_text(id: &Id, error: &ErrorObjectOwned) -> String {
+    let error = serde_json::to_string(error).unwrap_or_else(|_| {
+        // An error object is made of a number and texts, which can always be written.
+        r#"{"code":-32603,"message":"Internal error"}"#.into()
+    });
+    format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, id.text())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,17 +7,31 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
     answers_in_flight::{AnswersInFlight, no_room},
-    dispatcher::Answer,
+    message::Id,
 };
 
 /// Texts that wait for a slow client.
 const OUTBOX_LEN: usize = 16;
 /// Bytes of answers of one socket that are counted there only.
 const OWN_BYTES: usize = 256 << 10;
+
+/// Lets a new subscription speak; dropped instead, the subscription ends.
+pub(super) type Start = oneshot::Sender<()>;
+
+/// The answer to one message.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// What is sent; `None` when nothing is due, as for a notification.
+    pub(super) text: Option<String>,
+    /// The subscriptions that the message made. They are silent until their answer is on its way.
+    pub(super) starts: Vec<Start>,
+    /// The id of the call; null for a batch.
+    pub(super) id: Id,
+}
 
 /// A text on its way to a client.
 #[derive(Debug)]
@@ -93,7 +107,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::message::{Entry, Id, parse_entry};
+    use crate::rpc::message::{Entry, parse_entry};
 
     fn id() -> Id {
         let call = r#"{"jsonrpc":"2.0","id":"mine","method":"a"}"#;

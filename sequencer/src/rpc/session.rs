@@ -20,12 +20,9 @@ use super::{
     error::RpcError,
     node::RpcNode,
     node::to_json,
-    outbox::{Outbox, Unsent},
+    outbox::{Outbox, Start},
     subscriptions,
 };
-
-/// Lets a new subscription speak; dropped instead, the subscription ends.
-pub(super) type Start = oneshot::Sender<()>;
 
 /// One WebSocket.
 #[derive(Debug)]
@@ -50,7 +47,7 @@ impl Session {
         // It listens from before the client knows of it, so that nothing falls between.
         let news = subscriptions::listen(node, args).await?;
         let id = format!("{:#x}", rand::random::<u128>());
-        let sink = Sink { id: id.clone(), outbox: self.outbox.clone() };
+        let sink = subscriptions::Sink { id: id.clone(), outbox: self.outbox.clone() };
         let (start, started) = oneshot::channel();
         let session = Arc::downgrade(self);
         let mut subscriptions = self.subscriptions.lock();
@@ -88,38 +85,5 @@ fn forget(session: &Weak<Session>, id: &str) {
 impl Drop for Session {
     fn drop(&mut self) {
         self.subscriptions.lock().values().for_each(AbortHandle::abort);
-    }
-}
-
-/// Where a subscription's notifications go.
-#[derive(Debug)]
-pub(super) struct Sink {
-    id: String,
-    outbox: Outbox,
-}
-
-impl Sink {
-    /// Sends one notification.
-    pub(super) async fn send(&self, result: &JsonRawValue) -> Result<(), Unsent> {
-        self.outbox.send(self.notification("result", result.get())).await
-    }
-
-    /// Says why nothing follows any more.
-    pub(super) async fn fail(&self, error: RpcError) {
-        let error = serde_json::to_string(&ErrorObjectOwned::from(error));
-        let text = self.notification("error", &error.unwrap_or_default());
-        let _client_gone = self.outbox.send_error(text).await;
-    }
-
-    fn notification(&self, field: &str, json: &str) -> String {
-        let id = &self.id;
-        format!(
-            r#"{{"jsonrpc":"2.0","method":"eth_subscription","params":{{"subscription":"{id}","{field}":{json}}}}}"#
-        )
-    }
-
-    /// Waits until the client is gone.
-    pub(super) async fn closed(&self) {
-        self.outbox.closed().await;
     }
 }

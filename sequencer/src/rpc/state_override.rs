@@ -8,7 +8,7 @@ use alloy_primitives::{
     map::{AddressMap, B256HashMap, B256Map, HashMap},
 };
 use alloy_rpc_types_eth::state::{AccountOverride, StateOverride};
-use gainsay_transition::{StateReader, trie::Account};
+use gainsay_transition::{PrecompileReader, StateReader, trie::Account};
 
 use super::error::RpcError;
 
@@ -111,3 +111,5 @@ impl<R: StateReader> StateReader for OverriddenState<R> {
         }
     }
 }
+
+impl<R: PrecompileReader> PrecompileReader for OverriddenState<R> {}

@@ -13,6 +13,7 @@ use alloy_rpc_types_eth::{
 };
 use gainsay_store::StoredHeader;
 use gainsay_transition::SealedBlock;
+use jsonrpsee::{core::JsonRawValue, types::ErrorObjectOwned};
 use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
@@ -22,9 +23,8 @@ use super::{
     error::RpcError,
     log_methods::{logs_of_block, removed_logs},
     node::{RpcNode, to_json},
-    outbox::Unsent,
+    outbox::{Outbox, Unsent},
     pending_feed::{Whole, arrivals, pending_here, whole_arrivals},
-    session::Sink,
 };
 use crate::chain::HeadEvent;
 
@@ -112,6 +112,39 @@ fn new_head(block: &SealedBlock) -> alloy_rpc_types_eth::Header {
         l1_fee_params: block.l1_fee_params,
     };
     rpc_header(&stored, None)
+}
+
+/// Where a subscription's notifications go.
+#[derive(Debug)]
+pub(super) struct Sink {
+    pub(super) id: String,
+    pub(super) outbox: Outbox,
+}
+
+impl Sink {
+    /// Sends one notification.
+    pub(super) async fn send(&self, result: &JsonRawValue) -> Result<(), Unsent> {
+        self.outbox.send(self.notification("result", result.get())).await
+    }
+
+    /// Says why nothing follows any more.
+    pub(super) async fn fail(&self, error: RpcError) {
+        let error = serde_json::to_string(&ErrorObjectOwned::from(error));
+        let text = self.notification("error", &error.unwrap_or_default());
+        let _client_gone = self.outbox.send_error(text).await;
+    }
+
+    fn notification(&self, field: &str, json: &str) -> String {
+        let id = &self.id;
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"eth_subscription","params":{{"subscription":"{id}","{field}":{json}}}}}"#
+        )
+    }
+
+    /// Waits until the client is gone.
+    pub(super) async fn closed(&self) {
+        self.outbox.closed().await;
+    }
 }
 
 async fn push_heads(mut heads: Receiver<HeadEvent>, sink: &Sink) -> Result<(), End> {

@@ -29,8 +29,8 @@ use super::{
     RpcLimits,
     answers_in_flight::AnswersInFlight,
     connection::{Place, Stop},
-    dispatcher::{Dispatcher, error_text},
-    message::Id,
+    dispatcher::Dispatcher,
+    message::{Id, error_text},
     outbox::{Outbox, Outgoing},
     session::Session,
 };

@@ -10,7 +10,7 @@ use std::{collections::VecDeque, sync::Arc};
 use alloy_primitives::Address;
 use gainsay_l1::{
     AssertionChain, Checkpoint, ContractEvent, Contracts, L1Advance, L1BlockRef, L1Client, L1Error,
-    L1News, LogReader, ReaderConfig, ReaderState,
+    L1News, LogReader, ReaderConfig, ReaderState, ask_twice,
 };
 use gainsay_store::Store;
 use parking_lot::RwLock;
@@ -143,13 +143,24 @@ impl<W: ChainWriter + Send> Follower<W> {
         self.reorgs
     }
 
-    /// Marks what this L1 block and those below it brought as final, as far as it is handed over.
+    /// Marks as final what L1's finalized block and those below it brought, as far as it is handed over.
+    /// Returns that block; none while there is none, or if it is not of the chain that was read.
     ///
     /// # Errors
-    /// Those of the writer.
-    pub fn finalize(&mut self, l1_block: u64) -> Result<(), ChainError> {
-        let l1_block = l1_block.min(self.reached.number);
-        hand_over(&mut self.writer, ChainStep::Finalized { l1_block })
+    /// Those of L1 and of the writer.
+    pub async fn follow_finality(&mut self) -> Result<Option<L1BlockRef>, ChainError> {
+        let Some(finalized) = self.client.finalized().await? else { return Ok(None) };
+        let L1BlockRef { number, hash, .. } = finalized;
+        let mut read = self.reader.state().checkpoints.iter().map(|it| it.block);
+        if let Some(other) = read.find(|it| it.number == number && it.hash != hash) {
+            // A reorg that is not followed yet, or a lie.
+            tracing::warn!(number, found = %hash, read = %other.hash, "L1 calls another block final");
+            self.client.distrust();
+            return Ok(None);
+        }
+        let l1_block = number.min(self.reached.number);
+        hand_over(&mut self.writer, ChainStep::Finalized { l1_block })?;
+        Ok(Some(finalized))
     }
 
     /// Looks at L1 once, up to `head`, and hands over what is new. Returns when the writer has taken
@@ -345,23 +356,16 @@ fn origin_on_record(store: &Store) -> Result<Option<Origin>, ChainError> {
         .map_err(|error| ChainError::CorruptNote { name: ORIGIN_NOTE, reason: error.to_string() })
 }
 
-/// Asks L1 and keeps the answer for ever: asked twice, so that one wrong answer is not kept.
+/// Asks L1 and keeps the answer for ever.
 async fn ask_for_origin(client: &L1Client, chain: &SafeChain) -> Result<Origin, ChainError> {
-    let origin = read_origin(client, chain).await?;
-    let again = read_origin(client, chain).await?;
-    if again != origin {
-        return Err(ChainError::L1(L1Error::FalseAnswer {
-            what: "genesis of assertions".to_owned(),
-            expected: format!("{origin:?}"),
-            found: format!("{again:?}"),
-        }));
-    }
+    let origin =
+        ask_twice("genesis of assertions", async || read_origin(client, chain).await).await?;
     let note = serde_json::to_vec(&origin).expect("an origin is plain data");
     chain.store.put_note(ORIGIN_NOTE, &note)?;
     Ok(origin)
 }
 
-async fn read_origin(client: &L1Client, chain: &SafeChain) -> Result<Origin, ChainError> {
+async fn read_origin(client: &L1Client, chain: &SafeChain) -> Result<Origin, L1Error> {
     let edge_game = chain.rollup.contracts(client).await?.edge_game;
     let contract = AssertionChain::new(client, chain.rollup.assertion_chain);
     let id = contract.genesis_id().await?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use gainsay_transition::{
-    StateReader,
+    PrecompileReader, StateReader,
     trie::{Account, Nibbles, NodeReader},
 };
 
@@ -178,6 +178,8 @@ impl StateReader for StateView {
         self.store.code(code_hash)?.ok_or(StoreError::CodeMissing { hash: code_hash })
     }
 }
+
+impl PrecompileReader for StateView {}
 
 impl NodeReader for StateView {
     type Error = StoreError;

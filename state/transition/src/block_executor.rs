@@ -24,8 +24,9 @@ use crate::{
     block_state::{BlockState, ReadError},
     evm::{BlockContext, L1FeeParams, OpEvmOf, build_evm, created_address, tx_env},
     fees::next_base_fee,
+    precompiles::PrecompileReader,
     receipt::{Receipt, set_blooms, take_logs},
-    state::{StateDiff, StateReader},
+    state::StateDiff,
     transaction::{RecoveredTx, prove_authority},
 };
 
@@ -125,7 +126,7 @@ pub struct ExecutedBlock {
 }
 
 /// Executes one block.
-pub struct BlockExecutor<R: StateReader> {
+pub struct BlockExecutor<R: PrecompileReader> {
     evm: OpEvmOf<R>,
     context: BlockContext,
     transactions: Vec<RecoveredTx>,
@@ -134,7 +135,7 @@ pub struct BlockExecutor<R: StateReader> {
     l1_fee_params: L1FeeParams,
 }
 
-impl<R: StateReader> core::fmt::Debug for BlockExecutor<R> {
+impl<R: PrecompileReader> core::fmt::Debug for BlockExecutor<R> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("BlockExecutor")
             .field("context", &self.context)
@@ -144,7 +145,7 @@ impl<R: StateReader> core::fmt::Debug for BlockExecutor<R> {
     }
 }
 
-impl<R: StateReader> BlockExecutor<R> {
+impl<R: PrecompileReader> BlockExecutor<R> {
     /// Starts the block after `parent`, at `timestamp` or the parent's time if that is later.
     ///
     /// Only `number`, `timestamp`, `gas_limit`, `gas_used` and `base_fee_per_gas` of `parent` are

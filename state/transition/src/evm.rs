@@ -22,7 +22,9 @@ use revm::{
 };
 
 use crate::{
-    block_state::BlockState, precompiles::Precompiles, predeploys::SEQUENCER_FEE_VAULT,
+    block_state::BlockState,
+    precompiles::{PrecompileReader, Precompiles},
+    predeploys::SEQUENCER_FEE_VAULT,
     state::StateReader,
 };
 
@@ -111,7 +113,7 @@ impl L1FeeParams {
 /// An EVM for the block `context` over `state`.
 // PROTOCOL.md BLOCK-1, FEE-2
 #[must_use]
-pub fn build_evm<R: StateReader>(
+pub fn build_evm<R: PrecompileReader>(
     config: &ChainConfig,
     context: &BlockContext,
     state: BlockState<R>,

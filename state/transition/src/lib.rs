@@ -36,7 +36,8 @@ pub use fees::next_base_fee;
 pub use gainsay_derivation::GenesisAccount;
 pub use genesis::{GenesisError, genesis};
 pub use precompiles::{
-    ECRECOVER, PRECOMPILE_GAS_MAX, PRECOMPILE_INPUT_BYTES_MAX, Precompiles, run_precompile,
+    ECRECOVER, PRECOMPILE_GAS_MAX, PRECOMPILE_INPUT_BYTES_MAX, PrecompileReader, Precompiles,
+    run_precompile,
 };
 pub use predeploys::*;
 pub use receipt::Receipt;

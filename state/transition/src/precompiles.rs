@@ -1,7 +1,7 @@
 //! The precompiles, each call within what one transaction can prove on L1.
 //!
 //! In: a call's address, input and gas. Out: its result. Gas and success are decided here, by one
-//! rule; the bytes come from the [`StateReader`]: computed by revm's code on a host, read from an
+//! rule; the bytes come from a [`PrecompileReader`]: computed by revm's code on a host, read from an
 //! oracle in the guest, where L1's own precompile is the proof.
 //!
 //! Beside Ethereum's rules at Osaka and OP's bounds on inputs: a call whose input is longer than
@@ -48,6 +48,30 @@ const BN254_PAIRING_INPUT_BYTES_MAX: usize = 81_984;
 /// Longest base, exponent and modulus, [EIP-7823](https://eips.ethereum.org/EIPS/eip-7823).
 const MODEXP_OPERAND_BYTES_MAX: usize = 1_024;
 
+/// A state whose blocks can be executed: it also says what precompiles return.
+pub trait PrecompileReader: StateReader {
+    /// Whether signatures, too, are to be recovered through [`Self::precompile`]: where its
+    /// answers are proven rather than computed.
+    const PROVES_PRECOMPILES: bool = false;
+
+    /// What a precompile returns; `None` if it fails. Only asked for calls within the bounds of
+    /// gas and input. Computed by revm's code unless an implementor says otherwise.
+    ///
+    /// # Errors
+    /// Those of the state: a witness that lacks the answer.
+    fn precompile(&self, address: Address, input: &[u8]) -> Result<Option<Bytes>, Self::Error> {
+        Ok(run_precompile(address, input))
+    }
+}
+
+impl<R: PrecompileReader + ?Sized> PrecompileReader for &R {
+    const PROVES_PRECOMPILES: bool = R::PROVES_PRECOMPILES;
+
+    fn precompile(&self, address: Address, input: &[u8]) -> Result<Option<Bytes>, Self::Error> {
+        (**self).precompile(address, input)
+    }
+}
+
 /// What revm calls when a transaction calls an address that may be a precompile.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Precompiles;
@@ -64,7 +88,7 @@ impl Precompiles {
 impl<CTX, R> PrecompileProvider<CTX> for Precompiles
 where
     CTX: ContextTr<Cfg: Cfg<Spec = OpSpecId>, Db = BlockState<R>>,
-    R: StateReader,
+    R: PrecompileReader,
 {
     type Output = InterpreterResult;
 
@@ -108,7 +132,7 @@ where
     }
 }
 
-impl<R: StateReader> BlockState<R> {
+impl<R: PrecompileReader> BlockState<R> {
     fn precompile(&self, address: Address, input: &[u8]) -> Result<Option<Bytes>, R::Error> {
         if address == IDENTITY {
             return Ok(Some(Bytes::copy_from_slice(input)));
@@ -200,7 +224,7 @@ pub(crate) fn ecrecover_input(hash: B256, signature: &Signature) -> [u8; 128] {
 /// The signer of `hash` through the reader's ecrecover. Any `s`: [EIP-2] is the caller's.
 ///
 /// [EIP-2]: https://eips.ethereum.org/EIPS/eip-2
-pub(crate) fn recover_signer<R: StateReader>(
+pub(crate) fn recover_signer<R: PrecompileReader>(
     reader: &R,
     hash: B256,
     signature: &Signature,

@@ -6,10 +6,7 @@
 use alloc::vec::Vec;
 use alloy_primitives::{Address, B256, Bytes, U256};
 
-use crate::{
-    precompiles::run_precompile,
-    trie::{Account, AccountChange},
-};
+use crate::trie::{Account, AccountChange};
 
 /// Reads of one state. Absent accounts are `None`, absent slots are zero.
 pub trait StateReader {
@@ -24,16 +21,6 @@ pub trait StateReader {
 
     /// The code with this keccak hash. Only asked for hashes that an account of the state holds.
     fn code(&self, code_hash: B256) -> Result<Bytes, Self::Error>;
-
-    /// Whether signatures, too, are to be recovered through [`Self::precompile`]: where its
-    /// answers are proven rather than computed.
-    const PROVES_PRECOMPILES: bool = false;
-
-    /// What a precompile returns; `None` if it fails. Only asked for calls within the bounds of
-    /// gas and input.
-    fn precompile(&self, address: Address, input: &[u8]) -> Result<Option<Bytes>, Self::Error> {
-        Ok(run_precompile(address, input))
-    }
 }
 
 impl<R: StateReader + ?Sized> StateReader for &R {
@@ -49,12 +36,6 @@ impl<R: StateReader + ?Sized> StateReader for &R {
 
     fn code(&self, code_hash: B256) -> Result<Bytes, Self::Error> {
         (**self).code(code_hash)
-    }
-
-    const PROVES_PRECOMPILES: bool = R::PROVES_PRECOMPILES;
-
-    fn precompile(&self, address: Address, input: &[u8]) -> Result<Option<Bytes>, Self::Error> {
-        (**self).precompile(address, input)
     }
 }
 

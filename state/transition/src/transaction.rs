@@ -11,7 +11,7 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bytes, Sealable, Signature};
 use op_alloy_consensus::{OpTxEnvelope, TxDeposit};
 
-use crate::{precompiles::recover_signer, state::StateReader};
+use crate::precompiles::{PrecompileReader, recover_signer};
 
 /// Why bytes are not a transaction that a batch or a wallet may bring.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,7 @@ impl RecoveredTx {
     }
 
     /// Decodes a signed transaction and recovers its sender through the reader's ecrecover.
-    pub(crate) fn decode_proven<R: StateReader>(
+    pub(crate) fn decode_proven<R: PrecompileReader>(
         raw: Bytes,
         reader: &R,
     ) -> Result<Result<Self, DecodeTxError>, R::Error> {
@@ -152,7 +152,7 @@ fn signed_hash(envelope: &OpTxEnvelope) -> Option<(B256, Signature)> {
 
 /// The authority of an [EIP-7702](https://eips.ethereum.org/EIPS/eip-7702) authorization through
 /// the reader's ecrecover, by the rules of [`SignedAuthorization::recover_authority`].
-pub(crate) fn prove_authority<R: StateReader>(
+pub(crate) fn prove_authority<R: PrecompileReader>(
     authorization: SignedAuthorization,
     reader: &R,
 ) -> Result<RecoveredAuthorization, R::Error> {

@@ -11,8 +11,8 @@ use gainsay_derivation::{BlockInput, ChainConfig, Cursor};
 
 use crate::{
     block_executor::{BlockExecutor, ExecuteError},
+    precompiles::PrecompileReader,
     seal::{SealError, SealedBlock, seal},
-    state::StateReader,
     transaction::{DecodeTxError, RecoveredTx},
     trie::NodeReader,
 };
@@ -58,7 +58,7 @@ pub fn transition<S, N>(
     nodes: &N,
 ) -> Result<Step, TransitionError<S::Error, N::Error>>
 where
-    S: StateReader,
+    S: PrecompileReader,
     N: NodeReader + Sync,
     N::Error: core::error::Error + Send + 'static,
 {

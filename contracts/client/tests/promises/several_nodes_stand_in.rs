@@ -39,3 +39,22 @@ async fn two_chains_are_told_apart() {
     let twice = L1Client::connect(&format!("{0},{0}", one.url()), None).unwrap();
     twice.require_agreement(&head).await.unwrap();
 }
+
+/// What one node calls final is not: more than half of them must.
+#[tokio::test]
+async fn one_node_alone_makes_nothing_final() {
+    let (hasty, slow) = (["--slots-in-an-epoch", "1"], ["--slots-in-an-epoch", "32"]);
+    let (one, two, three) = (Anvil::start(&hasty), Anvil::start(&slow), Anvil::start(&slow));
+    for anvil in [&one, &two, &three] {
+        anvil.mine(80).await;
+    }
+    let alone = L1Client::connect(one.url(), None).unwrap().finalized().await.unwrap().unwrap();
+    let slow = L1Client::connect(two.url(), None).unwrap().finalized().await.unwrap().unwrap();
+    assert!(alone.number > slow.number && slow.number > 0, "{alone:?}, {slow:?}");
+    let urls = [one.url(), two.url(), three.url()].join(",");
+    let client = L1Client::connect(&urls, None).unwrap();
+    assert_eq!(client.finalized().await.unwrap().unwrap().number, slow.number);
+    // Whoever is away has no vote.
+    let client = L1Client::connect(&format!("{},{DEAD}", one.url()), None).unwrap();
+    assert_eq!(client.finalized().await.unwrap(), Some(alone));
+}

@@ -158,9 +158,7 @@ async fn step(
         Err(what) => return Ok(Step::NoHead(what)),
     };
     let progress = follower.step(&head).await?;
-    if let Some(finalized) = heads.finalized {
-        follower.finalize(finalized.number)?;
-    }
+    follower.follow_finality().await?;
     Ok(match (progress, until) {
         (Progress::Advanced, _) => Step::More,
         (Progress::CaughtUp, Until::Block(number)) => Step::NotOnL1(number),

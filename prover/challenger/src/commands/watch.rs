@@ -179,9 +179,6 @@ async fn open_player(
         gas: args.gas_budget.unwrap_or(U256::MAX),
     };
     let player = Player::open(sender, chain, budget).await?;
-    if player.balance().is_zero() {
-        return Err(ChallengerError::NoEther { account: player.rules().account });
-    }
     tracing::info!(account = %player.rules().account, "playing");
     Ok(player)
 }

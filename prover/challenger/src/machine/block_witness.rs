@@ -22,7 +22,7 @@ use gainsay_oracle::{Request, Witness, WitnessOracle};
 use gainsay_program::{pack_input, program_input};
 use gainsay_store::{BatchRecord, StateView, StoreError, StoredHeader};
 use gainsay_transition::{
-    StateReader, run_precompile, transition,
+    PrecompileReader, StateReader, run_precompile, transition,
     trie::{Account, Nibbles, NodeReader, TrieError, TrieState},
 };
 
@@ -266,3 +266,5 @@ impl StateReader for RecordingState {
         Ok(code)
     }
 }
+
+impl PrecompileReader for RecordingState {}

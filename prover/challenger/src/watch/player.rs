@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use alloy::providers::Provider;
 use alloy_primitives::{B256, U256};
-use gainsay_l1::{Action, L1Error, TxSender};
+use gainsay_l1::{Action, L1Error, TxSender, ask_twice};
 use gainsay_store::Store;
 
 use super::{
@@ -67,7 +67,8 @@ impl Player {
         budget: Budget,
     ) -> Result<Self, ChallengerError> {
         let responder = Responder::connect(sender.clone(), chain.rollup.assertion_chain).await?;
-        let (spans_stake, steps_stake) = responder.game().stakes().await?;
+        let stakes = ask_twice("stakes of openings", async || responder.game().stakes().await);
+        let (spans_stake, steps_stake) = stakes.await?;
         let params = &chain.rollup.assertions;
         let rules = StrategyConfig {
             account: responder.account(),
@@ -184,6 +185,23 @@ impl Player {
     fn pay(&mut self, fee: U256) -> Result<(), ChallengerError> {
         self.fees = self.fees.saturating_add(fee);
         Ok(self.store.put_note(FEES_NOTE, &self.fees.to_be_bytes::<32>())?)
+    }
+
+    /// Raises an alarm for as long as the account can pay nothing. It is no reason to end: the answer
+    /// may have been false, and ether may come.
+    pub(super) async fn check_funds(
+        &mut self,
+        alarms: &mut AlarmBook,
+    ) -> Result<(), ChallengerError> {
+        if self.balance.is_zero() {
+            self.read_balance().await?;
+        }
+        if self.balance.is_zero() {
+            let account = self.rules.account;
+            let text = format!("{account} has no ether on L1 for stakes and gas");
+            alarms.raise(AlarmKind::Funds, "balance", text);
+        }
+        Ok(())
     }
 
     async fn read_balance(&mut self) -> Result<(), ChallengerError> {

@@ -16,8 +16,8 @@ use gainsay_derivation::{
 use gainsay_oracle::Request;
 use gainsay_program::program_input;
 use gainsay_transition::{
-    HISTORY_STORAGE, L1_BLOCK, MESSAGE_PASSER, SealedBlock, StateReader, genesis, run_precompile,
-    transition,
+    HISTORY_STORAGE, L1_BLOCK, MESSAGE_PASSER, PrecompileReader, SealedBlock, StateReader, genesis,
+    run_precompile, transition,
     trie::{Account, Nibbles, NodeReader, TrieError, TrieState},
 };
 use op_alloy_consensus::OpTxEnvelope;
@@ -127,6 +127,8 @@ impl StateReader for Native<'_> {
         self.0.hashed.get(&hash).cloned().ok_or(TrieError::Read(Missing(hash)))
     }
 }
+
+impl PrecompileReader for Native<'_> {}
 
 /// The chain, and what L1 holds of it.
 #[derive(Debug)]

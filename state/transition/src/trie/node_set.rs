@@ -9,7 +9,10 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::Nibbles;
 
-use super::{NodeReader, unhashed::StoredNode};
+use super::NodeReader;
+
+/// A node, or a deletion, of the store: what [`super::TrieUpdate`] lists.
+pub(super) type StoredNode = (Nibbles, Option<Bytes>);
 
 /// Nodes written (`Some(rlp)`) and deleted (`None`), by trie and path, in order.
 ///

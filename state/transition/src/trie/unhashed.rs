@@ -29,14 +29,11 @@ use super::{
         Branch, HASH_CODE, HASH_LINK_LEN, Link, encode_extension, encode_leaf, encode_list_header,
         encode_string, string_len,
     },
-    node_set::merge,
+    node_set::{StoredNode, merge},
 };
 
 /// Shorter nodes live within their parents.
 const HASHED_LEN_MIN: usize = 32;
-
-/// A node, or a deletion, of the store: what [`super::TrieUpdate`] lists.
-pub(super) type StoredNode = (Nibbles, Option<Bytes>);
 
 /// A node in the buffer.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,8 @@ use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, U256, address, hex};
 use gainsay_derivation::{ChainConfig, GenesisAccount};
 use gainsay_transition::{
-    BlockExecutor, HISTORY_STORAGE, L1_BLOCK, MESSAGE_PASSER, SealedBlock, StateReader, genesis,
-    seal,
+    BlockExecutor, HISTORY_STORAGE, L1_BLOCK, MESSAGE_PASSER, PrecompileReader, SealedBlock,
+    StateReader, genesis, seal,
     trie::{Account, NodeSet},
 };
 
@@ -139,6 +139,8 @@ impl StateReader for Chain {
         Ok(self.codes.get(&code_hash).cloned().expect("code of a known account"))
     }
 }
+
+impl PrecompileReader for Chain {}
 
 /// A user with ether in tests that need just one.
 pub(crate) const ALICE: Address = address!("00000000000000000000000000000000000a11ce");

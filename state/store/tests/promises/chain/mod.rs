@@ -19,7 +19,7 @@ use gainsay_derivation::{
 };
 use gainsay_store::{BatchRecord, DepositRecord, Store};
 use gainsay_transition::{
-    L1FeeParams, Receipt, RecoveredTx, SealedBlock, StateDiff, StateReader,
+    L1FeeParams, PrecompileReader, Receipt, RecoveredTx, SealedBlock, StateDiff, StateReader,
     trie::{
         Account, AccountChange, EMPTY_ROOT_HASH, MissingNode, Nibbles, NodeReader, NodeSet,
         update_state,
@@ -119,6 +119,8 @@ impl StateReader for Model {
         Ok(self.codes.get(&code_hash).cloned().unwrap_or_default())
     }
 }
+
+impl PrecompileReader for Model {}
 
 impl NodeReader for Model {
     type Error = MissingNode;
