@@ -6,7 +6,8 @@
 //!
 //! Moves are made for edges that we believe in, and only while their timers need them: it answers
 //! each rival with our own half, our own tree, our own instruction. What rivals do with edges of
-//! their own does not matter.
+//! their own does not matter. The whole line of right assertions is looked at, however long it is
+//! and whoever proposed it: what is due is confirmed, and the stakes of those who lost are taken.
 //!
 //! | module | job |
 //! |---|---|
@@ -17,6 +18,8 @@
 mod descent;
 mod harvest;
 mod moves;
+#[cfg(test)]
+mod pending_tests;
 
 use std::collections::BTreeSet;
 
@@ -27,11 +30,8 @@ pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint};
 use crate::{
     ChallengerError,
     dispute::Trace,
-    dispute::game::{AssertionStatus, Game, GameAssertion, Inherited},
+    dispute::game::{AssertionStatus, EdgeId, Game, GameAssertion, Inherited, mutual_id},
 };
-
-/// Assertions in a row that are looked at after the newest confirmed one.
-const PENDING_MAX: usize = 256;
 
 /// Who plays, and by which parameters.
 #[derive(Clone, Debug)]
@@ -125,13 +125,12 @@ pub fn decide_with(
     for parent in older {
         answer_rivals(game, trace, &parent, &mut descent, &mut decision)?;
     }
+    // A child is newer than its parent, so the line ends.
     let mut parent = confirmed;
-    for _ in 0..PENDING_MAX {
-        match answer_rivals(game, trace, &parent, &mut descent, &mut decision)? {
-            Some(child) => parent = child,
-            None => break,
-        }
+    while let Some(child) = answer_rivals(game, trace, &parent, &mut descent, &mut decision)? {
+        parent = child;
     }
+    descent.settle_for_all();
     descent.finish(&mut decision);
     harvest::withdraw(game, config, &mut decision);
     keep_within_budget(game, config, &mut decision);
@@ -156,8 +155,7 @@ fn answer_rivals(
     if parent.children.is_empty() {
         return Ok(None);
     }
-    let Some(right) = trace.child(*parent_id, parent)? else { return Ok(None) };
-    let root = right.claims.root();
+    let Some(root) = trace.child_root(*parent_id, parent)? else { return Ok(None) };
     let mut right_id = None;
     for id in &parent.children {
         match game.assertion(id) {
@@ -168,6 +166,7 @@ fn answer_rivals(
     }
     let Some(right_id) = right_id else {
         if may_still_rival(game, parent, descent.config, descent.time) {
+            let Some(right) = trace.child(*parent_id, parent)? else { return Ok(None) };
             let stake = descent.config.stake;
             decision.moves.push(Move::Propose { parent: *parent_id, child: right, stake });
         } else {
@@ -175,7 +174,10 @@ fn answer_rivals(
         }
         return Ok(None);
     };
-    descent.play(*parent_id, &right.claims, trace, decision)?;
+    let has_edge = game.edge(&EdgeId::new(mutual_id::of_blocks(*parent_id), root)).is_some();
+    if has_edge && let Some(right) = trace.child(*parent_id, parent)? {
+        descent.play(*parent_id, &right.claims, trace, decision)?;
+    }
     harvest::confirm(game, descent, right_id, decision);
     Ok(Some(right_id))
 }
