@@ -75,6 +75,9 @@ contract AssertionChain is IAssertionChain {
             AssertionInvalidParameter("minInterval", parameters.minInterval)
         );
         require(parameters.stake > 0, AssertionInvalidParameter("stake", 0));
+        // INVARIANT: a dispute can be decided by proof. Nothing hashes to zero, and without a program
+        // no level below "blocks" can be opened.
+        require(parameters.programHash != 0, AssertionInvalidParameter("programHash", 0));
         INBOX = parameters.inbox;
         PROGRAM_HASH = parameters.programHash;
         VM_VERSION = parameters.vmVersion;

@@ -108,13 +108,14 @@ contract EdgeGame is IEdgeGame {
         bytes calldata finalState,
         bytes32[] calldata lastLeafProof
     ) external payable {
-        (bytes32 mutualId, bytes32 start) = enterBlock(position, program, agreed);
-        bytes32 computed = Execution.result(finalState);
-        // PROTOCOL.md GAME-7
-        require(computed == claim, EdgeResultMismatch(claim, computed));
+        (bytes32 mutualId, bytes32 input) = enterBlock(position, program, agreed);
+        // INVARIANT: a tree of spans is one of a run on the batch that L1 has now. A reorg of L1
+        // makes the move revert instead of costing a stake.
+        Execution.requireRunOf(finalState, program.codeRoot, input);
+        Execution.requireResult(finalState, claim);
         Positions.requireLength(lastLeafProof.length, SPANS_HEIGHT);
         Positions.requireLastLeaf(root, keccak256(finalState), lastLeafProof);
-        open(mutualId, claim, Level.Spans, root, start);
+        open(mutualId, claim, Level.Spans, root, Execution.initialState(program, input));
     }
 
     /// @inheritdoc IEdgeGame
@@ -287,12 +288,11 @@ contract EdgeGame is IEdgeGame {
         else if (mutual.rivaledAt == 0) mutual.rivaledAt = uint64(block.timestamp);
     }
 
-    /// @dev The place of a height-0 edge of "blocks", and the machine's state as it starts on that
-    ///      block.
+    /// @dev The place of a height-0 edge of "blocks", and the program's input on that block.
     function enterBlock(Position calldata position, Program calldata program, Claim calldata agreed)
         private
         view
-        returns (bytes32 mutualId, bytes32 start)
+        returns (bytes32 mutualId, bytes32 input)
     {
         bytes32 programHash =
             keccak256(abi.encodePacked(program.codeRoot, program.memoryRoot, program.entry));
@@ -306,8 +306,7 @@ contract EdgeGame is IEdgeGame {
         // The assertion's children could only be proposed once all batches up to the limit stood.
         // PROTOCOL.md PROGRAM-2
         bytes32 acc = agreed.batch < limit ? IInbox(INBOX).batchAcc(agreed.batch + 1) : bytes32(0);
-        bytes32 input = keccak256(abi.encodePacked(agreedClaim, acc, CONFIG_HASH));
-        start = Execution.initialState(program, input);
+        input = keccak256(abi.encodePacked(agreedClaim, acc, CONFIG_HASH));
     }
 
     /// @dev What counts for an edge besides its own time.

@@ -126,6 +126,11 @@ interface IEdgeGame {
     ///         code 0), the edge claims `claim`.
     error EdgeResultMismatch(bytes32 claim, bytes32 computed);
     error EdgeProgramMismatch(bytes32 found, bytes32 expected);
+    /// @notice The final state is of a run of other code or on another input: L1 has another batch
+    ///         now, or this is no run of the program on the block.
+    error EdgeRunMismatch(
+        bytes32 foundCodeRoot, bytes32 codeRoot, bytes32 foundInput, bytes32 input
+    );
     error EdgeStateLength(uint256 found, uint256 expected);
     /// @notice `opened` was not opened below the edge with `root`.
     error EdgeNotOpenedBelow(bytes32 root, bytes32 opened);
@@ -197,8 +202,8 @@ interface IEdgeGame {
 
     /// @notice Below the height-0 edge of "blocks" at `position` with root `claim`: commits to the
     ///         run of the program on that block. `root` is that of the tree over 2^SPANS_HEIGHT
-    ///         states, `finalState` the packed last one, whose result is `claim`. `agreed` is the
-    ///         claim before the block. Locks SPANS_STAKE; doing it again credits that back.
+    ///         states, `finalState` the packed last one, whose code and input are the program's on
+    ///         that block and whose result is `claim`. `agreed` is the claim before the block. Locks SPANS_STAKE; doing it again credits that back.
     function openSpans(
         Position calldata position,
         Program calldata program,
@@ -252,8 +257,7 @@ interface IEdgeGame {
     function INBOX() external view returns (address);
     /// @notice What executes one instruction.
     function STEP_VERIFIER() external view returns (address);
-    /// @notice Commitment to the program that computes the right claim. If nothing hashes to it,
-    ///         "spans" cannot be opened: time alone decides disputes.
+    /// @notice Commitment to the program that computes the right claim; not zero.
     function PROGRAM_HASH() external view returns (bytes32);
     /// @notice Hash of the L2 chain's parameters, part of the program's input.
     function CONFIG_HASH() external view returns (bytes32);

@@ -55,7 +55,8 @@ interface IInbox {
     /// @notice The blobs that hold the data of a batch of kind 1, in order.
     event BlobsPosted(uint64 indexed index, bytes32[] versionedHashes);
 
-    /// @notice Enqueues an L2 transaction from the caller (aliased if it is a contract).
+    /// @notice Enqueues an L2 transaction from the caller (aliased if it is a contract; an account that
+    ///         delegates to code by EIP-7702 is none).
     ///         `msg.value` is minted on L2. Same ABI as OP's OptimismPortal.
     function depositTransaction(
         address to,

@@ -72,6 +72,9 @@ contract Inbox is IInbox {
     uint8 private constant BATCH_FORCED = 2;
     uint8 private constant DEPOSIT_TRANSACTION = 0;
     uint8 private constant DEPOSIT_FEE_REPORT = 1;
+    /// The code of an account that delegates by EIP-7702: this, then the address of the code.
+    bytes3 private constant DELEGATION_PREFIX = 0xef0100;
+    uint256 private constant DELEGATION_BYTES = 23;
     /// https://specs.optimism.io/protocol/deposits.html#address-aliasing
     uint160 private constant ALIAS_OFFSET = uint160(0x1111000000000000000000000000000000001111);
 
@@ -231,13 +234,19 @@ contract Inbox is IInbox {
     }
 
     /// @dev The sender on L2. Anyone may deploy other code at a contract's address there, so a
-    ///      contract gets another address; who signed the transaction holds the same key on both.
+    ///      contract gets another address; an account with a key has the same key on both.
     function l2Sender() private view returns (address) {
         // PROTOCOL.md INBOX-6
-        if (msg.sender == tx.origin) return msg.sender;
+        if (msg.sender == tx.origin || isDelegated(msg.sender)) return msg.sender;
         unchecked {
             return address(uint160(msg.sender) + ALIAS_OFFSET);
         }
+    }
+
+    /// @dev Whether an account with a key delegates to code: no contract can have such code, for
+    ///      none can begin with 0xef. https://eips.ethereum.org/EIPS/eip-7702
+    function isDelegated(address account) private view returns (bool) {
+        return account.code.length == DELEGATION_BYTES && bytes3(account.code) == DELEGATION_PREFIX;
     }
 
     /// @dev Uses L1 gas until `amount` of it is gone since `gasBefore`; out of gas if it is less.

@@ -323,6 +323,9 @@ contract AssertionChainTest is AssertionTest {
         given = parameters();
         given.stake = 0;
         invalid("stake", 0, given);
+        given = parameters();
+        given.programHash = 0;
+        invalid("programHash", 0, given);
     }
 
     function invalid(string memory name, uint256 found, AssertionChain.Parameters memory given)

@@ -12,6 +12,16 @@ interface Vm {
         address emitter;
     }
 
+    /// An authorization of EIP-7702.
+    struct SignedDelegation {
+        uint8 v;
+        bytes32 r;
+        bytes32 s;
+        uint64 nonce;
+        address implementation;
+    }
+
+    function addr(uint256 privateKey) external pure returns (address);
     function assume(bool condition) external pure;
     /// In forge 1.7.1 this sets the excess blob gas, from which the fee follows.
     function blobBaseFee(uint256 excessBlobGas) external;
@@ -22,12 +32,17 @@ interface Vm {
     function expectRevert(bytes calldata data) external;
     function fee(uint256 baseFee) external;
     function getRecordedLogs() external returns (Log[] memory);
+    function mockCall(address callee, bytes calldata data, bytes calldata returned) external;
     function pauseGasMetering() external;
     function prank(address sender) external;
     function prank(address sender, address origin) external;
     function recordLogs() external;
     function resumeGasMetering() external;
     function roll(uint256 blockNumber) external;
+    /// The next transaction carries the authorization.
+    function signAndAttachDelegation(address implementation, uint256 privateKey)
+        external
+        returns (SignedDelegation memory);
     function warp(uint256 timestamp) external;
 }
 

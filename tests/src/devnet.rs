@@ -36,7 +36,7 @@ pub struct DevnetOptions {
     pub challenge_period_secs: u64,
     /// Seconds between claims.
     pub min_interval_secs: u64,
-    /// Hash of the program that disputes run; zero: none can be decided.
+    /// Hash of the program that disputes run.
     pub program_hash: B256,
     /// Whether the sequencer makes claims.
     pub proposes: bool,
@@ -58,7 +58,7 @@ impl Default for DevnetOptions {
             force_delay_secs: 600,
             challenge_period_secs: 600,
             min_interval_secs: 5,
-            program_hash: B256::ZERO,
+            program_hash: places::program_hash(),
             proposes: false,
             is_gated: false,
             relay_seed: None,

@@ -14,7 +14,7 @@ pub use wait::{PATIENCE, wait_until};
 mod places;
 pub use places::{
     anvil_binary, artifacts, cast_binary, challenger_binary, drill_binary, in_repository,
-    node_modules, program_elf,
+    node_modules, program_elf, program_hash,
 };
 mod process;
 pub use process::{Process, free_port};

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use alloy::primitives::B256;
+
 /// A folder of the repository, by its path from the root.
 pub fn in_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
@@ -45,6 +47,13 @@ pub fn challenger_binary() -> PathBuf {
 /// The binary `gainsay-drill`.
 pub fn drill_binary() -> PathBuf {
     binary("gainsay-drill")
+}
+
+/// The hash of the program, as it is committed.
+pub fn program_hash() -> B256 {
+    let path = in_repository("prover/program/program-hash.txt");
+    let text = fs::read_to_string(&path).expect("the hash of the program is committed");
+    text.trim().parse().expect("it is a hash")
 }
 
 /// The ELF file of the program that the machine runs.

@@ -163,7 +163,7 @@ contract DisputeGasTest is GameTest {
         private
     {
         IEdgeGame.Position memory position = positionOf(genesis, above);
-        bytes memory finalState = haltedWith(claim(p, BLOCK), p.seed);
+        bytes memory finalState = haltedWith(claim(p, BLOCK), input());
         bytes32[] memory proof = siblings(tree, 2 ** 16 - 1, 16);
         bytes32 root = node(tree, 16, 0);
         vm.prank(p.account);
@@ -213,8 +213,14 @@ contract DisputeGasTest is GameTest {
         return commit(10, BLOCK, claim(p, BLOCK - 1), claim(p, BLOCK), claim(p, 1023));
     }
 
-    function spans(Player memory p) private pure returns (Commitment memory) {
-        bytes32 last = keccak256(haltedWith(claim(p, BLOCK), p.seed));
+    /// Of the run that is disputed: both agree on the claim before the block.
+    function input() private view returns (bytes32) {
+        bytes32 agreed = claim(good, BLOCK - 1);
+        return keccak256(bytes.concat(agreed, batchAccs[2], CONFIG_HASH));
+    }
+
+    function spans(Player memory p) private view returns (Commitment memory) {
+        bytes32 last = keccak256(haltedWith(claim(p, BLOCK), input()));
         bytes32 state = keccak256(abi.encode("span", p.seed));
         return commit(16, SPAN, keccak256("span before"), state, last);
     }

@@ -63,6 +63,8 @@ abstract contract GameTest is L1Test {
 
     /// The truth: the program's input on each block and its states.
     bytes32[] internal inputs;
+    /// The Inbox's accumulators up to the batch limit of genesis; zero behind it.
+    mapping(uint64 count => bytes32) internal batchAccs;
     mapping(uint256 blockIndex => bytes32[]) internal states;
     mapping(uint256 blockIndex => bytes) internal finalStates;
     /// What was proposed.
@@ -72,6 +74,7 @@ abstract contract GameTest is L1Test {
         super.setUp();
         for (uint256 i = 0; i < batches; ++i) {
             postAll();
+            batchAccs[inbox.batchCount()] = inbox.batchAcc(inbox.batchCount());
         }
         Machine memory machine = TinyProgram.load(0);
         program = IEdgeGame.Program(
@@ -119,8 +122,7 @@ abstract contract GameTest is L1Test {
         for (uint256 i = 0; i < 2 ** blocks; ++i) {
             // All claims but genesis have read one batch.
             uint64 next = i == 0 ? 1 : 2;
-            bytes32 acc = next <= batches ? inbox.batchAcc(next) : bytes32(0);
-            bytes32 input = keccak256(bytes.concat(claim, acc, CONFIG_HASH));
+            bytes32 input = keccak256(bytes.concat(claim, batchAccs[next], CONFIG_HASH));
             inputs.push(input);
             states[i] = TinyProgram.trace(input, 2 ** (spans + steps));
             Machine memory last = TinyProgram.runFor(input, TinyProgram.STEPS);
@@ -215,16 +217,30 @@ abstract contract GameTest is L1Test {
     {
         bytes32 claim = claimOf(p, blockIndex);
         // It runs for ever.
-        if (claim == 0) return TinyProgram.packed(TinyProgram.load(bytes32(p.seed)));
+        if (claim == 0) return TinyProgram.packed(TinyProgram.load(inputOf(p, blockIndex)));
         if (!isLie(p.blocks, blockIndex)) {
             return finalStates[blockIndex];
         }
-        return haltedWith(claim, p.seed);
+        return haltedWith(claim, inputOf(p, blockIndex));
     }
 
-    /// A state that nothing leads to, with this output.
-    function haltedWith(bytes32 output, uint256 seed) internal pure returns (bytes memory) {
-        Machine memory machine = TinyProgram.load(bytes32(seed));
+    /// The program's input on a block, after the claim that the player has before it.
+    function inputOf(Player memory p, uint256 index) internal view returns (bytes32) {
+        IEdgeGame.Claim memory before = claimBefore(p, index);
+        bytes32 agreed = keccak256(
+            bytes.concat(
+                before.outputRoot,
+                bytes8(before.batch),
+                bytes8(before.block),
+                bytes8(before.depositsRead)
+            )
+        );
+        return keccak256(bytes.concat(agreed, batchAccs[before.batch + 1], CONFIG_HASH));
+    }
+
+    /// A state of a run on this input that nothing leads to, with this output.
+    function haltedWith(bytes32 output, bytes32 input) internal pure returns (bytes memory) {
+        Machine memory machine = TinyProgram.load(input);
         machine.status = 1;
         for (uint256 i = 0; i < 32; ++i) {
             machine.x[11 + i / 8] |= uint64(uint8(output[i])) << uint64(8 * (i % 8));

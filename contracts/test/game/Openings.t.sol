@@ -147,12 +147,13 @@ contract OpeningsTest is GameTest {
         } else if (part == 12) {
             given.proof[bit % 2] ^= flip;
         } else if (part == 13) {
-            // Of the roots, the input, the counters or the registers; where it changes the output,
-            // that is found first.
+            // Of the roots, the input, the counters or the registers; where it changes the run or
+            // the output, that is found first.
             uint256 i = bit % 363;
             given.finalState[i] ^= bytes1(uint8(1 << (bit >> 16) % 8));
             bool isResult = (i >= 112 && i < 115) || (i >= 195 && i < 227);
             if (isResult) expected = IEdgeGame.EdgeResultMismatch.selector;
+            if (i < 32 || (i >= 64 && i < 96)) expected = IEdgeGame.EdgeRunMismatch.selector;
         } else {
             given.finalState = bytes.concat(given.finalState, hex"00");
             expected = IEdgeGame.EdgeStateLength.selector;
@@ -176,6 +177,45 @@ contract OpeningsTest is GameTest {
         Spans memory given = spansMove();
         given.claim = claimOf(bad, BLOCK);
         refuses(SPANS_STAKE, callOf(given), IEdgeGame.EdgeResultMismatch.selector);
+    }
+
+    /// L1 is reorganised and has another batch when the move comes: what was right on the batch
+    /// before would be a wrong tree on this one. It reverts, and costs no stake.
+    function test_openSpans_onAnotherBatch_reverts() public {
+        Spans memory given = spansMove();
+        bytes memory question = abi.encodeCall(inbox.batchAcc, (2));
+        bytes32 other = keccak256("another batch");
+        vm.mockCall(address(inbox), question, abi.encode(other));
+        bytes32 agreed = blocks.tree.leaf(BLOCK - 1);
+        bytes32 input = keccak256(bytes.concat(agreed, other, CONFIG_HASH));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IEdgeGame.EdgeRunMismatch.selector,
+                program.codeRoot,
+                program.codeRoot,
+                inputs[BLOCK],
+                input
+            )
+        );
+        openSpans(good, blocks, BLOCK);
+        isTrue(game.edge(spans.start, spans.tree.root()).createdAt == 0);
+        equal(address(game).balance, 0);
+        // On the batch that it was computed from it goes through.
+        vm.mockCall(address(inbox), question, abi.encode(batchAccs[2]));
+        isTrue(sendFrom(good.account, SPANS_STAKE, callOf(given)) == 0);
+    }
+
+    /// The end of a run of other code, or on other input, whatever it results in.
+    function testFuzz_openSpans_ofAnotherRun_reverts(bytes32 codeRoot, bytes32 input) public {
+        vm.assume(codeRoot != program.codeRoot && input != inputs[BLOCK]);
+        Spans memory given = spansMove();
+        bytes memory right = given.finalState;
+        given.finalState = replaced(right, 0, codeRoot);
+        refuses(SPANS_STAKE, callOf(given), IEdgeGame.EdgeRunMismatch.selector);
+        given.finalState = replaced(right, 64, input);
+        refuses(SPANS_STAKE, callOf(given), IEdgeGame.EdgeRunMismatch.selector);
+        given.finalState = right;
+        isTrue(sendFrom(good.account, SPANS_STAKE, callOf(given)) == 0);
     }
 
     /// The first block starts from the parent's claim and nothing else.
@@ -463,6 +503,18 @@ contract OpeningsTest is GameTest {
         isTrue(found != 0);
         if (expected != 0) equal(bytes32(found), bytes32(expected));
         equal(address(game).balance, before);
+    }
+
+    /// `packed` with this word at `offset`.
+    function replaced(bytes memory packed, uint256 offset, bytes32 word)
+        internal
+        pure
+        returns (bytes memory other)
+    {
+        other = bytes.concat(packed);
+        for (uint256 i = 0; i < 32; ++i) {
+            other[offset + i] = word[i];
+        }
     }
 
     /// The error with which it reverted, 0 if it did not.

@@ -109,8 +109,8 @@ pub struct DeployArgs {
     /// Stake of a claim, in wei or with a unit. Lost if the claim is proven wrong.
     #[arg(long, value_name = "AMOUNT", default_value = "1eth", value_parser = parse_amount)]
     pub stake_wei: U256,
-    /// Hash of the program that disputes run. Zero: disputes cannot be decided by proof.
-    #[arg(long, value_name = "HASH", default_value_t = B256::ZERO)]
+    /// Hash of the program that disputes run; prover/program/program-hash.txt has this version's.
+    #[arg(long, value_name = "HASH", value_parser = parse_program_hash)]
     pub program_hash: B256,
     /// Version of the machine that runs the program.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -124,6 +124,17 @@ const STEPS_HEIGHT: u8 = 20;
 fn parse_gas_price(text: &str) -> Result<u64, String> {
     let wei = parse_amount(text).map_err(|error| error.to_string())?;
     u64::try_from(wei).map_err(|_| format!("found {wei} wei, expected at most {}", u64::MAX))
+}
+
+/// Zero would leave nobody able to prove anything: one liar would halt the chain for ever.
+fn parse_program_hash(text: &str) -> Result<B256, String> {
+    match text.trim().parse() {
+        Ok(B256::ZERO) => Err("it is zero, which is no program's hash; expected the hash in \
+                               prover/program/program-hash.txt"
+            .to_owned()),
+        Ok(hash) => Ok(hash),
+        Err(error) => Err(format!("{error}; expected 32 bytes in hex")),
+    }
 }
 
 /// Deploys.
@@ -312,9 +323,34 @@ fn warnings(args: &DeployArgs, l1_chain_id: u64) -> Vec<String> {
         !args.fund.is_empty(),
         format!("--fund creates ether for {} accounts that L1 does not back", args.fund.len()),
     );
-    warn(
-        args.program_hash.is_zero(),
-        "no --program-hash: a disputed claim can never be proven right".to_owned(),
-    );
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: DeployArgs,
+    }
+
+    #[test]
+    fn no_chain_is_deployed_without_a_program() {
+        let parse = |more: &[&str]| {
+            Cli::try_parse_from([&["deploy", "--l1-rpc", "http://localhost:1"], more].concat())
+        };
+        let missing = parse(&[]).unwrap_err().to_string();
+        assert!(missing.contains("--program-hash <HASH>"), "{missing}");
+        let zero = parse(&["--program-hash", &B256::ZERO.to_string()]).unwrap_err().to_string();
+        assert!(zero.contains("no program's hash"), "{zero}");
+        let no_hash = parse(&["--program-hash", "0x12"]).unwrap_err().to_string();
+        assert!(no_hash.contains("expected 32 bytes"), "{no_hash}");
+        let hash = B256::repeat_byte(0x70);
+        let given = parse(&["--program-hash", &hash.to_string()]).unwrap();
+        assert_eq!(given.args.program_hash, hash);
+    }
 }

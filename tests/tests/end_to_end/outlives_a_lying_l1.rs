@@ -3,14 +3,12 @@
 //! follower on plain L1 soon, the wrong claim of the round is alarmed and has a rival, and nobody was
 //! started again. `GAINSAY_ROUNDS` makes it longer. Needs the program's ELF file, as `watches` does.
 
-use std::fs;
-
 use alloy::primitives::{Address, B256, address};
 use gainsay_l1::bindings::IAssertionChain::Status;
 use gainsay_tests::{
     ANY, BEACON, Challenger, Devnet, DevnetOptions, Fault, Field, LyingRelay, Node, Process,
-    REFUSALS, Role, Watcher, assert_same_blocks, assertion_chain, claim_wrongly, in_repository,
-    rounds, seeded, use_chain, wait_for_safe, wait_until,
+    REFUSALS, Role, Watcher, assert_same_blocks, assertion_chain, claim_wrongly, rounds, seeded,
+    use_chain, wait_for_safe, wait_until,
 };
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 
@@ -110,10 +108,7 @@ struct World {
 
 impl World {
     async fn start(random: &mut StdRng) -> Self {
-        let path = in_repository("prover/program/program-hash.txt");
-        let program_hash: B256 = fs::read_to_string(path).unwrap().trim().parse().unwrap();
         let mut devnet = Devnet::start(DevnetOptions {
-            program_hash,
             challenge_period_secs: CHALLENGE_PERIOD_SECS,
             l1_slots_in_epoch: 8,
             proposes: true,

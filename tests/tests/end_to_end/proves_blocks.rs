@@ -2,27 +2,21 @@
 //! to one instruction. Needs the program's ELF file: scripts/build-program builds it,
 //! GAINSAY_PROGRAM_ELF names it.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use alloy::primitives::{B256, U256, keccak256};
 use gainsay_derivation::claim;
 use gainsay_keccak::Commitment;
 use gainsay_l1::{AssertionChain, Proposal};
 use gainsay_tests::{
-    Challenger, Devnet, DevnetOptions, Report, Role, in_repository, number, program_elf,
-    run_script, use_chain, wait_for_receipt, wait_for_safe, wait_until,
+    Challenger, Devnet, DevnetOptions, Report, Role, number, program_elf, program_hash, run_script,
+    use_chain, wait_for_receipt, wait_for_safe, wait_until,
 };
 use serde_json::{Value, json};
 
 /// Kinds of steps that every block with a signed transaction has.
 const STEPS: [&str; 8] =
     ["first", "last", "load", "store", "keccak", "preimage", "blob", "precompile"];
-
-/// The hash of the program, as it is committed.
-fn program_hash() -> B256 {
-    let path = in_repository("prover/program/program-hash.txt");
-    fs::read_to_string(path).unwrap().trim().parse().unwrap()
-}
 
 /// The newest block with a swap in it.
 async fn swap_block(devnet: &Devnet) -> u64 {
@@ -73,8 +67,7 @@ fn assert_proven(report: &Report, is_proposed: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn swaps_and_deposits_are_proven_down_to_one_instruction() {
-    let program_hash = program_hash();
-    let options = DevnetOptions { da: "blob", proposes: true, program_hash, ..Default::default() };
+    let options = DevnetOptions { da: "blob", proposes: true, ..Default::default() };
     let mut devnet = Devnet::start(options).await;
     let endpoints = devnet.write_endpoints(&devnet.sequencer);
     run_script("uniswap.cjs", &endpoints).await;

@@ -1,27 +1,20 @@
 //! One honest challenger, which knows L1 and `rollup.json` alone, sees every wrong claim and has it
 //! lose. Needs the program's ELF file: scripts/build-program builds it, GAINSAY_PROGRAM_ELF names it.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use alloy::primitives::{B256, U256};
 use gainsay_l1::bindings::IAssertionChain::Status;
 use gainsay_tests::{
     Challenger, Devnet, DevnetOptions, Role, assertion_chain, claim_wrongly, free_port,
-    in_repository, program_elf, use_chain, wait_for_safe, wait_until,
+    program_elf, use_chain, wait_for_safe, wait_until,
 };
 
 /// Seconds of L1 until a claim is confirmed.
 const CHALLENGE_PERIOD_SECS: u64 = 3_000;
 
-/// The hash of the program, as it is committed.
-fn program_hash() -> B256 {
-    let path = in_repository("prover/program/program-hash.txt");
-    fs::read_to_string(path).unwrap().trim().parse().unwrap()
-}
-
 async fn devnet() -> Devnet {
     let mut devnet = Devnet::start(DevnetOptions {
-        program_hash: program_hash(),
         challenge_period_secs: CHALLENGE_PERIOD_SECS,
         ..Default::default()
     })

@@ -13,15 +13,14 @@ use std::{
 };
 
 use alloy::{
-    primitives::{Address, B256, U256},
+    primitives::{Address, U256},
     providers::Provider,
 };
 use gainsay_challenger::dispute::game::{AssertionStatus, Game, Heights, Level};
 use gainsay_drill::adversary::{Disputes, read_disputes};
 use gainsay_l1::AssertionChain;
 use gainsay_tests::{
-    Devnet, DevnetOptions, Role, Watcher, drill_binary, in_repository, program_elf, seeded, signer,
-    wait_until,
+    Devnet, DevnetOptions, Role, Watcher, drill_binary, program_elf, seeded, signer, wait_until,
 };
 use rand::Rng;
 use serde_json::{Value, json};
@@ -52,11 +51,8 @@ const LIARS_TURN: Duration = Duration::from_millis(300);
 
 impl Arena {
     async fn start(challenge_period_secs: u64) -> Self {
-        let path = in_repository("prover/program/program-hash.txt");
-        let program_hash: B256 = fs::read_to_string(path).unwrap().trim().parse().unwrap();
         let options = DevnetOptions {
             da: "blob",
-            program_hash,
             challenge_period_secs,
             l1_slots_in_epoch: 32,
             ..Default::default()
