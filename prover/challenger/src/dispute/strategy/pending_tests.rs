@@ -46,8 +46,9 @@ impl Trace for Line {
     }
 }
 
+/// Zero is the parent of the genesis assertion, which has number 0, and names none.
 fn id(number: u64) -> B256 {
-    B256::left_padding_from(&number.to_be_bytes())
+    B256::left_padding_from(&(number + 1).to_be_bytes())
 }
 
 fn propose(game: &mut Game, number: u64, parent: u64, root: B256, time: u64) {
