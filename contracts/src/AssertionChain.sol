@@ -57,6 +57,8 @@ contract AssertionChain is IAssertionChain {
     /// @inheritdoc IAssertionChain
     bytes32 public latestConfirmed;
     /// @inheritdoc IAssertionChain
+    bytes32 public haltedBy;
+    /// @inheritdoc IAssertionChain
     mapping(address account => uint256) public credit;
 
     /// `batchLimitAcc` is not stored: the Inbox keeps it for ever.
@@ -75,6 +77,10 @@ contract AssertionChain is IAssertionChain {
             AssertionInvalidParameter("minInterval", parameters.minInterval)
         );
         require(parameters.stake > 0, AssertionInvalidParameter("stake", 0));
+        // 0 at the cursor of genesis is the end of a chain that halts.
+        require(
+            parameters.genesisOutputRoot != 0, AssertionInvalidParameter("genesisOutputRoot", 0)
+        );
         // INVARIANT: a dispute can be decided by proof. Nothing hashes to zero, and without a program
         // no level below "blocks" can be opened.
         require(parameters.programHash != 0, AssertionInvalidParameter("programHash", 0));
@@ -114,7 +120,8 @@ contract AssertionChain is IAssertionChain {
         // PROTOCOL.md ASSERT-4
         require(msg.value == STAKE, AssertionStakeMismatch(msg.value, STAKE));
         Assertion storage above = known(parent);
-        checkCursor(above, cursor);
+        require(!isHalt(above.outputRoot, above.cursor), AssertionParentHalts(parent));
+        if (!isHalt(outputRoot, cursor)) checkCursor(above, cursor);
         bytes32 acc = checkInbox(above.batchLimit, expectedBatchAcc);
         id = assertionId(parent, outputRoot, cursor, root, acc);
         if (assertions[id].status != Status.None) {
@@ -194,7 +201,7 @@ contract AssertionChain is IAssertionChain {
     function confirm(bytes32 id) public {
         Assertion storage target = known(id);
         // PROTOCOL.md ASSERT-7
-        if (target.status == Status.Confirmed) return;
+        if (target.status == Status.Confirmed || target.status == Status.Halted) return;
         // INVARIANT: the confirmed assertions are one line that ends at latestConfirmed.
         require(target.parent == latestConfirmed, AssertionParentNotConfirmed(id, target.parent));
         // INVARIANT: one of rivals at most is confirmed: the game confirms one edge of a place.
@@ -204,9 +211,18 @@ contract AssertionChain is IAssertionChain {
             uint64 due = target.createdAt + CHALLENGE_PERIOD;
             require(block.timestamp >= due, AssertionNotDue(id, due, uint64(block.timestamp)));
         }
-        target.status = Status.Confirmed;
-        latestConfirmed = id;
-        emit AssertionConfirmed(id, target.outputRoot, target.cursor);
+        if (isHalt(target.outputRoot, target.cursor)) {
+            // PROTOCOL.md ASSERT-11
+            // INVARIANT: nothing is confirmed after this. Whatever is left is a rival of `id`, or
+            // descends from one: of rivals only one wins.
+            target.status = Status.Halted;
+            haltedBy = id;
+            emit AssertionHalted(id, target.parent);
+        } else {
+            target.status = Status.Confirmed;
+            latestConfirmed = id;
+            emit AssertionConfirmed(id, target.outputRoot, target.cursor);
+        }
         // INVARIANT: balance = STAKE for each pending assertion + the sum of credits (+ what was
         // forced in by selfdestruct). Here one stake turns into a credit.
         credited(target.proposer, STAKE);
@@ -261,7 +277,8 @@ contract AssertionChain is IAssertionChain {
     /// @dev INVARIANT: no stake is taken for a child that can no more be confirmed because of what
     ///      this contract knows about its parent.
     function checkUndecided(bytes32 parent, Assertion storage above) private view {
-        bool hasWinner = above.status == Status.Confirmed && parent != latestConfirmed;
+        bool hasWinner =
+            above.status == Status.Confirmed && (parent != latestConfirmed || haltedBy != 0);
         require(above.status != Status.Lost && !hasWinner, AssertionParentDecided(parent));
     }
 
@@ -349,7 +366,15 @@ contract AssertionChain is IAssertionChain {
         require(found.status != Status.None, AssertionUnknown(id));
     }
 
+    /// @dev Whether an end is claim 0. No other end has that cursor: genesis has an output root, and
+    ///      all else is ahead of it.
+    function isHalt(bytes32 outputRoot, Cursor memory cursor) private pure returns (bool) {
+        // PROTOCOL.md CLAIM-4
+        return outputRoot == 0 && cursor.batch == 0 && cursor.block == 0 && cursor.depositsRead == 0;
+    }
+
     function claimOf(bytes32 outputRoot, Cursor memory cursor) private pure returns (bytes32) {
+        if (isHalt(outputRoot, cursor)) return 0;
         // PROTOCOL.md CLAIM-3
         return
             keccak256(abi.encodePacked(outputRoot, cursor.batch, cursor.block, cursor.depositsRead));

@@ -142,10 +142,17 @@ contract EdgeGame is IEdgeGame {
         bytes32 mutualId = position.locate(position.start, first, agreed, STEPS_HEIGHT);
         // PROTOCOL.md GAME-10
         bytes32 root = IStepVerifier(STEP_VERIFIER).step(agreed, witness);
-        EdgeRecord storage proven = contradictedLeaf(mutualId, root, Level.Steps);
-        if (proven.cached == Timers.INFINITE) return;
-        proven.cached = Timers.INFINITE;
-        emit EdgeProven(mutualId, root);
+        prove(mutualId, root, Level.Steps);
+    }
+
+    /// @inheritdoc IEdgeGame
+    function proveZero(Position calldata position) external {
+        // PROTOCOL.md GAME-16
+        (bytes32 first,) = IAssertionChain(CHAIN).startOf(position.start);
+        bytes32 blocksId = MutualId.ofBlocks(position.start);
+        // INVARIANT: no claim hashes to 0, so that nothing can be opened here, and nothing but 0
+        // is ever proven.
+        prove(position.locate(blocksId, first, 0, BLOCKS_HEIGHT), 0, Level.Blocks);
     }
 
     /// @inheritdoc IEdgeGame
@@ -274,6 +281,14 @@ contract EdgeGame is IEdgeGame {
         emit EdgeOpened(
             parentId, parentRoot, mutualId, root, level, agreed, msg.sender, stake, time
         );
+    }
+
+    /// @dev A contradicted edge of height 0 has won for ever.
+    function prove(bytes32 mutualId, bytes32 root, Level level) private {
+        EdgeRecord storage proven = contradictedLeaf(mutualId, root, level);
+        if (proven.cached == Timers.INFINITE) return;
+        proven.cached = Timers.INFINITE;
+        emit EdgeProven(mutualId, root);
     }
 
     /// @dev Adds an edge unless it exists.

@@ -9,7 +9,10 @@ interface IAssertionChain {
         Pending,
         Confirmed,
         // A rival of it or of an ancestor was confirmed, and its stake is taken.
-        Lost
+        Lost,
+        // Its end is claim 0, and it has won: the program fails on one of its blocks. Nothing
+        // follows it, and nothing else can follow its parent.
+        Halted
     }
 
     /// @notice How far a chain got in the Inbox: batches [0, batch), the first `block` blocks of
@@ -20,7 +23,8 @@ interface IAssertionChain {
         uint64 depositsRead;
     }
 
-    /// @notice One assertion, as `assertion` returns it.
+    /// @notice One assertion, as `assertion` returns it. One whose end is claim 0, because the program
+    ///         fails on a block, has output root 0 and cursor (0, 0, 0).
     struct Assertion {
         bytes32 parent;
         // Root of the Merkle tree over the claims after each block.
@@ -59,6 +63,8 @@ interface IAssertionChain {
     /// @notice A stake on a child of `parent` would be lost: `parent` is not, or another child of it
     ///         is confirmed already.
     error AssertionParentDecided(bytes32 parent);
+    /// @notice `parent` ends in claim 0: nothing follows it.
+    error AssertionParentHalts(bytes32 parent);
     /// @notice `id` is no rival of `winner`, nor the child of one that was collected.
     error AssertionNotBeaten(bytes32 id, bytes32 winner);
     error AssertionInvalidParameter(string name, uint256 found);
@@ -80,6 +86,9 @@ interface IAssertionChain {
     event AssertionRivaled(bytes32 indexed parent, bytes32 first, bytes32 rival);
     /// @notice The state is final: withdrawals may be proved against `outputRoot`.
     event AssertionConfirmed(bytes32 indexed id, bytes32 outputRoot, Cursor cursor);
+    /// @notice The program fails on a block after `parent`, for ever: no state behind `parent` is ever
+    ///         final, nothing more can be withdrawn. `id` is the assertion that says so.
+    event AssertionHalted(bytes32 indexed id, bytes32 indexed parent);
     /// @notice The stake on `id` was taken: `reward` to the proposer of `winner`, `burnt` to nobody.
     event AssertionLost(bytes32 indexed id, bytes32 indexed winner, uint256 reward, uint256 burnt);
     /// @notice Ether became withdrawable by `account`.
@@ -89,6 +98,7 @@ interface IAssertionChain {
 
     /// @notice Proposes the child of `parent`. `root` commits to the 2^BLOCKS_HEIGHT claims after
     ///         each block, `lastLeafProof` shows that the last of them is the end claim.
+    ///         An output root 0 with a cursor (0, 0, 0) stands for the end claim 0.
     ///         Proposing what stands already is a no-op that credits the stake back.
     function propose(
         bytes32 parent,
@@ -100,7 +110,8 @@ interface IAssertionChain {
     ) external payable returns (bytes32 id);
 
     /// @notice Confirms what was unrivaled for CHALLENGE_PERIOD, or what has won its dispute: the
-    ///         timer of its root edge has reached CHALLENGE_PERIOD. Anyone; twice is once.
+    ///         timer of its root edge has reached CHALLENGE_PERIOD. One that ends in claim 0 becomes
+    ///         Halted by that. Anyone; twice is once.
     function confirm(bytes32 id) external;
 
     /// @notice Confirms `winner` and takes the stakes of `losers`, rivals of it and assertions that build on such a rival, parents first: half for the proposer of
@@ -120,6 +131,9 @@ interface IAssertionChain {
     /// @notice Where children of `id` start: its end claim, and the number of batches they read up
     ///         to.
     function startOf(bytes32 id) external view returns (bytes32 claim, uint64 batchLimit);
+    /// @notice The assertion that ends the chain because the program fails on a block; 0 while there is
+    ///         none.
+    function haltedBy() external view returns (bytes32);
     /// @notice The end of the line of confirmed assertions.
     function latestConfirmed() external view returns (bytes32);
     /// @notice The assertion of block 0, confirmed from the start.

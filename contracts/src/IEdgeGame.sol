@@ -68,11 +68,13 @@ interface IEdgeGame {
     struct Position {
         // "blocks": id of the parent assertion. Else: m of the level's root edges.
         bytes32 start;
-        // From the level's root edge down: 0 to go left, or the root of the left child to go right
-        // of it. As many as the level is high.
-        bytes32[] path;
-        // Siblings, upwards, of the last leaf of the last left child in `path` that is not 0, as
-        // many as that child is high. That leaf is the agreed state. None if `path` goes left only.
+        // Which leaf of the level's trees it is, from 0. Its bits are the turns from the level's root
+        // edge down, the highest one first: 0 goes left, 1 goes right.
+        uint64 index;
+        // For each turn to the right, from the root edge down: the root of the left child there.
+        bytes32[] lefts;
+        // Siblings, upwards, of the last leaf of the last of `lefts`, as many as that child is high.
+        // That leaf is the agreed state. None if no turn goes right.
         bytes32[] agreedProof;
     }
 
@@ -118,9 +120,11 @@ interface IEdgeGame {
     error EdgeMisplaced(bytes32 mutualId, bytes32 root, Level level, uint8 height);
     error EdgeChildrenMismatch(bytes32 root, bytes32 computed);
     error EdgeProofLength(uint256 found, uint256 expected);
+    /// @notice No tree of this height has so many leaves.
+    error EdgeIndexTooLarge(uint256 index, uint256 height);
     /// @notice `leaf` is not the last one of the tree with this root.
     error EdgeLastLeafMismatch(bytes32 root, bytes32 leaf);
-    /// @notice The start of the level is `expected`, and the path never leaves it.
+    /// @notice The start of the level is `expected`, and no turn leaves it.
     error EdgeAgreedMismatch(bytes32 found, bytes32 expected);
     /// @notice The machine's final state has the result `computed` (0 if it did not halt with exit
     ///         code 0), the edge claims `claim`.
@@ -171,7 +175,8 @@ interface IEdgeGame {
         uint256 stake,
         uint64 time
     );
-    /// @notice One instruction leads from the agreed state to `root`: the timer is infinite.
+    /// @notice One instruction leads from the agreed state to `root`, or both are claim 0: the timer
+    ///         is infinite.
     event EdgeProven(bytes32 indexed mutualId, bytes32 indexed root);
     /// @notice The edge's cached timer rose to `timer` seconds.
     event TimerUpdated(bytes32 indexed mutualId, bytes32 indexed root, uint64 timer);
@@ -228,6 +233,11 @@ interface IEdgeGame {
     /// @notice Executes one instruction on `agreed`: the height-0 edge of "steps" at `position`
     ///         whose root is the state after it has won. Twice is once.
     function proveStep(Position calldata position, bytes32 agreed, bytes calldata witness) external;
+
+    /// @notice After a block on which the program fails there is nothing to run: the height-0 edge of
+    ///         "blocks" at `position`, behind the agreed claim 0, with the root 0 has won. Twice is
+    ///         once.
+    function proveZero(Position calldata position) external;
 
     /// @notice Caches timers, in the order given. What is cached never falls. Pages are up to the
     ///         caller: caches stand between them.

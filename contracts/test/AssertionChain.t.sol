@@ -326,6 +326,9 @@ contract AssertionChainTest is AssertionTest {
         given = parameters();
         given.programHash = 0;
         invalid("programHash", 0, given);
+        given = parameters();
+        given.genesisOutputRoot = 0;
+        invalid("genesisOutputRoot", 0, given);
     }
 
     function invalid(string memory name, uint256 found, AssertionChain.Parameters memory given)

@@ -4,10 +4,10 @@
 //! checkpoint of the store for each assertion that this node agrees with. It derives nothing and
 //! sends nothing to L1.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use alloy_primitives::B256;
-use gainsay_chain::{ChainError, Follower, Progress, ProposedAssertion, l1_index};
+use gainsay_chain::{AssertionTree, ChainError, Follower, Progress, ProposedAssertion, l1_index};
 use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client, Outage};
 
 use crate::{
@@ -35,6 +35,8 @@ pub struct L1Watcher {
     caught_up: bool,
     /// The assertion at which the last checkpoint was made.
     checkpointed: Option<B256>,
+    /// What was said of halts.
+    halts: HaltAlarm,
 }
 
 impl L1Watcher {
@@ -57,6 +59,7 @@ impl L1Watcher {
             poll_interval,
             caught_up: false,
             checkpointed: None,
+            halts: HaltAlarm::default(),
         }
     }
 
@@ -94,6 +97,10 @@ impl L1Watcher {
             Progress::Advanced => {
                 let l1_block = self.follower.l1_block().number;
                 self.follower.assertions().write().forget_settled(l1_block);
+                let news = self.halts.news(&self.follower.assertions().read());
+                for line in news {
+                    tracing::error!("ALARM halt: {line}");
+                }
                 self.checkpoint_at_assertion().await?;
                 self.refresh_status().await?;
             }
@@ -138,9 +145,10 @@ impl L1Watcher {
         if let Some(finalized) = finalized {
             self.follower.finalize(finalized.number)?;
         }
-        let (confirmed, pending) = {
+        let (confirmed, pending, halted_by) = {
             let assertions = self.follower.assertions().read();
-            (assertions.latest_confirmed(), assertions.latest_pending())
+            let halted_by = assertions.halted_by();
+            (assertions.latest_confirmed(), assertions.latest_pending(), halted_by)
         };
         let proposed = match pending {
             Some(pending) => {
@@ -164,6 +172,7 @@ impl L1Watcher {
             status.deposits_read = tip.deposits_read;
             status.proposed = proposed;
             status.confirmed = Some(confirmed);
+            status.halted_by = halted_by;
         });
         Ok(())
     }
@@ -193,6 +202,94 @@ impl L1Watcher {
     }
 }
 
+/// What people were told about assertions which say that the program fails on a block.
+#[derive(Debug, Default)]
+struct HaltAlarm {
+    claimed: BTreeSet<B256>,
+    halted_by: Option<B256>,
+}
+
+impl HaltAlarm {
+    /// What there is to tell that was not told before.
+    fn news(&mut self, assertions: &AssertionTree) -> Vec<String> {
+        let mut lines = Vec::new();
+        let claimed: BTreeSet<B256> = assertions.halts().map(|it| it.id).collect();
+        for id in claimed.difference(&self.claimed) {
+            lines.push(format!(
+                "assertion {id} on L1 says that the program fails on a block of this chain: it is \
+                 a lie that a challenger beats, or the chain will halt"
+            ));
+        }
+        self.claimed = claimed;
+        let halted_by = assertions.halted_by();
+        if let Some(id) = halted_by.filter(|_| halted_by != self.halted_by) {
+            lines.push(format!(
+                "assertion {id} has ended this chain: the program fails on one of its blocks, and \
+                 nothing behind its parent will ever be final"
+            ));
+        }
+        self.halted_by = halted_by;
+        lines
+    }
+}
+
 const fn block_status(block: &L1BlockRef) -> BlockStatus {
     BlockStatus { number: block.number, hash: block.hash, timestamp: block.timestamp }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::{Address, Log};
+    use gainsay_derivation::{BatchIndex, Cursor};
+    use gainsay_l1::{
+        ContractEvent, ContractEventKind,
+        bindings::IAssertionChain::{
+            self, AssertionHalted, AssertionProposed, IAssertionChainEvents,
+        },
+    };
+
+    use super::*;
+
+    fn event(l1_block: u64, event: IAssertionChainEvents) -> ContractEvent {
+        let event = ContractEventKind::Assertion(event);
+        ContractEvent { l1_block, l1_time: 0, log_index: 0, event, log: Log::default() }
+    }
+
+    #[test]
+    fn a_halt_is_told_when_it_is_claimed_and_when_it_is_final_once_each() {
+        let [genesis, id] = [1, 2].map(B256::repeat_byte);
+        let mut tree = AssertionTree::new(ProposedAssertion {
+            id: genesis,
+            parent: B256::ZERO,
+            proposer: Address::ZERO,
+            root: B256::ZERO,
+            output_root: B256::repeat_byte(3),
+            cursor: Cursor::default(),
+            batch_limit: BatchIndex(1),
+            l1_block: 0,
+            log_index: 0,
+            confirmed_in: Some(0),
+        });
+        let mut alarm = HaltAlarm::default();
+        assert!(alarm.news(&tree).is_empty());
+        let proposed = AssertionProposed {
+            id,
+            parent: genesis,
+            proposer: Address::ZERO,
+            root: B256::repeat_byte(4),
+            outputRoot: B256::ZERO,
+            cursor: IAssertionChain::Cursor { batch: 0, block: 0, depositsRead: 0 },
+            batchLimit: 1,
+            batchLimitAcc: B256::ZERO,
+        };
+        tree.apply(&event(1, IAssertionChainEvents::AssertionProposed(proposed)));
+        let news = alarm.news(&tree);
+        assert!(news.len() == 1 && news[0].contains("a lie that a challenger beats"), "{news:?}");
+        assert!(alarm.news(&tree).is_empty());
+        let halted = AssertionHalted { id, parent: genesis };
+        tree.apply(&event(2, IAssertionChainEvents::AssertionHalted(halted)));
+        let news = alarm.news(&tree);
+        assert!(news.len() == 1 && news[0].contains("has ended this chain"), "{news:?}");
+        assert!(alarm.news(&tree).is_empty());
+    }
 }

@@ -163,6 +163,10 @@ impl Proposer {
     }
 
     async fn propose(&self, parent: &ProposedAssertion, now: u64) -> Result<(), NodeError> {
+        // L1 takes no stake any more, and none could come back.
+        if self.assertions.read().halted_by().is_some() {
+            return Ok(());
+        }
         let params = &self.chain.rollup.assertions;
         let on_l1 = self.contract.assertion(parent.id).await?;
         if now < on_l1.created_at.saturating_add(params.min_interval_secs) {

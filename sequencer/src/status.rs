@@ -66,6 +66,8 @@ pub struct RollupStatus {
     pub proposed: Option<AssertionSummary>,
     /// The newest assertion that is confirmed.
     pub confirmed: Option<AssertionSummary>,
+    /// The assertion that has ended the chain: the program fails on a block.
+    pub halted_by: Option<B256>,
 }
 
 /// Answer of `rollup_status`.
@@ -84,6 +86,9 @@ pub(crate) struct NodeStatus {
     pub(crate) proposed: Option<AssertionSummary>,
     /// Newest assertion that is confirmed: withdrawals of its block and before can be made.
     pub(crate) confirmed: Option<AssertionSummary>,
+    /// The assertion that has ended the chain: the program fails on a block, nothing behind
+    /// `confirmed` will ever be.
+    pub(crate) halted_by: Option<B256>,
     pub(crate) l1_head: BlockStatus,
     pub(crate) l1_finalized: BlockStatus,
     pub(crate) batches: BatchCounts,

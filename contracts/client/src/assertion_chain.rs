@@ -84,6 +84,8 @@ pub struct AssertionView {
     pub first_child: B256,
     /// Whether it is confirmed.
     pub confirmed: bool,
+    /// Whether it has ended the chain: the program fails on one of its blocks.
+    pub halted: bool,
 }
 
 /// The AssertionChain at its address.
@@ -179,6 +181,7 @@ impl AssertionChain {
             rivaled_at: found.rivaledAt,
             first_child: found.firstChild,
             confirmed: matches!(found.status, Status::Confirmed),
+            halted: matches!(found.status, Status::Halted),
         })
     }
 

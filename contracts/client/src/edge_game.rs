@@ -97,6 +97,18 @@ impl EdgeGame {
         self.send(sender, &call, U256::ZERO).await
     }
 
+    /// Says that claim 0 follows claim 0.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    pub async fn prove_zero(
+        &self,
+        sender: &TxSender,
+        position: Position,
+    ) -> Result<TransactionReceipt, L1Error> {
+        self.send(sender, &IEdgeGame::proveZeroCall { position }, U256::ZERO).await
+    }
+
     /// Caches timers, those below first.
     ///
     /// # Errors

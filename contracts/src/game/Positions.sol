@@ -8,8 +8,9 @@ import {MutualId} from "./MutualId.sol";
 /// @title  Positions
 /// @notice Finds the mutual id of a height-0 edge, and checks which state precedes its leaf.
 /// @dev    A mutual id is a hash of all turns that lead to it. So if an edge with the id found
-///         exists, `start` and `path` are the only ones that lead there, and the agreed state that
-///         belongs to them is the only one.
+///         exists, `start`, `index` and `lefts` are the only ones that lead there, and the agreed
+///         state that belongs to them is the only one. The turns are the bits of the index: a node
+///         can have any value, so that none could mark a turn.
 library Positions {
     /// @param  start   mutual id of the root edges of the level
     /// @param  first   the state before the level's first leaf
@@ -23,22 +24,26 @@ library Positions {
         uint256 height
     ) internal pure returns (bytes32 mutualId) {
         // PROTOCOL.md GAME-6
-        requireLength(self.path.length, height);
+        uint256 index = self.index;
+        require(index >> height == 0, IEdgeGame.EdgeIndexTooLarge(index, height));
         mutualId = start;
-        bytes32 left = 0;
+        uint256 turns = 0;
         uint256 leftHeight = 0;
-        for (uint256 i = 0; i < height; ++i) {
-            bytes32 turn = self.path[i];
-            if (turn == 0) {
+        for (uint256 below = height; below > 0; --below) {
+            if (index >> (below - 1) & 1 == 0) {
                 mutualId = MutualId.ofLeft(mutualId);
-            } else {
-                mutualId = MutualId.ofRight(mutualId, turn);
-                (left, leftHeight) = (turn, height - 1 - i);
+                continue;
             }
+            require(
+                turns < self.lefts.length, IEdgeGame.EdgeProofLength(self.lefts.length, turns + 1)
+            );
+            mutualId = MutualId.ofRight(mutualId, self.lefts[turns++]);
+            leftHeight = below - 1;
         }
+        requireLength(self.lefts.length, turns);
         requireLength(self.agreedProof.length, leftHeight);
-        if (left == 0) require(agreed == first, IEdgeGame.EdgeAgreedMismatch(agreed, first));
-        else requireLastLeaf(left, agreed, self.agreedProof);
+        if (turns == 0) require(agreed == first, IEdgeGame.EdgeAgreedMismatch(agreed, first));
+        else requireLastLeaf(self.lefts[turns - 1], agreed, self.agreedProof);
     }
 
     /// @notice Reverts unless `leaf` is the last one of the tree, whose height is the proof's.

@@ -271,13 +271,13 @@ contract DisputeGasTest is GameTest {
         returns (IEdgeGame.Position memory found)
     {
         found.start = start;
-        found.path = new bytes32[](tree.height);
+        found.index = uint64(tree.index);
         uint256 height = 0;
-        for (uint256 i = 0; i < tree.height; ++i) {
-            uint256 below = tree.height - 1 - i;
-            if ((tree.index >> below) % 2 == 0) continue;
-            found.path[i] = node(tree, below, (tree.index >> below) - 1);
-            height = below;
+        for (uint256 below = tree.height; below > 0; --below) {
+            if ((tree.index >> (below - 1)) % 2 == 0) continue;
+            height = below - 1;
+            bytes32 left = node(tree, height, (tree.index >> height) - 1);
+            found.lefts = Trees.append(found.lefts, left);
         }
         found.agreedProof = siblings(tree, tree.index - 1, height);
     }

@@ -67,6 +67,10 @@ abstract contract GameTest is L1Test {
     mapping(uint64 count => bytes32) internal batchAccs;
     mapping(uint256 blockIndex => bytes32[]) internal states;
     mapping(uint256 blockIndex => bytes) internal finalStates;
+    /// Which bits of a claim's first byte make the program fail that computes it; and the first block
+    /// on which it does.
+    int32 internal failMask = 0;
+    uint256 internal failsAt = NEVER;
     /// What was proposed.
     mapping(bytes32 root => bytes32) internal assertionIds;
 
@@ -76,7 +80,7 @@ abstract contract GameTest is L1Test {
             postAll();
             batchAccs[inbox.batchCount()] = inbox.batchAcc(inbox.batchCount());
         }
-        Machine memory machine = TinyProgram.load(0);
+        Machine memory machine = TinyProgram.load(0, failMask);
         program = IEdgeGame.Program(
             TinyProgram.codeRoot(machine), machine.memoryRoot(), uint64(machine.pc)
         );
@@ -124,10 +128,14 @@ abstract contract GameTest is L1Test {
             uint64 next = i == 0 ? 1 : 2;
             bytes32 input = keccak256(bytes.concat(claim, batchAccs[next], CONFIG_HASH));
             inputs.push(input);
-            states[i] = TinyProgram.trace(input, 2 ** (spans + steps));
-            Machine memory last = TinyProgram.runFor(input, TinyProgram.STEPS);
+            states[i] = TinyProgram.trace(input, failMask, 2 ** (spans + steps));
+            Machine memory last = TinyProgram.runFor(input, failMask, TinyProgram.STEPS);
             finalStates[i] = TinyProgram.packed(last);
             claim = keccak256(bytes.concat(input, TinyProgram.CURSOR));
+            if (uint8(claim[0]) & uint32(failMask) != 0) {
+                failsAt = i;
+                return;
+            }
         }
     }
 
@@ -156,10 +164,12 @@ abstract contract GameTest is L1Test {
     // What a player claims.
 
     function outputOf(Player memory p, uint256 i) internal view returns (bytes32) {
-        return isLie(p.blocks, i) ? keccak256(abi.encode("output", p.seed, i)) : inputs[i];
+        if (isLie(p.blocks, i)) return keccak256(abi.encode("output", p.seed, i));
+        return i < failsAt ? inputs[i] : bytes32(0);
     }
 
     function claimOf(Player memory p, uint256 i) internal view virtual returns (bytes32) {
+        if (i >= failsAt && !isLie(p.blocks, i)) return 0;
         return keccak256(bytes.concat(outputOf(p, i), TinyProgram.CURSOR));
     }
 
@@ -216,8 +226,11 @@ abstract contract GameTest is L1Test {
         returns (bytes memory)
     {
         bytes32 claim = claimOf(p, blockIndex);
+        if (claim == 0 && blockIndex == failsAt) return finalStates[blockIndex];
         // It runs for ever.
-        if (claim == 0) return TinyProgram.packed(TinyProgram.load(inputOf(p, blockIndex)));
+        if (claim == 0) {
+            return TinyProgram.packed(TinyProgram.load(inputOf(p, blockIndex), failMask));
+        }
         if (!isLie(p.blocks, blockIndex)) {
             return finalStates[blockIndex];
         }
@@ -239,8 +252,8 @@ abstract contract GameTest is L1Test {
     }
 
     /// A state of a run on this input that nothing leads to, with this output.
-    function haltedWith(bytes32 output, bytes32 input) internal pure returns (bytes memory) {
-        Machine memory machine = TinyProgram.load(input);
+    function haltedWith(bytes32 output, bytes32 input) internal view returns (bytes memory) {
+        Machine memory machine = TinyProgram.load(input, failMask);
         machine.status = 1;
         for (uint256 i = 0; i < 32; ++i) {
             machine.x[11 + i / 8] |= uint64(uint8(output[i])) << uint64(8 * (i % 8));
@@ -264,11 +277,18 @@ abstract contract GameTest is L1Test {
         returns (bytes32 id)
     {
         bytes32 acc = chain.assertion(genesis).batchLimitAcc;
+        if (tree.lastLeaf() == 0) output = 0;
         vm.prank(account, account);
         id = chain.propose{value: STAKE}(
-            genesis, output, IAssertionChain.Cursor(1, 0, 1), tree.root(), tree.lastLeafProof(), acc
+            genesis, output, endCursor(tree), tree.root(), tree.lastLeafProof(), acc
         );
         assertionIds[tree.root()] = id;
+    }
+
+    /// Of claim 0, or of every other claim.
+    function endCursor(Tree memory tree) internal pure returns (IAssertionChain.Cursor memory) {
+        if (tree.lastLeaf() == 0) return IAssertionChain.Cursor(0, 0, 0);
+        return IAssertionChain.Cursor(1, 0, 1);
     }
 
     function assertionOf(Player memory p) internal view returns (bytes32) {
@@ -321,7 +341,12 @@ abstract contract GameTest is L1Test {
             proveStep(p, board, index);
             return budget - 1;
         }
-        if (board.level == IEdgeGame.Level.Blocks && !openable(p, index)) return budget;
+        if (board.level == IEdgeGame.Level.Blocks) {
+            if (index > 0 && board.tree.leaf(index - 1) == 0) {
+                return proveZero(p, board, id, index, budget);
+            }
+            if (!openable(p, index)) return budget;
+        }
         Board memory below = boardBelow(p, board, id, index);
         if (game.edge(below.start, below.tree.root()).createdAt == 0) {
             if (board.level == IEdgeGame.Level.Blocks) openSpans(p, board, index);
@@ -330,6 +355,23 @@ abstract contract GameTest is L1Test {
             --budget;
         }
         return respond(p, below, below.start, below.tree.height, 0, budget);
+    }
+
+    /// Behind claim 0 there is nothing to open.
+    function proveZero(
+        Player memory p,
+        Board memory board,
+        bytes32 id,
+        uint256 index,
+        uint256 budget
+    ) internal returns (uint256) {
+        if (board.tree.leaf(index) != 0 || game.edge(id, 0).timer == type(uint64).max) {
+            return budget;
+        }
+        IEdgeGame.Position memory position = board.tree.position(genesis, index);
+        vm.prank(p.account);
+        game.proveZero(position);
+        return budget - 1;
     }
 
     /// For those who keep books.
@@ -406,7 +448,7 @@ abstract contract GameTest is L1Test {
 
     function witnessOf(Board memory board, uint256 index) internal view returns (bytes memory) {
         return TinyProgram.witness(
-            TinyProgram.runFor(inputs[board.blockIndex], stepsBefore(board, index))
+            TinyProgram.runFor(inputs[board.blockIndex], failMask, stepsBefore(board, index))
         );
     }
 

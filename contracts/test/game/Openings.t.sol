@@ -110,16 +110,12 @@ contract OpeningsTest is GameTest {
         bytes32 flip = bytes32(1 << bit % 256);
         uint64 flip64 = uint64(1 << bit % 64);
         bytes4 expected = IEdgeGame.EdgeLastLeafMismatch.selector;
-        part %= 15;
+        part %= 16;
         if (part == 0) {
             given.position.start ^= flip;
             expected = IAssertionChain.AssertionUnknown.selector;
         } else if (part == 1) {
-            // Another turn; where it is the last one, another agreed state.
-            given.position.path[bit % 2] ^= flip;
-            expected = bit % 2 == 0
-                ? IEdgeGame.EdgeLastLeafMismatch.selector
-                : IEdgeGame.EdgeProofLength.selector;
+            given.position.lefts[0] ^= flip;
         } else if (part == 2) {
             given.position.agreedProof[0] ^= flip;
         } else if (part == 3) {
@@ -154,6 +150,12 @@ contract OpeningsTest is GameTest {
             bool isResult = (i >= 112 && i < 115) || (i >= 195 && i < 227);
             if (isResult) expected = IEdgeGame.EdgeResultMismatch.selector;
             if (i < 32 || (i >= 64 && i < 96)) expected = IEdgeGame.EdgeRunMismatch.selector;
+        } else if (part == 14) {
+            // Another leaf: more turns to the right, fewer, or none that the tree has.
+            given.position.index ^= flip64;
+            expected = flip64 < 4
+                ? IEdgeGame.EdgeProofLength.selector
+                : IEdgeGame.EdgeIndexTooLarge.selector;
         } else {
             given.finalState = bytes.concat(given.finalState, hex"00");
             expected = IEdgeGame.EdgeStateLength.selector;
@@ -164,9 +166,9 @@ contract OpeningsTest is GameTest {
     function testFuzz_openSpans_proofsOfOtherLengths_revert(uint256 part, uint256 length) public {
         Spans memory given = spansMove();
         bytes32[] memory other = new bytes32[](bound(length, 0, 40));
-        uint256 right = part % 3 == 1 ? 1 : 2;
+        uint256 right = part % 3 == 2 ? 2 : 1;
         vm.assume(other.length != right);
-        if (part % 3 == 0) given.position.path = other;
+        if (part % 3 == 0) given.position.lefts = other;
         else if (part % 3 == 1) given.position.agreedProof = other;
         else given.proof = other;
         refuses(SPANS_STAKE, callOf(given), IEdgeGame.EdgeProofLength.selector);
@@ -306,7 +308,7 @@ contract OpeningsTest is GameTest {
             given.position.start ^= flip;
             expected = IEdgeGame.EdgeUnknown.selector;
         } else if (part == 1) {
-            given.position.path[1] ^= flip;
+            given.position.lefts[0] ^= flip;
         } else if (part == 2) {
             given.agreed ^= flip;
         } else if (part == 3) {
@@ -332,9 +334,9 @@ contract OpeningsTest is GameTest {
         toSpan();
         Steps memory given = stepsMove();
         bytes32[] memory other = new bytes32[](bound(length, 0, 40));
-        uint256 right = part % 3 == 0 ? 2 : part % 3 == 1 ? 0 : 3;
+        uint256 right = part % 3 == 0 ? 1 : part % 3 == 1 ? 0 : 3;
         vm.assume(other.length != right);
-        if (part % 3 == 0) given.position.path = other;
+        if (part % 3 == 0) given.position.lefts = other;
         else if (part % 3 == 1) given.position.agreedProof = other;
         else given.proof = other;
         refuses(STEPS_STAKE, callOf(given), IEdgeGame.EdgeProofLength.selector);
@@ -380,7 +382,7 @@ contract OpeningsTest is GameTest {
             position.start ^= flip;
             expected = IEdgeGame.EdgeUnknown.selector;
         } else if (part == 1) {
-            position.path[2] ^= flip;
+            position.lefts[1] ^= flip;
         } else if (part == 2) {
             agreed ^= flip;
         } else if (part == 3) {
@@ -425,10 +427,10 @@ contract OpeningsTest is GameTest {
         respond(bad, ALL);
         respond(good, ALL);
         Steps memory given = stepsMove();
-        bytes32[] memory path = new bytes32[](2);
-        path[1] = steps.tree.node(1, 0);
-        given.position = IEdgeGame.Position(steps.start, path, new bytes32[](0));
-        given.agreed = path[1];
+        bytes32[] memory lefts = new bytes32[](1);
+        lefts[0] = steps.tree.node(1, 0);
+        given.position = IEdgeGame.Position(steps.start, 1, lefts, new bytes32[](0));
+        given.agreed = lefts[0];
         bytes32[] memory leaves = new bytes32[](8);
         leaves[7] = steps.tree.node(1, 1);
         Tree memory tree = Trees.grow(leaves);

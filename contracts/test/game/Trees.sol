@@ -65,16 +65,28 @@ library Trees {
         returns (IEdgeGame.Position memory found)
     {
         found.start = start;
-        found.path = new bytes32[](self.height);
+        found.index = uint64(index);
         uint256 height = 0;
         for (uint256 i = 0; i < self.height; ++i) {
             uint256 below = self.height - 1 - i;
             uint256 place = index >> below;
             if (place % 2 == 0) continue;
-            found.path[i] = node(self, below, place - 1);
+            found.lefts = append(found.lefts, node(self, below, place - 1));
             height = below;
         }
         found.agreedProof = index == 0 ? new bytes32[](0) : siblings(self, index - 1, height);
+    }
+
+    function append(bytes32[] memory words, bytes32 word)
+        internal
+        pure
+        returns (bytes32[] memory longer)
+    {
+        longer = new bytes32[](words.length + 1);
+        for (uint256 i = 0; i < words.length; ++i) {
+            longer[i] = words[i];
+        }
+        longer[words.length] = word;
     }
 
     /// @notice The mutual id of the edge over the node with this height and index.

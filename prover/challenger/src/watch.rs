@@ -270,6 +270,7 @@ impl Watch {
         numbers.pending = count(AssertionStatus::Pending);
         numbers.confirmed = count(AssertionStatus::Confirmed);
         numbers.lost = count(AssertionStatus::Lost);
+        numbers.halted = count(AssertionStatus::Halted);
         numbers.disputes = count_disputes(game);
         numbers.edges = game.edges().count() as u64;
         if let Some(player) = &self.player {

@@ -20,14 +20,14 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 use believer::{Believer, Deviation};
-use contract::{Contracts, GENESIS, RIGHT_CLAIM};
+use contract::{Contracts, GENESIS};
 pub use contract::{Refusal, Rules};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 pub use table::{print_table, trials};
 pub use trial::{Outcome, SimulationError, Tactic, Trial};
 
 use gainsay_challenger::dispute::{
-    Commitment, Trace,
+    Trace,
     game::{AssertionStatus, EdgeId, Inherited, Level, mutual_id},
     strategy::{Move, StrategyConfig, decide_with, locked},
 };
@@ -104,7 +104,7 @@ impl Player {
             steps_stake,
             budget: U256::MAX,
         };
-        let believer = Believer::new(rules.heights, lie, number);
+        let believer = Believer::new(rules, lie, number);
         Self { believer, config, moves_left, wakes_at: START, idle_since: None }
     }
 }
@@ -142,8 +142,7 @@ impl Table {
             gained: U256::ZERO,
             edges: 0,
         };
-        let claims = Commitment::new(rules.heights.blocks, &[RIGHT_CLAIM])
-            .map_err(gainsay_challenger::ChallengerError::from)?;
+        let claims = honest.believer.claims()?;
         Ok(Self {
             trial,
             contracts,
@@ -299,7 +298,9 @@ impl Table {
     }
 
     fn check(&mut self) -> Result<(), SimulationError> {
-        let (id, secs) = (self.contracts.game.latest_confirmed(), self.now - START);
+        let game = &self.contracts.game;
+        let id = game.halted_by().unwrap_or_else(|| game.latest_confirmed());
+        let secs = self.now - START;
         if id != GENESIS && self.confirmed_at.is_none() {
             let root = self.contracts.game.assertion(&id).map(|it| it.root);
             if root != Some(self.right_edge.root) {
@@ -396,6 +397,23 @@ mod tests {
                     let least = if has_proposed { trial.rules.stakes[0] / 2 } else { 0 };
                     assert!(outcome.gained >= U256::from(least), "{trial:?} {outcome:?}");
                 }
+            }
+        }
+    }
+
+    /// The program fails on a block: the right assertion says so, and wins against thieves with ends
+    /// of their own behind the failure and against every other liar.
+    #[test]
+    fn a_failing_program_halts_the_chain_and_nobody_takes_it() {
+        let seed = std::env::var("GAINSAY_SEED").ok().and_then(|it| it.parse().ok());
+        let seed: u64 = seed.unwrap_or_else(rand::random);
+        println!("GAINSAY_SEED={seed}");
+        for fails_at in [0, 1, 2] {
+            for mut trial in trials((2, 3, 4), &[1, 10]) {
+                trial.rules.fails_at = Some(fails_at);
+                let outcome = simulate(trial, seed).unwrap();
+                assert!(outcome.delay_secs <= outcome.bound_secs, "{trial:?} {outcome:?}");
+                assert!(outcome.locked_max <= outcome.locked_bound, "{trial:?}");
             }
         }
     }

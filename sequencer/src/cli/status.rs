@@ -54,6 +54,9 @@ fn table(status: &NodeStatus, now: u64) -> String {
     row("finalized", behind(&status.finalized));
     row("proposed", assertion_row(status.proposed.as_ref(), "nothing pending"));
     row("confirmed", assertion_row(status.confirmed.as_ref(), "nothing yet"));
+    if let Some(id) = status.halted_by {
+        row("HALTED", format!("for ever, by assertion {id}: the program fails on a block"));
+    }
     row("L1 head", block_row(&status.l1_head, now));
     row("L1 finalized", block_row(&status.l1_finalized, now));
     row("batches", progress(status.batches.posted, "on L1", status.batches.derived, "derived"));
@@ -128,6 +131,7 @@ mod tests {
             finalized: block(0, 1_000),
             proposed: Some(assertion(Some(3_660))),
             confirmed: None,
+            halted_by: None,
             l1_head: block(55, 9_999),
             l1_finalized: block(0, 0),
             batches: BatchCounts { posted: 5, derived: 5 },
@@ -142,12 +146,15 @@ mod tests {
         assert!(row("L1 finalized").ends_with("none yet"), "{text}");
         assert!(row("batches").ends_with("5 on L1, 5 derived"), "{text}");
         assert!(row("deposits").ends_with("7 on L1, 5 read, 2 waiting"), "{text}");
+        assert!(!text.contains("HALTED"), "{text}");
 
         status.proposed = Some(assertion(Some(0)));
         status.confirmed = Some(assertion(None));
+        status.halted_by = Some(Default::default());
         let text = table(&status, 9_990);
         assert!(text.contains("10 s ahead of this clock"), "{text}");
         assert!(text.contains("can be confirmed now"), "{text}");
+        assert!(text.contains("HALTED        for ever, by assertion 0x0000"), "{text}");
         assert!(text.contains("0x0909..0909  up to batch 4\n"), "{text}");
     }
 }

@@ -90,6 +90,7 @@ fn status(node: &RpcNode) -> Result<NodeStatus, RpcError> {
         finalized: block(heads.finalized)?,
         proposed: status.proposed,
         confirmed: status.confirmed,
+        halted_by: status.halted_by,
         l1_head: status.l1_head,
         l1_finalized: status.l1_finalized,
         batches: BatchCounts { posted: status.batches_posted, derived: status.batches_derived },

@@ -48,7 +48,13 @@ impl ProposedAssertion {
     /// Its end claim.
     #[must_use]
     pub fn claim(&self) -> B256 {
-        gainsay_derivation::claim(self.output_root, &self.cursor)
+        end_claim(self.output_root, &self.cursor)
+    }
+
+    /// Whether it says that the program fails on one of its blocks: its end is claim 0.
+    #[must_use]
+    pub fn is_halt(&self) -> bool {
+        self.claim().is_zero()
     }
 
     fn new(event: &ContractEvent, it: &AssertionProposed) -> Self {
@@ -67,18 +73,31 @@ impl ProposedAssertion {
     }
 }
 
+/// The end claim of an assertion: 0, which stands for a program that fails, is an output root 0 at
+/// the place of the genesis.
+#[must_use]
+// PROTOCOL.md CLAIM-4
+pub fn end_claim(output_root: B256, cursor: &Cursor) -> B256 {
+    if output_root.is_zero() && *cursor == Cursor::default() {
+        return B256::ZERO;
+    }
+    gainsay_derivation::claim(output_root, cursor)
+}
+
 /// Assertions by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssertionTree {
     genesis: ProposedAssertion,
     assertions: BTreeMap<B256, ProposedAssertion>,
+    /// The assertion that has ended the chain, and the L1 block that did it.
+    halted: Option<(B256, u64)>,
 }
 
 impl AssertionTree {
     /// The tree of the genesis assertion alone, which is confirmed and which no event proposes.
     #[must_use]
     pub fn new(genesis: ProposedAssertion) -> Self {
-        Self { genesis, assertions: BTreeMap::from([(genesis.id, genesis)]) }
+        Self { genesis, assertions: BTreeMap::from([(genesis.id, genesis)]), halted: None }
     }
 
     /// Takes in an event. One that was taken in before changes nothing, nor does an event of
@@ -96,6 +115,9 @@ impl AssertionTree {
                     found.confirmed_in = Some(event.l1_block);
                 }
             }
+            IAssertionChainEvents::AssertionHalted(it) => {
+                self.halted = Some((it.id, event.l1_block));
+            }
             // Whether an assertion is disputed or lost is the game's to say.
             IAssertionChainEvents::AssertionRivaled(_)
             | IAssertionChainEvents::AssertionLost(_)
@@ -111,6 +133,7 @@ impl AssertionTree {
         for assertion in self.assertions.values_mut().filter(|it| it.id != genesis) {
             assertion.confirmed_in = assertion.confirmed_in.filter(|at| *at <= l1_block);
         }
+        self.halted = self.halted.filter(|(_, at)| *at <= l1_block);
     }
 
     /// Forgets the assertions below the newest confirmed one whose confirmation no reorg of L1,
@@ -120,7 +143,9 @@ impl AssertionTree {
         let is_settled =
             |it: &&ProposedAssertion| it.confirmed_in.is_some_and(|at| at <= settled_by);
         let settled = self.assertions.values().filter(is_settled).map(|it| it.cursor).max();
-        self.assertions.retain(|_, it| settled.is_none_or(|settled| it.cursor >= settled));
+        // A halt has no place in the Inbox of its own.
+        let is_ahead = |it: &ProposedAssertion| settled.is_none_or(|settled| it.cursor >= settled);
+        self.assertions.retain(|_, it| is_ahead(it) || it.is_halt());
     }
 
     /// The assertion of block 0.
@@ -147,6 +172,17 @@ impl AssertionTree {
     pub fn latest_pending(&self) -> Option<ProposedAssertion> {
         let pending = self.assertions.values().filter(|it| it.confirmed_in.is_none());
         pending.max_by_key(|it| it.cursor).copied()
+    }
+
+    /// The assertion that has ended the chain: the program fails on one of its blocks.
+    #[must_use]
+    pub fn halted_by(&self) -> Option<B256> {
+        self.halted.map(|(id, _)| id)
+    }
+
+    /// Assertions which say that the program fails on a block, by the tree's order of ids.
+    pub fn halts(&self) -> impl Iterator<Item = &ProposedAssertion> {
+        self.assertions.values().filter(|it| it.is_halt())
     }
 
     /// The assertions that extend `parent`.
@@ -249,6 +285,33 @@ mod tests {
         tree.rewind(0);
         assert_eq!((tree.latest_confirmed().id, tree.latest_pending()), (id(0), None));
         assert_eq!(tree.in_order(), []);
+    }
+
+    #[test]
+    fn a_halt_is_kept_told_and_taken_back_by_a_reorg() {
+        let mut tree = tree();
+        tree.apply(&proposed(5, 1));
+        tree.apply(&confirmed(10, 1));
+        let mut halt = proposed(20, 2);
+        if let ContractEventKind::Assertion(IAssertionChainEvents::AssertionProposed(it)) =
+            &mut halt.event
+        {
+            it.outputRoot = B256::ZERO;
+            it.cursor = IAssertionChain::Cursor { batch: 0, block: 0, depositsRead: 0 };
+        }
+        tree.apply(&halt);
+        tree.forget_settled(100_000);
+        let ids = |tree: &AssertionTree| tree.halts().map(|it| it.id).collect::<Vec<_>>();
+        assert_eq!((ids(&tree), tree.halted_by()), (vec![id(2)], None));
+        let halted = IAssertionChain::AssertionHalted { id: id(2), parent: id(1) };
+        tree.apply(&event(30, IAssertionChainEvents::AssertionHalted(halted)));
+        assert_eq!((tree.halted_by(), tree.latest_confirmed().id), (Some(id(2)), id(1)));
+        tree.rewind(29);
+        assert_eq!((ids(&tree), tree.halted_by()), (vec![id(2)], None));
+        tree.rewind(19);
+        assert!(ids(&tree).is_empty());
+        // The genesis is at the same place and has an output root.
+        assert!(!tree.genesis().is_halt());
     }
 
     #[test]

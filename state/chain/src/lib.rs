@@ -41,7 +41,7 @@ pub use batch_archive::{ArchivedBatch, BatchArchive};
 mod follower;
 pub use follower::{Follower, Progress, SharedAssertions, kept_events, recorded_assertions};
 mod assertion_tree;
-pub use assertion_tree::{AssertionTree, ProposedAssertion};
+pub use assertion_tree::{AssertionTree, ProposedAssertion, end_claim};
 mod right_child;
 pub use right_child::{
     AssertionVerdict, Difference, RightChild, judge, judge_assertions, right_child,

@@ -62,7 +62,7 @@ fn config() -> TxSenderConfig {
 }
 
 impl Chain {
-    async fn start() -> Self {
+    async fn start(fails: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let l1 = L1::start(folder.path(), 32).await;
         l1.mine_at_once().await;
@@ -84,7 +84,7 @@ impl Chain {
                 challenge_period_secs: CHALLENGE_PERIOD_SECS,
                 min_interval_secs: 0,
                 stake_wei: U256::from(STAKE),
-                program_hash: program().hash(),
+                program_hash: program(fails).hash(),
                 vm_version: 1,
             },
             config_hash: CONFIG_HASH,
@@ -103,7 +103,7 @@ impl Chain {
         let contract = AssertionChain::new(&client, deployment.assertion_chain);
         let genesis = contract.genesis_id().await.unwrap();
         let limit_acc = contract.assertion(genesis).await.unwrap().batch_limit_acc;
-        let right = TinyTrace::new(genesis, GENESIS_OUTPUT_ROOT, limit_acc, CONFIG_HASH);
+        let right = TinyTrace::new(genesis, GENESIS_OUTPUT_ROOT, limit_acc, CONFIG_HASH, fails);
         let game = contract.game().await.unwrap();
         Self { client, deployment, game, right, genesis, l1, _folder: folder }
     }
@@ -122,22 +122,33 @@ impl Chain {
         read_disputes(&self.client, start, address, self.game, HEIGHTS).await.unwrap()
     }
 
-    /// A lie anywhere. One in four is about the inside of what is right.
+    /// A lie anywhere. One in four is about the inside of what is right. The first liar is a thief: it
+    /// lies right behind the block on which the program fails.
     fn lie(&self, rng: &mut StdRng, salt: u64) -> Lie {
-        let block = rng.random_range(0..1_u64 << HEIGHTS.blocks);
+        let mut block = rng.random_range(0..1_u64 << HEIGHTS.blocks);
+        let last_run = self.right.last_run();
         let about = match rng.random_range(0..8) {
+            _ if salt == 0 => About::Claim,
             0 => About::Spans,
             1 => About::Steps,
             _ => About::Claim,
         };
-        let (mut claims, mut end) = (self.right.claims(), self.right.right().output_root);
+        let right = self.right.right();
+        let (mut claims, mut end, mut cursor) =
+            (self.right.claims(), right.output_root, right.cursor);
+        if salt == 0 && last_run + 1 < 1 << HEIGHTS.blocks {
+            block = last_run + 1;
+        }
         if about == About::Claim {
             end = B256::left_padding_from(&(salt + 1).to_be_bytes());
-            claims[block as usize..].fill(claim(end, &CURSOR));
+            cursor = CURSOR;
+            claims[block as usize..].fill(claim(end, &cursor));
+        } else {
+            block = block.min(last_run);
         }
         let child = BelievedChild {
             output_root: end,
-            cursor: CURSOR,
+            cursor,
             claims: Commitment::new(HEIGHTS.blocks, &claims).unwrap(),
             batch_limit_acc: self.right.right().batch_limit_acc,
         };
@@ -206,9 +217,12 @@ impl Chain {
                 AssertionStatus::Pending => 1,
                 AssertionStatus::Confirmed => 2,
                 AssertionStatus::Lost => 3,
+                AssertionStatus::Halted => 4,
             };
             assert_eq!((found.root, found.status as u8), (assertion.root, status), "{id}");
         }
+        let halted_by = contract.contract().haltedBy().call().await.unwrap();
+        assert_eq!(disputes.game.halted_by().unwrap_or_default(), halted_by);
     }
 }
 
@@ -253,13 +267,13 @@ impl Honest {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_any_moves_the_model_is_the_contract_and_the_right_side_wins() {
     let mut rng = seeded("model_is_the_contract");
-    for _ in 0..rounds(2) {
-        play(&mut rng).await;
+    for round in 0..rounds(2) {
+        play(&mut rng, round % 2 == 1).await;
     }
 }
 
-async fn play(rng: &mut StdRng) {
-    let chain = Chain::start().await;
+async fn play(rng: &mut StdRng, fails: bool) {
+    let chain = Chain::start(fails).await;
     let mut honest = Honest::new(&chain, Role::User(0)).await;
     let mut liars = Vec::new();
     let right = Arc::new(Mutex::new(chain.right.clone()));
@@ -303,6 +317,8 @@ async fn play(rng: &mut StdRng) {
     chain.assert_model(&disputes).await;
     let root = chain.right.right().claims.root();
     assert_eq!(disputes.game.assertion(&winner).unwrap().root, root);
+    let is_halt = chain.right.claims().last().unwrap().is_zero();
+    assert_eq!(disputes.game.halted_by().is_some(), is_halt);
     println!("{moves} moves of the honest side, {} edges", disputes.game.edges().count());
 }
 
@@ -311,9 +327,11 @@ async fn finish(chain: &Chain, honest: &mut Honest, moves: &mut u64) -> B256 {
     for _ in 0..400 {
         let disputes = chain.disputes().await;
         let todo = honest.decide(&disputes);
-        let is_won = disputes.game.latest_confirmed() != chain.genesis;
-        if todo.is_empty() && is_won {
-            return disputes.game.latest_confirmed();
+        let confirmed = disputes.game.latest_confirmed();
+        let winner = (confirmed != chain.genesis).then_some(confirmed);
+        let winner = disputes.game.halted_by().or(winner);
+        if let Some(winner) = winner.filter(|_| todo.is_empty()) {
+            return winner;
         }
         if todo.is_empty() {
             chain.l1.travel(CHALLENGE_PERIOD_SECS / 4).await;

@@ -61,6 +61,7 @@ pub struct Game {
     heights: Heights,
     assertions: BTreeMap<B256, GameAssertion>,
     latest_confirmed: B256,
+    halted_by: Option<B256>,
     edges: HashMap<EdgeId, Edge>,
     places: HashMap<B256, Place>,
     openings: BTreeMap<EdgeId, Opening>,
@@ -75,6 +76,7 @@ impl Game {
             heights,
             assertions: BTreeMap::new(),
             latest_confirmed: B256::ZERO,
+            halted_by: None,
             edges: HashMap::default(),
             places: HashMap::default(),
             openings: BTreeMap::new(),
@@ -104,6 +106,12 @@ impl Game {
                 let confirmed = self.assertions.entry(*id).or_insert_with(genesis);
                 confirmed.status = AssertionStatus::Confirmed;
                 self.latest_confirmed = *id;
+            }
+            GameEvent::Halted { id } => {
+                if let Some(halted) = self.assertions.get_mut(id) {
+                    halted.status = AssertionStatus::Halted;
+                }
+                self.halted_by = Some(*id);
             }
             GameEvent::Lost { id } => {
                 if let Some(lost) = self.assertions.get_mut(id) {
@@ -189,6 +197,12 @@ impl Game {
     #[must_use]
     pub const fn latest_confirmed(&self) -> B256 {
         self.latest_confirmed
+    }
+
+    /// The assertion that has ended the chain: the program fails on one of its blocks.
+    #[must_use]
+    pub const fn halted_by(&self) -> Option<B256> {
+        self.halted_by
     }
 
     /// The assertion with this id.

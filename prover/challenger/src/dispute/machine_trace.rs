@@ -185,7 +185,7 @@ impl MachineTrace {
         parent: &GameAssertion,
         batch_limit: BatchIndex,
     ) -> Result<Option<KnownChild>, ChallengerError> {
-        let agreed = gainsay_derivation::claim(parent.output_root, &parent.cursor);
+        let agreed = parent.end_claim();
         let chain = &self.chain;
         let Some(acc) = self.acc_at(batch_limit)? else { return Ok(None) };
         let known = self.children.get(&id);
@@ -291,7 +291,7 @@ impl Trace for MachineTrace {
     ) -> Result<Option<B256>, ChallengerError> {
         let Some(batch_limit) = self.batch_limit(id, parent) else { return Ok(None) };
         let Some(batch_limit_acc) = self.acc_at(batch_limit)? else { return Ok(None) };
-        let agreed = gainsay_derivation::claim(parent.output_root, &parent.cursor);
+        let agreed = parent.end_claim();
         let is_same = |it: &&KnownRoot| {
             (it.agreed, it.batch_limit, it.batch_limit_acc)
                 == (agreed, batch_limit, batch_limit_acc)

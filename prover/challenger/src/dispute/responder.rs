@@ -181,6 +181,7 @@ impl Responder {
                 let Some(witness) = evidence.witness(point)? else { return Ok(None) };
                 game.prove_step(sender, position(at), *agreed, witness).await
             }
+            Move::ProveZero { position: at, .. } => game.prove_zero(sender, position(at)).await,
             Move::Update(updates) => {
                 game.update(sender, updates.iter().map(timer_update).collect()).await
             }
@@ -234,9 +235,14 @@ impl Responder {
             Move::Bisect { edge, .. } => self.edge(edge).await?.bisected,
             Move::OpenSpans(open) => self.exists(&opened_by(open, Level::Spans)).await?,
             Move::OpenSteps(open) => self.exists(&opened_by(open, Level::Steps)).await?,
-            Move::ProveStep { edge, .. } => self.edge(edge).await?.timer == INFINITE,
+            Move::ProveStep { edge, .. } | Move::ProveZero { edge, .. } => {
+                self.edge(edge).await?.timer == INFINITE
+            }
             Move::Update(_) => false,
-            Move::Confirm(id) => self.chain.assertion(*id).await?.confirmed,
+            Move::Confirm(id) => {
+                let found = self.chain.assertion(*id).await?;
+                found.confirmed || found.halted
+            }
             Move::Settle(settlements) => self.are_settled(settlements).await?,
             Move::Collect { losers, .. } => self.are_collected(losers).await?,
             Move::Withdraw { .. } => self.chain.credit(self.account()).await?.is_zero(),
@@ -325,8 +331,8 @@ fn proposal(parent: B256, child: &BelievedChild, stake: U256) -> Proposal {
 }
 
 fn position(it: &Position) -> IEdgeGame::Position {
-    let (start, path) = (it.start, it.path.clone());
-    IEdgeGame::Position { start, path, agreedProof: it.agreed_proof.clone() }
+    let Position { start, index, lefts, agreed_proof } = it.clone();
+    IEdgeGame::Position { start, index, lefts, agreedProof: agreed_proof }
 }
 
 const fn bisection(edge: &EdgeId, [left, right]: &[B256; 2]) -> IEdgeGame::Bisection {

@@ -29,8 +29,8 @@ pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint};
 
 use crate::{
     ChallengerError,
-    dispute::Trace,
     dispute::game::{AssertionStatus, EdgeId, Game, GameAssertion, Inherited, mutual_id},
+    dispute::{Commitment, Trace},
 };
 
 /// Who plays, and by which parameters.
@@ -67,6 +67,18 @@ pub enum Alarm {
     /// A wrong assertion stood unrivaled for too long, or was confirmed: safety is lost.
     TooLate {
         /// Its id.
+        id: B256,
+    },
+    /// The machine fails on a block after an assertion: the chain will halt there.
+    ProgramFails {
+        /// The assertion.
+        parent: B256,
+        /// Which block after it, from 1.
+        block: u64,
+    },
+    /// The program fails on a block, and L1 has found so for ever.
+    Halted {
+        /// The assertion that said it.
         id: B256,
     },
     /// A move is needed, but its stake exceeds the budget.
@@ -130,6 +142,7 @@ pub fn decide_with(
     while let Some(child) = answer_rivals(game, trace, &parent, &mut descent, &mut decision)? {
         parent = child;
     }
+    decision.alarms.extend(game.halted_by().map(|id| Alarm::Halted { id }));
     descent.settle_for_all();
     descent.finish(&mut decision);
     harvest::withdraw(game, config, &mut decision);
@@ -165,8 +178,9 @@ fn answer_rivals(
         }
     }
     let Some(right_id) = right_id else {
+        let Some(right) = trace.child(*parent_id, parent)? else { return Ok(None) };
+        alarm_about_failure(*parent_id, &right.claims, decision);
         if may_still_rival(game, parent, descent.config, descent.time) {
-            let Some(right) = trace.child(*parent_id, parent)? else { return Ok(None) };
             let stake = descent.config.stake;
             decision.moves.push(Move::Propose { parent: *parent_id, child: right, stake });
         } else {
@@ -174,16 +188,44 @@ fn answer_rivals(
         }
         return Ok(None);
     };
-    let has_edge = game.edge(&EdgeId::new(mutual_id::of_blocks(*parent_id), root)).is_some();
-    if has_edge && let Some(right) = trace.child(*parent_id, parent)? {
+    let is_disputed = game.edge(&EdgeId::new(mutual_id::of_blocks(*parent_id), root)).is_some();
+    let is_halt = game.assertion(&right_id).is_some_and(|it| it.end_claim().is_zero());
+    // Trees are asked for where they are needed alone: the line may be long.
+    if (is_disputed || is_halt)
+        && let Some(right) = trace.child(*parent_id, parent)?
+    {
+        alarm_about_failure(*parent_id, &right.claims, decision);
         descent.play(*parent_id, &right.claims, trace, decision)?;
     }
     harvest::confirm(game, descent, right_id, decision);
     Ok(Some(right_id))
 }
 
+fn alarm_about_failure(parent: B256, claims: &Commitment, decision: &mut Decision) {
+    if let Some(block) = first_zero(claims) {
+        decision.alarms.push(Alarm::ProgramFails { parent, block });
+    }
+}
+
+/// The first block, from 1, after which a player claims 0.
+fn first_zero(claims: &Commitment) -> Option<u64> {
+    if !claims.last_leaf().is_zero() {
+        return None;
+    }
+    // Zeros follow each other to the end.
+    let (mut from, mut to) = (0, (1_u64 << claims.height()).saturating_sub(1));
+    while from < to {
+        let middle = from.midpoint(to);
+        match claims.leaf(middle).is_zero() {
+            true => to = middle,
+            false => from = middle.saturating_add(1),
+        }
+    }
+    Some(to.saturating_add(1))
+}
+
 fn alarm_about(id: B256, child: &GameAssertion, computed: B256, decision: &mut Decision) {
-    if child.status == AssertionStatus::Confirmed {
+    if matches!(child.status, AssertionStatus::Confirmed | AssertionStatus::Halted) {
         decision.alarms.push(Alarm::TooLate { id });
     } else if child.status == AssertionStatus::Pending {
         let (parent, claimed) = (child.parent, child.root);
@@ -198,6 +240,9 @@ fn may_still_rival(
     config: &StrategyConfig,
     time: u64,
 ) -> bool {
+    if game.halted_by().is_some() {
+        return false;
+    }
     parent.children.first().and_then(|first| game.assertion(first)).is_none_or(|first| {
         let due = first.created_at.saturating_add(config.challenge_period_secs);
         first.status == AssertionStatus::Pending && (first.rivaled_at.is_some() || time < due)

@@ -17,14 +17,22 @@ use crate::{
 /// The child of an assertion that a player believes in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BelievedChild {
-    /// Output root after its last block.
+    /// Output root after its last block; zero if the program fails on one of its blocks.
     pub output_root: B256,
-    /// Position in the Inbox after its last block.
+    /// Position in the Inbox after its last block; (0, 0, 0) if the program fails on one.
     pub cursor: Cursor,
     /// The claims after each block.
     pub claims: Commitment,
     /// `batchAcc` at the parent's batch limit.
     pub batch_limit_acc: B256,
+}
+
+impl BelievedChild {
+    /// Whether it says that the program fails on one of its blocks.
+    #[must_use]
+    pub fn is_halt(&self) -> bool {
+        self.claims.last_leaf().is_zero()
+    }
 }
 
 /// A player's knowledge.

@@ -13,6 +13,8 @@ pub enum AlarmKind {
     WrongAssertion,
     /// A wrong assertion is confirmed, or can no longer be answered.
     TooLate,
+    /// The program fails on a block: the chain halts there.
+    Halt,
     /// A move is held back, since its stake exceeds the budget.
     StakeBudget,
     /// All moves are held back, since their gas exceeds the budget.
@@ -29,9 +31,10 @@ pub enum AlarmKind {
 
 impl AlarmKind {
     /// All.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::WrongAssertion,
         Self::TooLate,
+        Self::Halt,
         Self::StakeBudget,
         Self::GasBudget,
         Self::Funds,
@@ -46,6 +49,7 @@ impl AlarmKind {
         match self {
             Self::WrongAssertion => "wrong_assertion",
             Self::TooLate => "too_late",
+            Self::Halt => "halt",
             Self::StakeBudget => "stake_budget",
             Self::GasBudget => "gas_budget",
             Self::Funds => "funds",
@@ -100,6 +104,22 @@ impl AlarmBook {
                 AlarmKind::TooLate,
                 id.to_string(),
                 format!("wrong assertion {id} can no longer be answered: do not trust this chain"),
+            ),
+            Alarm::ProgramFails { parent, block } => self.raise(
+                AlarmKind::Halt,
+                parent.to_string(),
+                format!(
+                    "the program FAILS on block {block} after assertion {parent}: the right claim \
+                     there is 0, the chain halts before it"
+                ),
+            ),
+            Alarm::Halted { id } => self.raise(
+                AlarmKind::Halt,
+                id.to_string(),
+                format!(
+                    "assertion {id} has ended this chain: the program fails on one of its blocks, \
+                     and nothing behind its parent will ever be final"
+                ),
             ),
             Alarm::OverBudget { name, locked, stake } => self.raise(
                 AlarmKind::StakeBudget,

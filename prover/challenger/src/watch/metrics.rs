@@ -44,6 +44,8 @@ pub struct Numbers {
     pub confirmed: u64,
     /// Assertions that lost against a rival.
     pub lost: u64,
+    /// The one that has ended the chain, if there is one.
+    pub halted: u64,
     /// Parents of rivals that are not decided.
     pub disputes: u64,
     /// Edges of all disputes so far.
@@ -160,7 +162,12 @@ fn render(it: &Numbers) -> String {
     family("l1_timestamp_seconds", "gauge", "Its time.", &one(it.l1_time));
     family("l2_block", "gauge", "The newest L2 block derived.", &one(it.l2_block));
     family("batches", "gauge", "Batches derived.", &one(it.batches));
-    let statuses = [("pending", it.pending), ("confirmed", it.confirmed), ("lost", it.lost)];
+    let statuses = [
+        ("pending", it.pending),
+        ("confirmed", it.confirmed),
+        ("lost", it.lost),
+        ("halted", it.halted),
+    ];
     let samples = statuses.map(|(name, it)| (format!("{{status=\"{name}\"}}"), it.to_string()));
     family("assertions", "gauge", "Assertions on L1.", &samples);
     family("disputes", "gauge", "Assertions whose children are disputed.", &one(it.disputes));

@@ -36,6 +36,10 @@ pub fn describe(next: &Move, game: &Game) -> String {
             point.span,
             point.block.saturating_add(1)
         ),
+        Move::ProveZero { position, .. } => format!(
+            "prove that claim 0 follows claim 0 at block {} after the parent",
+            position.index.saturating_add(1)
+        ),
         Move::Update(updates) => format!("update {} timers", updates.len()),
         Move::Confirm(id) => format!("confirm assertion {}", short(*id)),
         Move::Settle(settlements) => {

@@ -1,14 +1,15 @@
 //! Players with made-up beliefs: one that is right, and liars of every kind.
 //!
 //! The right claim of every block is that of the genesis assertion, and the right run stands in its
-//! final state after its first instruction. A lie begins at one leaf.
+//! final state after its first instruction. Where the program fails on a block, the right claims are
+//! 0 from there on. A lie begins at one leaf.
 
 use std::sync::Arc;
 
 use alloy_primitives::{B256, keccak256, map::HashMap};
 use rand::{Rng, rngs::StdRng};
 
-use super::contract::{RIGHT_CLAIM, final_of};
+use super::contract::{RIGHT_CLAIM, Rules, final_of};
 use gainsay_challenger::{
     ChallengerError,
     dispute::{
@@ -52,6 +53,8 @@ impl Deviation {
 pub(super) struct Believer {
     heights: Heights,
     lie: Deviation,
+    /// The block on which the program fails.
+    fails_at: Option<u64>,
     /// What it says instead of the right claim.
     pub(super) claim: B256,
     /// Trees made before: that of the claims, and those of runs, by block, and span if of one.
@@ -60,9 +63,10 @@ pub(super) struct Believer {
 }
 
 impl Believer {
-    pub(super) fn new(heights: Heights, lie: Deviation, seed: u64) -> Self {
+    pub(super) fn new(rules: &Rules, lie: Deviation, seed: u64) -> Self {
         let claim = keccak256(seed.to_be_bytes());
-        Self { heights, lie, claim, child: None, runs: HashMap::default() }
+        let Rules { heights, fails_at, .. } = *rules;
+        Self { heights, lie, fails_at, claim, child: None, runs: HashMap::default() }
     }
 
     /// The first block with a wrong claim.
@@ -71,7 +75,22 @@ impl Believer {
     }
 
     fn claim_after(&self, block: u64) -> B256 {
-        if self.lie.block.is_some_and(|from| block >= from) { self.claim } else { RIGHT_CLAIM }
+        let is_lie = self.lie.block.is_some_and(|from| block >= from);
+        if is_lie { self.claim } else { self.right_after(block) }
+    }
+
+    fn right_after(&self, block: u64) -> B256 {
+        let has_failed = self.fails_at.is_some_and(|at| block >= at);
+        if has_failed { B256::ZERO } else { RIGHT_CLAIM }
+    }
+
+    /// The claims after each block.
+    pub(super) fn claims(&self) -> Result<Commitment, ChallengerError> {
+        let last = (1_u64 << self.heights.blocks) - 1;
+        let lie = self.lie.block.unwrap_or(last);
+        let from = self.fails_at.map_or(lie, |at| lie.min(at));
+        let rest: Vec<B256> = (from..=lie).map(|block| self.claim_after(block)).collect();
+        Ok(Commitment::with_head(self.heights.blocks, RIGHT_CLAIM, from, &rest)?)
     }
 
     /// The block whose run it lies about.
@@ -89,11 +108,12 @@ impl Believer {
         if !self.lies_in(block) {
             return final_of(self.claim_after(block));
         }
+        let right = final_of(self.right_after(block));
         match self.lie.inside {
             // Wrong once, then right again.
             Some(_) if span == self.lie.span => final_of(self.claim),
-            Some(_) => final_of(RIGHT_CLAIM),
-            None if span < self.lie.span => final_of(RIGHT_CLAIM),
+            Some(_) => right,
+            None if span < self.lie.span => right,
             None => final_of(self.claim),
         }
     }
@@ -114,10 +134,7 @@ impl Trace for Believer {
         if let Some(child) = &self.child {
             return Ok(Some(child.clone()));
         }
-        let last = (1_u64 << self.heights.blocks) - 1;
-        let from = self.lie.block.unwrap_or(0);
-        let rest = [self.claim_after(last)];
-        let claims = Commitment::with_head(self.heights.blocks, RIGHT_CLAIM, from, &rest)?;
+        let claims = self.claims()?;
         let (output_root, batch_limit_acc) = (claims.root(), B256::ZERO);
         let cursor = Default::default();
         let child = BelievedChild { output_root, cursor, claims, batch_limit_acc };
@@ -132,7 +149,7 @@ impl Trace for Believer {
         if let Some(tree) = self.runs.get(&(block, None)) {
             return Ok(Some(tree.clone()));
         }
-        let (height, right) = (self.heights.spans, final_of(RIGHT_CLAIM));
+        let (height, right) = (self.heights.spans, final_of(self.right_after(block)));
         let tree = if !self.lies_in(block) {
             Self::tree(height, &[(right, 0), (final_of(self.claim_after(block)), 1)])
         } else if self.lie.inside.is_some() {
@@ -159,7 +176,7 @@ impl Trace for Believer {
         };
         let is_lie = self.lies_in(block) && span == self.lie.span;
         let head_len = if is_lie { self.lie.step } else { 0 };
-        let before = if is_lie { final_of(RIGHT_CLAIM) } else { before };
+        let before = if is_lie { final_of(self.right_after(block)) } else { before };
         let tree = Self::tree(height, &[(before, head_len), (after, 1)])?;
         Ok(Some(self.runs.entry((block, Some(span))).or_insert(tree).clone()))
     }

@@ -1,8 +1,8 @@
 //! The rules of AssertionChain and EdgeGame without an EVM: who may do what, and where money goes.
 //!
 //! In: moves of players at a time. Out: the state that their events make, or why a move is refused.
-//! The program that is disputed is the simplest there is: it leaves every claim as it is. A run
-//! takes one instruction from the start to its final state, and stays there.
+//! The program that is disputed is the simplest there is: it leaves every claim as it is, or fails on
+//! one block. A run takes one instruction from the start to its final state, and stays there.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use gainsay_vm::{node, root_from_siblings};
 
 use gainsay_challenger::dispute::{
+    BelievedChild,
     game::{
         AssertionStatus, EdgeId, Game, GameAssertion, GameEvent, Heights, INFINITE, Level, Opening,
         mutual_id,
@@ -26,6 +27,8 @@ pub struct Rules {
     pub challenge_period_secs: u64,
     /// Wei for an assertion, a tree of spans, a tree of steps.
     pub stakes: [u64; 3],
+    /// The block after genesis, from 0, on which the program fails, if there is one.
+    pub fails_at: Option<u64>,
 }
 
 /// Why a move was refused: the contract's error.
@@ -45,11 +48,13 @@ pub(super) struct Contracts {
     pub(super) events: usize,
     /// Final states that were shown to have a claim as their result.
     results: BTreeMap<B256, B256>,
+    /// Final states of runs that were opened, by the state in which they start.
+    runs: BTreeMap<B256, B256>,
 }
 
-/// The machine's state before it runs on a claim.
-pub(super) fn start_of(claim: B256) -> B256 {
-    keccak256([b"start".as_slice(), claim.as_slice()].concat())
+/// The machine's state before it runs on a block after a claim.
+fn start_of(claim: B256, block: u64) -> B256 {
+    keccak256([b"start".as_slice(), claim.as_slice(), &block.to_be_bytes()].concat())
 }
 
 /// A machine state with the result `claim`.
@@ -70,8 +75,9 @@ impl Contracts {
         let genesis = GameEvent::Confirmed { id, output_root: RIGHT_CLAIM, cursor };
         game.apply(&genesis, time);
         let [burnt, paid_in, paid_out] = [U256::ZERO; 3];
-        let results = BTreeMap::from([(final_of(RIGHT_CLAIM), RIGHT_CLAIM)]);
-        Self { game, rules, burnt, paid_in, paid_out, events: 0, results }
+        let results = BTreeMap::from([RIGHT_CLAIM, B256::ZERO].map(|it| (final_of(it), it)));
+        let runs = BTreeMap::new();
+        Self { game, rules, burnt, paid_in, paid_out, events: 0, results, runs }
     }
 
     /// Lets openers show this claim's final state.
@@ -82,15 +88,14 @@ impl Contracts {
     /// Plays one move.
     pub(super) fn play(&mut self, who: Address, next: &Move, now: u64) -> Result<(), Refusal> {
         match next {
-            Move::Propose { parent, child, .. } => {
-                self.propose(who, *parent, child.claims.root(), now)
-            }
+            Move::Propose { parent, child, .. } => self.propose(who, *parent, child, now),
             Move::Bisect { edge, left, right } => self.bisect(edge, *left, *right, now),
             Move::OpenSpans(open) => self.open(who, open, Level::Spans, now),
             Move::OpenSteps(open) => self.open(who, open, Level::Steps, now),
             Move::ProveStep { edge, position, agreed, .. } => {
                 self.prove_step(edge, position, *agreed, now)
             }
+            Move::ProveZero { edge, position } => self.prove_zero(edge, position, now),
             Move::Update(updates) => updates.iter().try_for_each(|it| self.update(it, now)),
             Move::Confirm(id) => self.confirm(*id, now),
             Move::Settle(settlements) => settlements.iter().try_for_each(|it| self.settle(it, now)),
@@ -117,14 +122,23 @@ impl Contracts {
         U256::from(self.rules.stakes[level as usize])
     }
 
-    fn propose(&mut self, who: Address, parent: B256, root: B256, now: u64) -> Result<(), Refusal> {
-        let stake = self.stake(Level::Blocks);
+    fn propose(
+        &mut self,
+        who: Address,
+        parent: B256,
+        child: &BelievedChild,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let (stake, root) = (self.stake(Level::Blocks), child.claims.root());
         let id = keccak256([parent.as_slice(), root.as_slice()].concat());
         if self.game.assertion(&id).is_some() {
             return Ok(());
         }
         let above = self.game.assertion(&parent).ok_or(Refusal("AssertionUnknown"))?;
-        if parent != self.game.latest_confirmed() {
+        if above.end_claim().is_zero() {
+            return Err(Refusal("AssertionParentHalts"));
+        }
+        if parent != self.game.latest_confirmed() || self.game.halted_by().is_some() {
             return Err(Refusal("AssertionParentDecided"));
         }
         let first = above.children.first().copied();
@@ -139,7 +153,7 @@ impl Contracts {
         let assertion = GameAssertion {
             parent,
             root,
-            output_root: root,
+            output_root: if child.is_halt() { B256::ZERO } else { root },
             cursor: Default::default(),
             proposer: who,
             batch_limit: None,
@@ -208,8 +222,11 @@ impl Contracts {
             }
         };
         // At "blocks" the claim before comes with the final state, here from the tree itself.
-        let agreed =
-            if level == Level::Spans && open.agreed.is_zero() { RIGHT_CLAIM } else { open.agreed };
+        let is_first = level == Level::Spans && open.position.index == 0;
+        let agreed = if is_first { RIGHT_CLAIM } else { open.agreed };
+        if level == Level::Spans && agreed.is_zero() {
+            return Err(Refusal("EdgeLastLeafMismatch"));
+        }
         if locate(&open.position, first, agreed)? != open.edge.mutual_id {
             return Err(Refusal("EdgeUnknown"));
         }
@@ -229,11 +246,22 @@ impl Contracts {
         }
         let stake = self.stake(level);
         self.paid_in += stake;
-        let agreed = if level == Level::Spans { start_of(agreed) } else { agreed };
+        let agreed = match level {
+            Level::Spans => self.start_run(agreed, open.position.index),
+            _ => agreed,
+        };
         let (parent, staker, is_open) = (open.edge, who, true);
         let opening = Opening { parent, level, agreed, staker, stake, is_open };
         self.emit(GameEvent::Opened { opened, opening }, now);
         Ok(())
+    }
+
+    /// The state in which the run on a block starts.
+    fn start_run(&mut self, agreed: B256, block: u64) -> B256 {
+        let start = start_of(agreed, block);
+        let has_failed = self.rules.fails_at == Some(block) && agreed == RIGHT_CLAIM;
+        self.runs.insert(start, final_of(if has_failed { B256::ZERO } else { agreed }));
+        start
     }
 
     /// The state before the first leaf of the root edges at a place.
@@ -255,10 +283,22 @@ impl Contracts {
             return Err(Refusal("EdgeUnknown"));
         }
         // One instruction: from the start of a run to its end, which stays as it is.
-        let claims = self.results.values();
-        let stepped = claims.copied().find(|claim| start_of(*claim) == agreed).map(final_of);
+        let stepped = self.runs.get(&agreed).copied();
         let id = EdgeId::new(edge.mutual_id, stepped.unwrap_or(agreed));
-        self.require_leaf(&id, Level::Steps)?;
+        self.prove(id, Level::Steps, now)
+    }
+
+    fn prove_zero(&mut self, edge: &EdgeId, at: &Position, now: u64) -> Result<(), Refusal> {
+        let start = mutual_id::of_blocks(at.start);
+        let place = (start, RIGHT_CLAIM, self.rules.heights.blocks);
+        if locate(at, place, B256::ZERO)? != edge.mutual_id {
+            return Err(Refusal("EdgeUnknown"));
+        }
+        self.prove(EdgeId::new(edge.mutual_id, B256::ZERO), Level::Blocks, now)
+    }
+
+    fn prove(&mut self, id: EdgeId, level: Level, now: u64) -> Result<(), Refusal> {
+        self.require_leaf(&id, level)?;
         if self.game.edge(&id).is_some_and(|it| it.cached < INFINITE) {
             self.emit(GameEvent::Proven { edge: id }, now);
         }
@@ -337,7 +377,7 @@ impl Contracts {
 
     fn confirm(&mut self, id: B256, now: u64) -> Result<(), Refusal> {
         let target = self.game.assertion(&id).ok_or(Refusal("AssertionUnknown"))?.clone();
-        if target.status == AssertionStatus::Confirmed {
+        if matches!(target.status, AssertionStatus::Confirmed | AssertionStatus::Halted) {
             return Ok(());
         }
         if target.parent != self.game.latest_confirmed() {
@@ -348,8 +388,10 @@ impl Contracts {
         } else if now < target.created_at + self.rules.challenge_period_secs {
             return Err(Refusal("AssertionNotDue"));
         }
+        let is_halt = target.end_claim().is_zero();
         let (output_root, cursor) = (target.output_root, target.cursor);
-        self.emit(GameEvent::Confirmed { id, output_root, cursor }, now);
+        let confirmed = GameEvent::Confirmed { id, output_root, cursor };
+        self.emit(if is_halt { GameEvent::Halted { id } } else { confirmed }, now);
         self.credit(target.proposer, self.stake(Level::Blocks), now);
         Ok(())
     }
@@ -385,17 +427,21 @@ fn locate(
     (start, first, height): (B256, B256, u8),
     agreed: B256,
 ) -> Result<B256, Refusal> {
-    if position.path.len() != usize::from(height) {
-        return Err(Refusal("EdgeProofLength"));
+    if position.index >> height != 0 {
+        return Err(Refusal("EdgeIndexTooLarge"));
     }
-    let (mut mutual, mut last) = (start, None);
-    for (turn, height) in position.path.iter().zip((0..usize::from(height)).rev()) {
-        if turn.is_zero() {
+    let (mut mutual, mut last, mut lefts) = (start, None, position.lefts.iter());
+    for height in (0..usize::from(height)).rev() {
+        if position.index >> height & 1 == 0 {
             mutual = mutual_id::of_left(mutual);
         } else {
-            mutual = mutual_id::of_right(mutual, *turn);
-            last = Some((*turn, height));
+            let left = *lefts.next().ok_or(Refusal("EdgeProofLength"))?;
+            mutual = mutual_id::of_right(mutual, left);
+            last = Some((left, height));
         }
+    }
+    if lefts.next().is_some() {
+        return Err(Refusal("EdgeProofLength"));
     }
     match last {
         None if agreed == first => Ok(mutual),

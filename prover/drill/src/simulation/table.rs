@@ -21,6 +21,7 @@ pub fn trials((blocks, spans, steps): (u8, u8, u8), rivals: &[u64]) -> Vec<Trial
         heights: Heights { blocks, spans, steps },
         challenge_period_secs: CHALLENGE_PERIOD_SECS,
         stakes: STAKES,
+        fails_at: None,
     };
     let tactics = [Tactic::Eager, Tactic::Random, Tactic::LastMoment, Tactic::Quitters];
     let mut all = Vec::new();

@@ -127,6 +127,8 @@ pub enum AssertionStatus {
     Confirmed,
     /// Its stake was taken.
     Lost,
+    /// Final: the program fails on one of its blocks, and nothing follows.
+    Halted,
 }
 
 /// One assertion.
@@ -156,6 +158,12 @@ pub struct GameAssertion {
 }
 
 impl GameAssertion {
+    /// Its end claim.
+    #[must_use]
+    pub fn end_claim(&self) -> B256 {
+        gainsay_chain::end_claim(self.output_root, &self.cursor)
+    }
+
     pub(super) const fn genesis(output_root: B256, cursor: Cursor, time: u64) -> Self {
         Self {
             parent: B256::ZERO,

@@ -22,6 +22,8 @@ pub enum GameEvent {
     Rivaled { first: B256, rival: B256 },
     /// `AssertionConfirmed`.
     Confirmed { id: B256, output_root: B256, cursor: Cursor },
+    /// `AssertionHalted`.
+    Halted { id: B256 },
     /// `AssertionLost`.
     Lost { id: B256 },
     /// `CreditAdded`.
@@ -79,6 +81,7 @@ impl From<&IAssertionChainEvents> for GameEvent {
                 output_root: it.outputRoot,
                 cursor: it.cursor.clone().into(),
             },
+            IAssertionChainEvents::AssertionHalted(it) => Self::Halted { id: it.id },
             IAssertionChainEvents::AssertionLost(it) => Self::Lost { id: it.id },
             IAssertionChainEvents::CreditAdded(it) => {
                 Self::CreditAdded { account: it.account, amount: it.amount }

@@ -45,6 +45,13 @@ impl LevelView<'_> {
         index.checked_sub(1).map_or(self.first, |before| self.tree.leaf(before))
     }
 
+    /// Whether the program has failed before this leaf: nothing runs there.
+    // PROTOCOL.md GAME-16
+    fn is_behind_zero(&self, index: u64) -> bool {
+        let before = index.checked_sub(1).map(|before| self.tree.leaf(before));
+        self.level == Level::Blocks && before == Some(B256::ZERO)
+    }
+
     fn position(&self, index: u64) -> Position {
         Position::of_leaf(self.start, self.tree, index)
     }
@@ -146,6 +153,12 @@ impl<'a> Descent<'a> {
         }
         let Some(height) = at.height.checked_sub(1) else {
             let leaf = Subtree { needed_secs, ..at };
+            if view.is_behind_zero(at.index) {
+                if is_missing && at.id.root.is_zero() && edge.cached != INFINITE {
+                    play.decision.moves.push(prove_zero(view, at.id, at.index));
+                }
+                return Ok(());
+            }
             return match view.level {
                 Level::Blocks | Level::Spans => self.enter(view, leaf, edge, is_missing, play),
                 Level::Steps => {
@@ -235,6 +248,10 @@ impl<'a> Descent<'a> {
         };
         if level == Level::Spans { Move::OpenSpans(open) } else { Move::OpenSteps(open) }
     }
+}
+
+fn prove_zero(view: &LevelView<'_>, edge: EdgeId, index: u64) -> Move {
+    Move::ProveZero { edge, position: view.position(index) }
 }
 
 fn prove_step(view: &LevelView<'_>, edge: EdgeId, index: u64) -> Move {

@@ -125,7 +125,7 @@ pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision
             descent.raise(&root, due);
             return;
         }
-    } else if target.status != AssertionStatus::Confirmed {
+    } else if !matches!(target.status, AssertionStatus::Confirmed | AssertionStatus::Halted) {
         return;
     }
     collect(game, id, &target.parent, decision);

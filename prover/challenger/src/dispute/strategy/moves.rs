@@ -12,28 +12,29 @@ use crate::dispute::{BelievedChild, Commitment, game::EdgeId};
 pub struct Position {
     /// "blocks": id of the parent assertion. Else: mutual id of the level's root edges.
     pub start: B256,
-    /// From the root edge down: zero to go left, else the root of the left sibling.
-    pub path: Vec<B256>,
-    /// Siblings, upwards, of the last leaf of the last left sibling in `path`.
+    /// Which leaf of the level's trees it is: its bits are the turns from the root edge down.
+    pub index: u64,
+    /// For each turn to the right, from the root edge down: the root of the left sibling.
+    pub lefts: Vec<B256>,
+    /// Siblings, upwards, of the last leaf of the last of `lefts`.
     pub agreed_proof: Vec<B256>,
 }
 
 impl Position {
     /// The position of the leaf at `index` of a tree.
     #[must_use]
+    // PROTOCOL.md GAME-6
     pub fn of_leaf(start: B256, tree: &Commitment, index: u64) -> Self {
-        let turn = |height: u8| {
-            let node = index >> height;
-            if node & 1 == 0 { B256::ZERO } else { tree.node(height, node ^ 1) }
-        };
-        let path = (0..tree.height()).rev().map(turn).collect();
+        let nodes = (0..tree.height()).rev().map(|height| (height, index >> height));
+        let rights = nodes.filter(|(_, node)| node & 1 == 1);
+        let lefts = rights.map(|(height, node)| tree.node(height, node ^ 1)).collect();
         // The last left sibling ends right before the leaf.
         let height = u8::try_from(index.trailing_zeros()).unwrap_or(0);
         let agreed_proof = match (index >> height.min(63)).checked_sub(1) {
             Some(sibling) if index > 0 => tree.last_leaf_proof_of(height, sibling),
             _ => Vec::new(),
         };
-        Self { start, path, agreed_proof }
+        Self { start, index, lefts, agreed_proof }
     }
 }
 
@@ -125,6 +126,13 @@ pub enum Move {
         /// Hash of the state before it.
         agreed: B256,
     },
+    /// Says that claim 0 follows claim 0: behind a block on which the program fails.
+    ProveZero {
+        /// The edge that it proves.
+        edge: EdgeId,
+        /// Its place.
+        position: Position,
+    },
     /// Caches timers, those below first.
     Update(Vec<TimerUpdate>),
     /// Confirms an assertion.
@@ -155,6 +163,7 @@ impl Move {
             Self::OpenSpans(_) => "openSpans",
             Self::OpenSteps(_) => "openSteps",
             Self::ProveStep { .. } => "proveStep",
+            Self::ProveZero { .. } => "proveZero",
             Self::Update(_) => "update",
             Self::Confirm(_) => "confirm",
             Self::Settle(_) => "settle",
@@ -182,22 +191,27 @@ mod tests {
 
     #[test]
     fn positions_lead_to_their_leaf_and_prove_the_one_before() {
-        let leaves: Vec<B256> = (1..=16).map(B256::repeat_byte).collect();
-        let tree = Commitment::new(4, &leaves).unwrap();
-        for index in 0..16_u64 {
-            let position = Position::of_leaf(B256::ZERO, &tree, index);
-            let (mut left, mut left_height) = (B256::ZERO, 0);
-            for (depth, turn) in position.path.iter().enumerate() {
-                assert_eq!(turn.is_zero(), index >> (3 - depth) & 1 == 0);
-                if !turn.is_zero() {
-                    (left, left_height) = (*turn, 3 - depth);
+        // A liar chooses nodes freely: also zeros.
+        for first in [1, 0] {
+            let leaves: Vec<B256> = (first..first + 16).map(B256::repeat_byte).collect();
+            let tree = Commitment::new(4, &leaves).unwrap();
+            for index in 0..16_u64 {
+                let position = Position::of_leaf(B256::ZERO, &tree, index);
+                assert_eq!(position.index, index);
+                let mut lefts = position.lefts.iter();
+                let (mut left, mut left_height) = (B256::ZERO, 0);
+                for depth in 0..4 {
+                    if index >> (3 - depth) & 1 == 1 {
+                        (left, left_height) = (*lefts.next().unwrap(), 3 - depth);
+                    }
                 }
-            }
-            assert_eq!(position.agreed_proof.len(), left_height);
-            if let Some(before) = index.checked_sub(1) {
-                let last = (1 << left_height) - 1;
-                let agreed = tree.leaf(before);
-                assert_eq!(root_from_siblings(agreed, last, &position.agreed_proof), left);
+                assert_eq!(lefts.next(), None);
+                assert_eq!(position.agreed_proof.len(), left_height);
+                if let Some(before) = index.checked_sub(1) {
+                    let last = (1 << left_height) - 1;
+                    let agreed = tree.leaf(before);
+                    assert_eq!(root_from_siblings(agreed, last, &position.agreed_proof), left);
+                }
             }
         }
     }
