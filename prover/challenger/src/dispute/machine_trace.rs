@@ -40,8 +40,11 @@ use crate::{
     },
 };
 
-/// Children that are remembered; they are computed again when they are needed again.
+/// Children that are remembered with their trees, for disputes; they are computed again when they are
+/// needed again.
 const CHILDREN_MAX: usize = 512;
+/// Roots of right children that are remembered: 200 bytes each.
+const ROOTS_MAX: usize = 65_536;
 
 /// The folder of files below a challenger's data folder.
 pub const TRACES_FOLDER: &str = "traces";
@@ -58,6 +61,15 @@ struct KnownChild {
     believed: Arc<BelievedChild>,
 }
 
+/// The root of a right child's claims, and what it was computed from.
+#[derive(Clone, Copy, Debug)]
+struct KnownRoot {
+    agreed: B256,
+    batch_limit: BatchIndex,
+    batch_limit_acc: B256,
+    root: B256,
+}
+
 /// The honest challenger's knowledge.
 #[derive(Debug)]
 pub struct MachineTrace {
@@ -68,6 +80,8 @@ pub struct MachineTrace {
     worker: Option<TraceWorker>,
     /// By parent.
     children: HashMap<B256, KnownChild>,
+    /// By parent; of many more.
+    roots: HashMap<B256, KnownRoot>,
 }
 
 /// What is being computed.
@@ -107,7 +121,14 @@ impl MachineTrace {
                 Some(TraceWorker::start(chain.clone(), program, heights, files))
             }
         };
-        Ok(Self { chain, genesis, heights, worker, children: HashMap::new() })
+        Ok(Self {
+            chain,
+            genesis,
+            heights,
+            worker,
+            children: HashMap::new(),
+            roots: HashMap::new(),
+        })
     }
 
     /// Heights of the three levels.
@@ -141,6 +162,22 @@ impl MachineTrace {
         self.worker.as_ref().map(TraceWorker::computed)
     }
 
+    /// The accumulator after so many batches; none while they are not all derived.
+    fn acc_at(&self, batch_limit: BatchIndex) -> Result<Option<B256>, ChallengerError> {
+        if self.chain.safe_cursor()?.batch < batch_limit {
+            return Ok(None);
+        }
+        let last = batch_limit.previous().unwrap_or_default();
+        Ok(Some(self.chain.batch(last)?.acc))
+    }
+
+    /// The batches that children of `parent` must read up to. The event of the genesis assertion does
+    /// not say it.
+    fn batch_limit(&self, id: B256, parent: &GameAssertion) -> Option<BatchIndex> {
+        let genesis = (id == self.genesis.id).then_some(self.genesis.batch_limit);
+        parent.batch_limit.or(genesis)
+    }
+
     /// The right child of `parent`; none while its blocks are not all derived.
     fn known_child(
         &self,
@@ -150,15 +187,12 @@ impl MachineTrace {
     ) -> Result<Option<KnownChild>, ChallengerError> {
         let agreed = parent.end_claim();
         let chain = &self.chain;
-        if chain.safe_cursor()?.batch < batch_limit {
-            return Ok(None);
-        }
+        let Some(acc) = self.acc_at(batch_limit)? else { return Ok(None) };
         let known = self.children.get(&id);
         if let Some(known) = known.filter(|it| it.agreed == agreed && it.batch_limit == batch_limit)
         {
             // With these and the accumulator, what lies between them cannot have changed.
-            let last = batch_limit.previous().unwrap_or_default();
-            if chain.batch(last)?.acc == known.believed.batch_limit_acc {
+            if acc == known.believed.batch_limit_acc {
                 return Ok(Some(known.clone()));
             }
         }
@@ -240,8 +274,7 @@ impl Trace for MachineTrace {
         id: B256,
         parent: &GameAssertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError> {
-        let genesis = (id == self.genesis.id).then_some(self.genesis.batch_limit);
-        let Some(batch_limit) = parent.batch_limit.or(genesis) else { return Ok(None) };
+        let Some(batch_limit) = self.batch_limit(id, parent) else { return Ok(None) };
         let Some(child) = self.known_child(id, parent, batch_limit)? else { return Ok(None) };
         let believed = child.believed.clone();
         if self.children.len() >= CHILDREN_MAX {
@@ -249,6 +282,30 @@ impl Trace for MachineTrace {
         }
         self.children.insert(id, child);
         Ok(Some(believed))
+    }
+
+    fn child_root(
+        &mut self,
+        id: B256,
+        parent: &GameAssertion,
+    ) -> Result<Option<B256>, ChallengerError> {
+        let Some(batch_limit) = self.batch_limit(id, parent) else { return Ok(None) };
+        let Some(batch_limit_acc) = self.acc_at(batch_limit)? else { return Ok(None) };
+        let agreed = parent.end_claim();
+        let is_same = |it: &&KnownRoot| {
+            (it.agreed, it.batch_limit, it.batch_limit_acc)
+                == (agreed, batch_limit, batch_limit_acc)
+        };
+        if let Some(known) = self.roots.get(&id).filter(is_same) {
+            return Ok(Some(known.root));
+        }
+        let Some(child) = self.known_child(id, parent, batch_limit)? else { return Ok(None) };
+        let root = child.believed.claims.root();
+        if self.roots.len() >= ROOTS_MAX {
+            self.roots.clear();
+        }
+        self.roots.insert(id, KnownRoot { agreed, batch_limit, batch_limit_acc, root });
+        Ok(Some(root))
     }
 
     fn spans(&mut self, point: &TracePoint) -> Result<Option<Arc<Commitment>>, ChallengerError> {

@@ -6,7 +6,8 @@
 //!
 //! Moves are made for edges that we believe in, and only while their timers need them: it answers
 //! each rival with our own half, our own tree, our own instruction. What rivals do with edges of
-//! their own does not matter.
+//! their own does not matter. The whole line of right assertions is looked at, however long it is
+//! and whoever proposed it: what is due is confirmed, and the stakes of those who lost are taken.
 //!
 //! | module | job |
 //! |---|---|
@@ -17,6 +18,8 @@
 mod descent;
 mod harvest;
 mod moves;
+#[cfg(test)]
+mod pending_tests;
 
 use std::collections::BTreeSet;
 
@@ -26,12 +29,9 @@ pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint};
 
 use crate::{
     ChallengerError,
-    dispute::game::{AssertionStatus, Game, GameAssertion, Inherited},
+    dispute::game::{AssertionStatus, EdgeId, Game, GameAssertion, Inherited, mutual_id},
     dispute::{Commitment, Trace},
 };
-
-/// Assertions in a row that are looked at after the newest confirmed one.
-const PENDING_MAX: usize = 256;
 
 /// Who plays, and by which parameters.
 #[derive(Clone, Debug)]
@@ -137,14 +137,13 @@ pub fn decide_with(
     for parent in older {
         answer_rivals(game, trace, &parent, &mut descent, &mut decision)?;
     }
+    // A child is newer than its parent, so the line ends.
     let mut parent = confirmed;
-    for _ in 0..PENDING_MAX {
-        match answer_rivals(game, trace, &parent, &mut descent, &mut decision)? {
-            Some(child) => parent = child,
-            None => break,
-        }
+    while let Some(child) = answer_rivals(game, trace, &parent, &mut descent, &mut decision)? {
+        parent = child;
     }
     decision.alarms.extend(game.halted_by().map(|id| Alarm::Halted { id }));
+    descent.settle_for_all();
     descent.finish(&mut decision);
     harvest::withdraw(game, config, &mut decision);
     keep_within_budget(game, config, &mut decision);
@@ -169,11 +168,7 @@ fn answer_rivals(
     if parent.children.is_empty() {
         return Ok(None);
     }
-    let Some(right) = trace.child(*parent_id, parent)? else { return Ok(None) };
-    let root = right.claims.root();
-    if let Some(block) = first_zero(&right.claims) {
-        decision.alarms.push(Alarm::ProgramFails { parent: *parent_id, block });
-    }
+    let Some(root) = trace.child_root(*parent_id, parent)? else { return Ok(None) };
     let mut right_id = None;
     for id in &parent.children {
         match game.assertion(id) {
@@ -183,6 +178,8 @@ fn answer_rivals(
         }
     }
     let Some(right_id) = right_id else {
+        let Some(right) = trace.child(*parent_id, parent)? else { return Ok(None) };
+        alarm_about_failure(*parent_id, &right.claims, decision);
         if may_still_rival(game, parent, descent.config, descent.time) {
             decision.moves.push(Move::propose(game, descent.config, *parent_id, right));
         } else {
@@ -190,9 +187,23 @@ fn answer_rivals(
         }
         return Ok(None);
     };
-    descent.play(*parent_id, &right.claims, trace, decision)?;
+    let is_disputed = game.edge(&EdgeId::new(mutual_id::of_blocks(*parent_id), root)).is_some();
+    let is_halt = game.assertion(&right_id).is_some_and(|it| it.end_claim().is_zero());
+    // Trees are asked for where they are needed alone: the line may be long.
+    if (is_disputed || is_halt)
+        && let Some(right) = trace.child(*parent_id, parent)?
+    {
+        alarm_about_failure(*parent_id, &right.claims, decision);
+        descent.play(*parent_id, &right.claims, trace, decision)?;
+    }
     harvest::confirm(game, descent, right_id, decision);
     Ok(Some(right_id))
+}
+
+fn alarm_about_failure(parent: B256, claims: &Commitment, decision: &mut Decision) {
+    if let Some(block) = first_zero(claims) {
+        decision.alarms.push(Alarm::ProgramFails { parent, block });
+    }
 }
 
 /// The first block, from 1, after which a player claims 0.

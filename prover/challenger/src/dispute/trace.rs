@@ -47,6 +47,19 @@ pub trait Trace {
         parent: &GameAssertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError>;
 
+    /// The root of that child's claims: all that is asked for where nobody contradicts it, so that
+    /// no trees are kept for a long line of right assertions.
+    ///
+    /// # Errors
+    /// As [`Self::child`].
+    fn child_root(
+        &mut self,
+        id: B256,
+        parent: &GameAssertion,
+    ) -> Result<Option<B256>, ChallengerError> {
+        Ok(self.child(id, parent)?.map(|child| child.claims.root()))
+    }
+
     /// The machine's states after each span of the run on the block of `point`.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ pub fn describe(next: &Move, game: &Game) -> String {
         Move::Confirm(id) => format!("confirm assertion {}", short(*id)),
         Move::Settle(settlements) => {
             let losers: usize = settlements.iter().map(|it| it.losers.len()).sum();
-            format!("settle {} stakes: ours back, those of {losers} losers", settlements.len())
+            format!("settle {} levels and take the stakes of {losers} losers", settlements.len())
         }
         Move::Collect { winner, losers } => format!(
             "confirm assertion {} and take the stakes of {} wrong ones",

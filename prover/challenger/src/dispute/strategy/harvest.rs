@@ -1,4 +1,7 @@
 //! What a won dispute yields: timers are cached, edges and assertions confirmed, stakes collected.
+//! That is done for everybody: no liar's stake stays open because the winner is away.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, U256};
 
@@ -7,7 +10,7 @@ use crate::dispute::game::{AssertionStatus, EdgeId, Game, mutual_id};
 
 /// Timers that one transaction caches: 22,000 gas each.
 const UPDATES_MAX: usize = 200;
-/// Stakes that one transaction takes.
+/// Stakes that one transaction takes, but for the winner's of a single settlement.
 const LOSERS_MAX: usize = 64;
 
 impl Descent<'_> {
@@ -32,19 +35,11 @@ impl Descent<'_> {
         self.updates.push(TimerUpdate { edge: *id, left, right });
     }
 
-    /// Settles a level in which we have staked on `winner`, when it has won.
+    /// Settles the level of `winner`, when it has won.
     pub(super) fn settle(&mut self, winner: EdgeId) {
         let due = self.config.challenge_period_secs;
-        let is_open = |id: &EdgeId| self.game.opening(id).is_some_and(|it| it.is_open);
-        let rivals = self.game.place(&winner.mutual_id).map_or(&[][..], |place| &place.roots);
-        let losers: Vec<B256> = rivals
-            .iter()
-            .filter(|root| **root != winner.root)
-            .filter(|root| is_open(&EdgeId::new(winner.mutual_id, **root)))
-            .take(LOSERS_MAX)
-            .copied()
-            .collect();
-        if losers.is_empty() && !is_open(&winner) || self.timer(&winner) < due {
+        let losers = open_rivals(self.game, &winner);
+        if losers.is_empty() && !is_open(self.game, &winner) || self.timer(&winner) < due {
             return;
         }
         if self.game.known_timer(&winner, self.time) >= due {
@@ -54,25 +49,70 @@ impl Descent<'_> {
         }
     }
 
+    /// Settles each level that somebody has won against others whose stakes are locked. Where a
+    /// stake of ours is locked the descent decides.
+    pub(super) fn settle_for_all(&mut self) {
+        let (game, due) = (self.game, self.config.challenge_period_secs);
+        let done: BTreeSet<B256> = self.settlements.iter().map(|it| it.winner.mutual_id).collect();
+        let mut open: BTreeMap<B256, bool> = BTreeMap::new();
+        for (id, opening) in game.openings().filter(|(_, it)| it.is_open) {
+            *open.entry(id.mutual_id).or_default() |= opening.staker == self.config.account;
+        }
+        let theirs = open.into_iter().filter(|(id, is_ours)| !is_ours && !done.contains(id));
+        for (place, _) in theirs {
+            let roots = game.place(&place).map_or(&[][..], |it| &it.roots);
+            let mut edges = roots.iter().map(|root| EdgeId::new(place, *root));
+            let is_confirmed = |id: &EdgeId| game.edge(id).is_some_and(|it| it.confirmed);
+            let confirmed = edges.clone().find(is_confirmed);
+            let winner = confirmed.or_else(|| edges.find(|id| self.timer(id) >= due));
+            // A tree without rivals costs nobody else anything: its staker takes the stake back.
+            if let Some(winner) = winner.filter(|it| !open_rivals(game, it).is_empty()) {
+                self.settle(winner);
+            }
+        }
+    }
+
     /// Turns what was noted into moves.
     pub(super) fn finish(self, decision: &mut Decision) {
         let pages = self.updates.chunks(UPDATES_MAX).map(|page| Move::Update(page.to_vec()));
         decision.moves.extend(pages);
-        if !self.settlements.is_empty() {
-            decision.moves.push(Move::Settle(self.settlements));
+        let mut page: Vec<Settlement> = Vec::new();
+        let mut stakes = 0;
+        for next in self.settlements {
+            let more = next.losers.len().saturating_add(1);
+            if !page.is_empty() && more.saturating_add(stakes) > LOSERS_MAX {
+                decision.moves.push(Move::Settle(std::mem::take(&mut page)));
+                stakes = 0;
+            }
+            stakes = stakes.saturating_add(more);
+            page.push(next);
+        }
+        if !page.is_empty() {
+            decision.moves.push(Move::Settle(page));
         }
     }
 }
 
-/// Confirms the right child of a confirmed assertion when it is due, and takes its rivals' stakes:
-/// whoever is paid for it, lies must cost.
+fn is_open(game: &Game, id: &EdgeId) -> bool {
+    game.opening(id).is_some_and(|it| it.is_open)
+}
+
+/// Roots of rivals of a level's root edge whose stakes are locked, as many as one transaction takes.
+fn open_rivals(game: &Game, winner: &EdgeId) -> Vec<B256> {
+    let roots = game.place(&winner.mutual_id).map_or(&[][..], |place| &place.roots);
+    let rivals = roots.iter().filter(|root| **root != winner.root);
+    let open = rivals.filter(|root| is_open(game, &EdgeId::new(winner.mutual_id, **root)));
+    open.take(LOSERS_MAX).copied().collect()
+}
+
+/// Confirms the right child of a confirmed assertion when it is due, whoever proposed it, and takes
+/// its rivals' stakes: whoever is paid for it, lies must cost.
 pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision: &mut Decision) {
     let Some(target) = game.assertion(&id) else { return };
-    let is_ours = target.proposer == descent.config.account;
     if target.status == AssertionStatus::Pending && target.parent == game.latest_confirmed() {
         let due = descent.config.challenge_period_secs;
         if target.rivaled_at.is_none() {
-            if is_ours && descent.time >= target.created_at.saturating_add(due) {
+            if descent.time >= target.created_at.saturating_add(due) {
                 decision.moves.push(Move::Confirm(id));
             }
             return;
@@ -91,24 +131,18 @@ pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision
     collect(game, id, &target.parent, decision);
 }
 
-/// Parents of confirmed assertions that have other children, whose branches nobody has collected
-/// to their ends: that is where their stakes lie.
+/// Parents of confirmed assertions below which nobody has taken the stakes of other children, or of
+/// what builds on them.
 pub(super) fn uncollected(game: &Game) -> impl Iterator<Item = B256> {
-    let status = |id: &B256| game.assertion(id).map(|it| it.status);
-    let pending = game.assertions().filter(|(_, it)| it.status == AssertionStatus::Pending);
-    pending.filter_map(move |(_, it)| {
-        let mut above = it.parent;
-        while status(&above) == Some(AssertionStatus::Lost) {
-            above = game.assertion(&above)?.parent;
-        }
-        let is_decided =
-            |id| matches!(status(id), Some(AssertionStatus::Confirmed | AssertionStatus::Halted));
-        game.assertion(&above)?.children.iter().any(is_decided).then_some(above)
+    let confirmed = game.assertions().filter(|(_, it)| it.status == AssertionStatus::Confirmed);
+    confirmed.filter_map(|(id, it)| {
+        let is_any = losers_of(game, *id, &it.parent).next().is_some();
+        is_any.then_some(it.parent)
     })
 }
 
-/// Takes the stakes of the rivals of `winner` and of what builds on them, and confirms it by that.
-fn collect(game: &Game, winner: B256, parent: &B256, decision: &mut Decision) {
+/// The rivals of `winner` and what builds on them, parents first, as far as nobody took their stakes.
+fn losers_of(game: &Game, winner: B256, parent: &B256) -> impl Iterator<Item = B256> {
     let children = |id: &B256| game.assertion(id).map_or(&[][..], |it| &it.children);
     let mut found: Vec<B256> =
         children(parent).iter().filter(|id| **id != winner).copied().collect();
@@ -119,8 +153,13 @@ fn collect(game: &Game, winner: B256, parent: &B256, decision: &mut Decision) {
         next += 1;
     }
     let is_pending =
-        |id: &&B256| game.assertion(id).is_some_and(|it| it.status == AssertionStatus::Pending);
-    let losers: Vec<B256> = found.iter().filter(is_pending).take(LOSERS_MAX).copied().collect();
+        |id: &B256| game.assertion(id).is_some_and(|it| it.status == AssertionStatus::Pending);
+    found.into_iter().filter(is_pending)
+}
+
+/// Takes the stakes of those who lost to `winner`, and confirms it by that.
+fn collect(game: &Game, winner: B256, parent: &B256, decision: &mut Decision) {
+    let losers: Vec<B256> = losers_of(game, winner, parent).take(LOSERS_MAX).collect();
     if !losers.is_empty() {
         decision.moves.push(Move::Collect { winner, losers });
     }
