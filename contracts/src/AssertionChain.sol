@@ -12,6 +12,8 @@ import {MutualId} from "./game/MutualId.sol";
 /// @notice A tree of staked claims. Of the children of one assertion exactly one is right, because
 ///         it must read the Inbox up to a point that was fixed when its parent was created. What
 ///         nobody contradicts is confirmed by time, what is contradicted by its EdgeGame.
+///         A stake lies on each pending leaf of the tree and on nothing else: who builds a line
+///         locks one, however long the line is, and each wrong branch holds one of its own.
 contract AssertionChain is IAssertionChain {
     /// @notice Constructor arguments.
     struct Parameters {
@@ -118,7 +120,6 @@ contract AssertionChain is IAssertionChain {
         bytes32 expectedBatchAcc
     ) external payable returns (bytes32 id) {
         // PROTOCOL.md ASSERT-4
-        require(msg.value == STAKE, AssertionStakeMismatch(msg.value, STAKE));
         Assertion storage above = known(parent);
         require(!isHalt(above.outputRoot, above.cursor), AssertionParentHalts(parent));
         if (!isHalt(outputRoot, cursor)) checkCursor(above, cursor);
@@ -127,12 +128,13 @@ contract AssertionChain is IAssertionChain {
         if (assertions[id].status != Status.None) {
             // PROTOCOL.md ASSERT-5
             // Done already, perhaps by somebody who copied this move: one stake is enough.
-            credited(msg.sender, msg.value);
+            if (msg.value > 0) credited(msg.sender, msg.value);
             return id;
         }
         checkCommitment(outputRoot, cursor, root, lastLeafProof);
         checkUndecided(parent, above);
         bool rivaled = checkTime(parent, above);
+        takeStake(above);
         uint64 limit = limitAfter(cursor);
         record(assertions[id], parent, root, outputRoot, cursor, limit, rivaled);
         emit AssertionProposed(
@@ -157,14 +159,15 @@ contract AssertionChain is IAssertionChain {
                 lost.parent == won.parent || assertions[lost.parent].beatenBy == winner,
                 AssertionNotBeaten(losers[i], winner)
             );
+            // Half is burnt, so that to lose against oneself is not free. The stake of a wrong
+            // assertion may have moved on to what builds on it, or been freed by a stake there:
+            // it lies on the leaves of its branch, and is lost there.
+            uint256 taken = holdsStake(lost) ? STAKE : 0;
             lost.status = Status.Lost;
             lost.beatenBy = winner;
-            // Half is burnt, so that to lose against oneself is not free. Who builds on a wrong
-            // assertion could have known: a stake there pays like one on the wrong itself, or
-            // noise would cost nothing.
-            reward += STAKE / 2;
-            emit AssertionLost(losers[i], winner, STAKE / 2, STAKE - STAKE / 2);
-            burn(STAKE - STAKE / 2);
+            reward += taken / 2;
+            emit AssertionLost(losers[i], winner, taken / 2, taken - taken / 2);
+            if (taken > 0) burn(taken - taken / 2);
         }
         if (reward > 0) credited(won.proposer, reward);
     }
@@ -211,6 +214,7 @@ contract AssertionChain is IAssertionChain {
             uint64 due = target.createdAt + CHALLENGE_PERIOD;
             require(block.timestamp >= due, AssertionNotDue(id, due, uint64(block.timestamp)));
         }
+        bool staked = holdsStake(target);
         if (isHalt(target.outputRoot, target.cursor)) {
             // PROTOCOL.md ASSERT-11
             // INVARIANT: nothing is confirmed after this. Whatever is left is a rival of `id`, or
@@ -223,9 +227,36 @@ contract AssertionChain is IAssertionChain {
             latestConfirmed = id;
             emit AssertionConfirmed(id, target.outputRoot, target.cursor);
         }
-        // INVARIANT: balance = STAKE for each pending assertion + the sum of credits (+ what was
-        // forced in by selfdestruct). Here one stake turns into a credit.
-        credited(target.proposer, STAKE);
+        // INVARIANT: balance = STAKE for each pending leaf + the sum of credits (+ what was forced in
+        // by selfdestruct). Here a stake turns into a credit, unless a child holds it already.
+        if (staked) credited(target.proposer, STAKE);
+    }
+
+    /// @dev Takes the stake of a new child of `above`. One that lies on `above` moves on if it is
+    ///      the sender's, and is free if not: either way the branch holds one. What is sent without
+    ///      need is credited, and what is missing comes out of the sender's credit: whoever is first
+    ///      to build on, or to confirm `above`, the sender's move goes through.
+    function takeStake(Assertion storage above) private {
+        // PROTOCOL.md ASSERT-12
+        uint256 owed = STAKE;
+        if (holdsStake(above)) {
+            if (above.proposer == msg.sender) owed = 0;
+            else credited(above.proposer, STAKE);
+        }
+        if (msg.value > owed) credited(msg.sender, msg.value - owed);
+        if (msg.value >= owed) return;
+        uint256 missing = owed - msg.value;
+        uint256 available = credit[msg.sender];
+        require(
+            available >= missing, AssertionStakeMissing(msg.sender, msg.value + available, owed)
+        );
+        credit[msg.sender] = available - missing;
+        emit CreditStaked(msg.sender, missing);
+    }
+
+    /// @dev INVARIANT: exactly the pending leaves hold a stake, that of their proposer.
+    function holdsStake(Assertion storage found) private view returns (bool) {
+        return found.status == Status.Pending && found.firstChild == 0;
     }
 
     /// @dev A child moves forward, and not past the limit that its parent set. Whether it may stop
@@ -275,11 +306,19 @@ contract AssertionChain is IAssertionChain {
     }
 
     /// @dev INVARIANT: no stake is taken for a child that can no more be confirmed because of what
-    ///      this contract knows about its parent.
+    ///      this contract knows about its parent, and about the parent of that. So a loser's stake
+    ///      cannot run ahead of those who collect it: below what is lost it moves no further.
     function checkUndecided(bytes32 parent, Assertion storage above) private view {
-        bool hasWinner =
-            above.status == Status.Confirmed && (parent != latestConfirmed || haltedBy != 0);
-        require(above.status != Status.Lost && !hasWinner, AssertionParentDecided(parent));
+        require(!isDecided(parent, above), AssertionParentDecided(parent));
+        if (above.status != Status.Pending) return;
+        bytes32 higher = above.parent;
+        require(!isDecided(higher, assertions[higher]), AssertionParentDecided(parent));
+    }
+
+    /// @dev Whether no child of it that is pending can be confirmed any more.
+    function isDecided(bytes32 id, Assertion storage found) private view returns (bool) {
+        return found.status == Status.Lost
+            || (found.status == Status.Confirmed && (id != latestConfirmed || haltedBy != 0));
     }
 
     /// @dev Whether a new child of `above` may come now, and whether it comes as a rival.

@@ -8,7 +8,7 @@ interface IAssertionChain {
         None,
         Pending,
         Confirmed,
-        // A rival of it or of an ancestor was confirmed, and its stake is taken.
+        // A rival of it or of an ancestor was confirmed, and the stake on it, if any, is taken.
         Lost,
         // Its end is claim 0, and it has won: the program fails on one of its blocks. Nothing
         // follows it, and nothing else can follow its parent.
@@ -25,6 +25,7 @@ interface IAssertionChain {
 
     /// @notice One assertion, as `assertion` returns it. One whose end is claim 0, because the program
     ///         fails on a block, has output root 0 and cursor (0, 0, 0).
+    ///         A stake lies on it if it is pending and has no child.
     struct Assertion {
         bytes32 parent;
         // Root of the Merkle tree over the claims after each block.
@@ -42,13 +43,14 @@ interface IAssertionChain {
         uint64 rivaledAt;
         // The Inbox's accumulator at `batchLimit`; zero while fewer batches than that are posted.
         bytes32 batchLimitAcc;
-        // Of a lost assertion: the confirmed one that got half of its stake.
+        // Of a lost assertion: the confirmed one whose proposer got half of a stake on it.
         bytes32 beatenBy;
     }
 
     /// @notice No assertion has this id.
     error AssertionUnknown(bytes32 id);
-    error AssertionStakeMismatch(uint256 sent, uint256 expected);
+    /// @notice What `account` sent and its credit are less than the stake that the proposal needs.
+    error AssertionStakeMissing(address account, uint256 available, uint256 expected);
     error AssertionTooEarly(bytes32 parent, uint64 earliest, uint64 time);
     error AssertionBeyondLimit(uint64 batch, uint64 block, uint64 limit);
     error AssertionBehindParent(Cursor parent, Cursor child);
@@ -60,8 +62,8 @@ interface IAssertionChain {
     error AssertionNotDue(bytes32 id, uint64 due, uint64 time);
     /// @notice `first`, the parent's first child, stood unrivaled for CHALLENGE_PERIOD: it has won.
     error AssertionRivalTooLate(bytes32 first, uint64 due, uint64 time);
-    /// @notice A stake on a child of `parent` would be lost: `parent` is not, or another child of it
-    ///         is confirmed already.
+    /// @notice A stake on a child of `parent` would be lost: `parent` or its own parent is lost, or
+    ///         has another child that is confirmed already.
     error AssertionParentDecided(bytes32 parent);
     /// @notice `parent` ends in claim 0: nothing follows it.
     error AssertionParentHalts(bytes32 parent);
@@ -70,7 +72,9 @@ interface IAssertionChain {
     error AssertionInvalidParameter(string name, uint256 found);
     error AssertionPaymentFailed(address to, uint256 amount);
 
-    /// @notice A new assertion. `batchLimit` and `batchLimitAcc` are as in `Assertion`: where its
+    /// @notice A new assertion, with a stake of `proposer` on it. If `parent` was a pending leaf, the
+    ///         stake on that has moved here if it was the proposer's, and is credited to its owner if
+    ///         not. `batchLimit` and `batchLimitAcc` are as in `Assertion`: where its
     ///         own children must end.
     event AssertionProposed(
         bytes32 indexed id,
@@ -89,17 +93,22 @@ interface IAssertionChain {
     /// @notice The program fails on a block after `parent`, for ever: no state behind `parent` is ever
     ///         final, nothing more can be withdrawn. `id` is the assertion that says so.
     event AssertionHalted(bytes32 indexed id, bytes32 indexed parent);
-    /// @notice The stake on `id` was taken: `reward` to the proposer of `winner`, `burnt` to nobody.
+    /// @notice `id` can never be confirmed, and the stake on it, if there was one, was taken: `reward`
+    ///         to the proposer of `winner`, `burnt` to nobody.
     event AssertionLost(bytes32 indexed id, bytes32 indexed winner, uint256 reward, uint256 burnt);
     /// @notice Ether became withdrawable by `account`.
     event CreditAdded(address indexed account, uint256 amount);
+    /// @notice `amount` of the credit of `account` became a part of a stake.
+    event CreditStaked(address indexed account, uint256 amount);
     /// @notice `account` took its credit.
     event CreditWithdrawn(address indexed account, uint256 amount);
 
     /// @notice Proposes the child of `parent`. `root` commits to the 2^BLOCKS_HEIGHT claims after
     ///         each block, `lastLeafProof` shows that the last of them is the end claim.
     ///         An output root 0 with a cursor (0, 0, 0) stands for the end claim 0.
-    ///         Proposing what stands already is a no-op that credits the stake back.
+    ///         The caller's stake on `parent` moves to the child; without one, STAKE is taken from
+    ///         the ether sent and, as far as that is less, from the caller's credit. What is sent
+    ///         beyond that is credited. Proposing what stands already is a no-op that credits all.
     function propose(
         bytes32 parent,
         bytes32 outputRoot,
@@ -114,8 +123,9 @@ interface IAssertionChain {
     ///         Halted by that. Anyone; twice is once.
     function confirm(bytes32 id) external;
 
-    /// @notice Confirms `winner` and takes the stakes of `losers`, rivals of it and assertions that build on such a rival, parents first: half for the proposer of
-    ///         `winner`, half burnt. What is collected is left alone.
+    /// @notice Confirms `winner` and takes the stakes that lie on `losers`, rivals of it and what
+    ///         builds on such a rival, parents first: half for the proposer of `winner`, half burnt.
+    ///         What is lost already is left alone.
     function collect(bytes32 winner, bytes32[] calldata losers) external;
 
     /// @notice Makes the ether sent withdrawable by `account`.
@@ -157,6 +167,6 @@ interface IAssertionChain {
     function CHALLENGE_PERIOD() external view returns (uint64);
     /// @notice Seconds between an assertion and its first child.
     function MIN_INTERVAL() external view returns (uint64);
-    /// @notice Wei to lock for a proposal.
+    /// @notice Wei that lie on each pending leaf.
     function STAKE() external view returns (uint256);
 }

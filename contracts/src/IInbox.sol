@@ -8,6 +8,8 @@ interface IInbox {
     error InboxNotSequencer(address caller, address sequencer);
     /// @notice Batches are posted by an account without code that signs the transaction itself.
     error InboxNotTopLevelCall(address caller);
+    /// @notice The batches before are not those that the batch was built on; L1 reorganised.
+    error InboxBatchAccMismatch(uint64 index, bytes32 expected, bytes32 actual);
     error InboxBatchIndexMismatch(uint64 expected, uint64 next);
     error InboxDepositsReadBackwards(uint64 requested, uint64 alreadyRead);
     error InboxDepositsReadBeyondEnd(uint64 requested, uint64 depositCount);
@@ -66,20 +68,26 @@ interface IInbox {
         bytes calldata data
     ) external payable;
 
-    /// @notice Appends a batch whose data is `data`. Only the sequencer, as a top-level call.
+    /// @notice Appends a batch whose data is `data`. Only the sequencer, as a top-level call, and
+    ///         only behind the batches and the deposits that it was built on.
     function postBatch(
         uint64 expectedIndex,
+        bytes32 expectedBatchAcc,
         uint64 depositsRead,
         bytes32 expectedDepositAcc,
         bytes calldata data
     ) external;
 
     /// @notice Appends a batch whose data are the blobs of this transaction, 1 to 6.
-    function postBlobBatch(uint64 expectedIndex, uint64 depositsRead, bytes32 expectedDepositAcc)
-        external;
+    function postBlobBatch(
+        uint64 expectedIndex,
+        bytes32 expectedBatchAcc,
+        uint64 depositsRead,
+        bytes32 expectedDepositAcc
+    ) external;
 
     /// @notice Appends a batch of deposits alone, up to `depositsRead`, when the oldest unread
-    ///         deposit is overdue. Anyone.
+    ///         deposit is overdue. It reads all that are overdue, or as many as fit. Anyone.
     function forceInclude(uint64 depositsRead) external;
 
     /// @notice Number of batches.

@@ -148,6 +148,7 @@ contract Inbox is IInbox {
     /// @inheritdoc IInbox
     function postBatch(
         uint64 expectedIndex,
+        bytes32 expectedBatchAcc,
         uint64 newDepositsRead,
         bytes32 expectedDepositAcc,
         bytes calldata data
@@ -157,17 +158,22 @@ contract Inbox is IInbox {
             data.length <= MAX_CALLDATA_BYTES, InboxBatchTooLong(data.length, MAX_CALLDATA_BYTES)
         );
         checkDeposits(newDepositsRead, expectedDepositAcc);
+        checkParent(expectedBatchAcc);
         appendBatch(BATCH_CALLDATA, newDepositsRead, keccak256(data));
         enqueueFeeReport();
     }
 
     /// @inheritdoc IInbox
-    function postBlobBatch(uint64 expectedIndex, uint64 newDepositsRead, bytes32 expectedDepositAcc)
-        external
-    {
+    function postBlobBatch(
+        uint64 expectedIndex,
+        bytes32 expectedBatchAcc,
+        uint64 newDepositsRead,
+        bytes32 expectedDepositAcc
+    ) external {
         checkSequencer(expectedIndex);
         bytes32[] memory hashes = blobHashes();
         checkDeposits(newDepositsRead, expectedDepositAcc);
+        checkParent(expectedBatchAcc);
         emit BlobsPosted(expectedIndex, hashes);
         appendBatch(BATCH_BLOBS, newDepositsRead, keccak256(abi.encodePacked(hashes)));
         enqueueFeeReport();
@@ -184,6 +190,9 @@ contract Inbox is IInbox {
         require(newDepositsRead > read && read < count, InboxNothingToForce(read, newDepositsRead));
         require(isOverdue(read), InboxNotOverdue(read, dueTime(read), uint64(block.timestamp)));
         checkDepositRange(read, newDepositsRead, count);
+        // INVARIANT: many small overdue deposits give one forced batch, not one each: each voids the
+        // sequencer's next post.
+        checkNoneOverdue(read, newDepositsRead, count);
         appendBatch(BATCH_FORCED, newDepositsRead, bytes32(0));
     }
 
@@ -341,6 +350,14 @@ contract Inbox is IInbox {
         require(expectedIndex == batchCount, InboxBatchIndexMismatch(expectedIndex, batchCount));
     }
 
+    /// @dev A reorg of L1 may have put another batch of the same index before this one: its blocks,
+    ///      executed behind others than those they were built on, would be other blocks.
+    function checkParent(bytes32 expectedBatchAcc) private view {
+        uint64 index = batchCount;
+        bytes32 acc = batchAccs[index];
+        require(acc == expectedBatchAcc, InboxBatchAccMismatch(index, expectedBatchAcc, acc));
+    }
+
     /// @dev Whether a batch of the sequencer may end at this deposit.
     function checkDeposits(uint64 newDepositsRead, bytes32 expectedDepositAcc) private view {
         (uint64 read, uint64 count) = (depositsRead, depositCount);
@@ -351,9 +368,14 @@ contract Inbox is IInbox {
             acc == expectedDepositAcc,
             InboxDepositAccMismatch(newDepositsRead, expectedDepositAcc, acc)
         );
+        checkNoneOverdue(read, newDepositsRead, count);
+    }
+
+    /// @dev The deposits that a batch leaves unread are not overdue, or the batch has no room.
+    function checkNoneOverdue(uint64 read, uint64 newDepositsRead, uint64 count) private view {
         // PROTOCOL.md INBOX-13
         if (newDepositsRead == count || !isOverdue(newDepositsRead)) return;
-        // INVARIANT: the sequencer leaves out an overdue deposit only when the batch is full.
+        // INVARIANT: an overdue deposit is left out only when the batch is full.
         require(
             gasBetween(read, newDepositsRead + 1) > MAX_BATCH_DEPOSIT_GAS,
             InboxDepositOverdue(newDepositsRead, dueTime(newDepositsRead), uint64(block.timestamp))

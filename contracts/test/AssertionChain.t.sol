@@ -239,20 +239,6 @@ contract AssertionChainTest is AssertionTest {
         );
     }
 
-    function testFuzz_otherStake_reverts(uint96 sent) public {
-        vm.assume(sent != STAKE);
-        start();
-        Proposal memory made = childOf(genesis, 1);
-        vm.deal(BOB, sent);
-        vm.expectRevert(
-            abi.encodeWithSelector(IAssertionChain.AssertionStakeMismatch.selector, sent, STAKE)
-        );
-        vm.prank(BOB);
-        chain.propose{value: sent}(
-            made.parent, made.outputRoot, made.cursor, made.root, made.proof, made.batchAcc
-        );
-    }
-
     function test_unknownParent_reverts() public {
         start();
         Proposal memory made = childOf(genesis, 1);

@@ -88,9 +88,18 @@ abstract contract AssertionTest is L1Test {
         made.proof = ClaimTree.proof(claims, claims.length - 1);
     }
 
+    /// Proposes, and sends a stake whether it is needed or not.
     function propose(address proposer, Proposal memory made) internal returns (bytes32) {
+        return proposeWith(proposer, STAKE, made);
+    }
+
+    /// Proposes with a chosen value.
+    function proposeWith(address proposer, uint256 value, Proposal memory made)
+        internal
+        returns (bytes32)
+    {
         vm.prank(proposer, proposer);
-        return chain.propose{value: STAKE}(
+        return chain.propose{value: value}(
             made.parent, made.outputRoot, made.cursor, made.root, made.proof, made.batchAcc
         );
     }

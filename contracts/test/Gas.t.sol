@@ -14,6 +14,7 @@ contract GasTest is AssertionTest {
     Proposal private rival;
     bytes32 private pending;
     bytes32 private depositAcc;
+    bytes32 private batchAcc;
 
     function setUp() public override {
         super.setUp();
@@ -29,6 +30,7 @@ contract GasTest is AssertionTest {
         mine(50);
         deposit(100_000);
         depositAcc = inbox.depositAcc(5);
+        batchAcc = inbox.batchAcc(2);
         mine(1);
     }
 
@@ -46,10 +48,10 @@ contract GasTest is AssertionTest {
     function test_gas_postBatch_10000Bytes() public {
         vm.pauseGasMetering();
         bytes memory data = new bytes(10_000);
-        bytes32 acc = depositAcc;
+        (bytes32 parent, bytes32 acc) = (batchAcc, depositAcc);
         vm.resumeGasMetering();
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(2, 5, acc, data);
+        inbox.postBatch(2, parent, 5, acc, data);
     }
 
     function test_gas_postBlobBatch_6Blobs() public {
@@ -59,10 +61,10 @@ contract GasTest is AssertionTest {
             hashes[i] = bytes32(uint256(0x01) << 248 | (i + 1));
         }
         vm.blobhashes(hashes);
-        bytes32 acc = depositAcc;
+        (bytes32 parent, bytes32 acc) = (batchAcc, depositAcc);
         vm.resumeGasMetering();
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBlobBatch(2, 5, acc);
+        inbox.postBlobBatch(2, parent, 5, acc);
     }
 
     function test_gas_forceInclude() public {

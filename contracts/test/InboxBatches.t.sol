@@ -57,7 +57,7 @@ contract InboxBatchesTest is L1Test {
             vm.expectEmit(address(inbox));
             emit IInbox.BlobsPosted(n, hashes);
             vm.prank(SEQUENCER, SEQUENCER);
-            inbox.postBlobBatch(n, read, depositAcc);
+            inbox.postBlobBatch(n, batchAcc, read, depositAcc);
             equal(inbox.batchAcc(n + 1), acc);
             equal(inbox.depositCount(), read + 1);
         }
@@ -66,14 +66,14 @@ contract InboxBatchesTest is L1Test {
     function test_blobBatch_withoutBlobs_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxBlobCount.selector, 0, 6));
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBlobBatch(0, 0, 0);
+        inbox.postBlobBatch(0, 0, 0, 0);
     }
 
     function test_blobBatch_withSevenBlobs_reverts() public {
         blobs(7);
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxBlobCount.selector, 7, 6));
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBlobBatch(0, 0, 0);
+        inbox.postBlobBatch(0, 0, 0, 0);
     }
 
     function test_calldataLength_isBounded() public {
@@ -81,7 +81,7 @@ contract InboxBatchesTest is L1Test {
         bytes memory data = new bytes(117_965);
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxBatchTooLong.selector, 117_965, 117_964));
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(1, 1, 0, data);
+        inbox.postBatch(1, 0, 1, 0, data);
     }
 
     function testFuzz_othersThanTheSequencer_cannotPost(address other) public {
@@ -90,11 +90,11 @@ contract InboxBatchesTest is L1Test {
             abi.encodeWithSelector(IInbox.InboxNotSequencer.selector, other, SEQUENCER);
         vm.expectRevert(expected);
         vm.prank(other, other);
-        inbox.postBatch(0, 0, 0, "");
+        inbox.postBatch(0, 0, 0, 0, "");
         blobs(1);
         vm.expectRevert(expected);
         vm.prank(other, other);
-        inbox.postBlobBatch(0, 0, 0);
+        inbox.postBlobBatch(0, 0, 0, 0);
     }
 
     function test_sequencerBehindAContract_cannotPost() public {
@@ -102,16 +102,16 @@ contract InboxBatchesTest is L1Test {
             abi.encodeWithSelector(IInbox.InboxNotTopLevelCall.selector, SEQUENCER);
         vm.expectRevert(expected);
         vm.prank(SEQUENCER, ALICE);
-        inbox.postBatch(0, 0, 0, "");
+        inbox.postBatch(0, 0, 0, 0, "");
         // EIP-7702: origin and sender, but its code may be what makes the call.
         vm.etch(SEQUENCER, hex"ef01000000000000000000000000000000000000000001");
         vm.expectRevert(expected);
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(0, 0, 0, "");
+        inbox.postBatch(0, 0, 0, 0, "");
         blobs(1);
         vm.expectRevert(expected);
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBlobBatch(0, 0, 0);
+        inbox.postBlobBatch(0, 0, 0, 0);
     }
 
     function testFuzz_wrongIndex_reverts(uint64 index) public {
@@ -119,7 +119,7 @@ contract InboxBatchesTest is L1Test {
         vm.assume(index != 1);
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxBatchIndexMismatch.selector, index, 1));
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(index, 0, 0, "");
+        inbox.postBatch(index, 0, 0, 0, "");
     }
 
     function test_depositsRead_isMonotoneAndExists() public {
@@ -128,10 +128,10 @@ contract InboxBatchesTest is L1Test {
         post(1, "");
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxDepositsReadBackwards.selector, 0, 1));
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(1, 0, 0, "");
+        inbox.postBatch(1, 0, 0, 0, "");
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxDepositsReadBeyondEnd.selector, 4, 3));
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(1, 4, 0, "");
+        inbox.postBatch(1, 0, 4, 0, "");
         post(1, "");
         equal(inbox.depositsRead(), 1);
     }
@@ -145,7 +145,26 @@ contract InboxBatchesTest is L1Test {
             abi.encodeWithSelector(IInbox.InboxDepositAccMismatch.selector, 1, seen, actual)
         );
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(0, 1, seen, "");
+        inbox.postBatch(0, 0, 1, seen, "");
+    }
+
+    /// The sequencer built behind a batch that a reorg of L1 replaced by another of its index.
+    function testFuzz_otherParent_makesThePostRevert(bytes32 seen) public {
+        post(0, "the batch that came");
+        bytes32 actual = inbox.batchAcc(1);
+        vm.assume(seen != actual);
+        bytes memory expected =
+            abi.encodeWithSelector(IInbox.InboxBatchAccMismatch.selector, 1, seen, actual);
+        vm.expectRevert(expected);
+        vm.prank(SEQUENCER, SEQUENCER);
+        inbox.postBatch(1, seen, 0, 0, "");
+        blobs(1);
+        vm.expectRevert(expected);
+        vm.prank(SEQUENCER, SEQUENCER);
+        inbox.postBlobBatch(1, seen, 0, 0);
+        vm.prank(SEQUENCER, SEQUENCER);
+        inbox.postBlobBatch(1, actual, 0, 0);
+        equal(inbox.batchCount(), 2);
     }
 
     function test_depositsOfOneBatch_fitItsGas() public {
@@ -157,7 +176,7 @@ contract InboxBatchesTest is L1Test {
             )
         );
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(0, 4, 0, "");
+        inbox.postBatch(0, 0, 4, 0, "");
         post(3, "");
         postAll();
     }
@@ -172,7 +191,7 @@ contract InboxBatchesTest is L1Test {
             abi.encodeWithSelector(IInbox.InboxDepositOverdue.selector, 0, due, due + 1)
         );
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(1, 0, 0, "");
+        inbox.postBatch(1, 0, 0, 0, "");
         // The fee report after it is younger, and may wait.
         post(1, "");
     }
@@ -186,7 +205,7 @@ contract InboxBatchesTest is L1Test {
             abi.encodeWithSelector(IInbox.InboxDepositOverdue.selector, 2, due, block.timestamp)
         );
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(0, 2, acc, "");
+        inbox.postBatch(0, 0, 2, acc, "");
         post(3, "");
         equal(inbox.depositsRead(), 3);
     }

@@ -24,7 +24,7 @@ contract InboxForceTest is L1Test {
         deposit(21_000);
         vm.warp(block.timestamp + bound(wait, FORCE_DELAY - 2, FORCE_DELAY + 2));
         vm.prank(SEQUENCER, SEQUENCER);
-        (bool waited,) = address(inbox).call(abi.encodeCall(IInbox.postBatch, (0, 0, 0, "")));
+        (bool waited,) = address(inbox).call(abi.encodeCall(IInbox.postBatch, (0, 0, 0, 0, "")));
         (bool forced,) = address(inbox).call(abi.encodeCall(IInbox.forceInclude, (1)));
         isTrue(waited != forced);
     }
@@ -62,10 +62,34 @@ contract InboxForceTest is L1Test {
         inbox.forceInclude(0);
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxDepositsReadBeyondEnd.selector, 3, 2));
         inbox.forceInclude(3);
-        inbox.forceInclude(1);
         inbox.forceInclude(2);
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxNothingToForce.selector, 2, 3));
         inbox.forceInclude(3);
+    }
+
+    /// After an outage: a batch for each small deposit would void the sequencer's posts one by one.
+    function testFuzz_manyOverdueDeposits_giveOneBatch(uint256 deposits, uint256 end) public {
+        deposits = bound(deposits, 2, 20);
+        for (uint256 i = 0; i < deposits; ++i) {
+            deposit(21_000);
+        }
+        uint64 due = uint64(block.timestamp) + FORCE_DELAY;
+        vm.warp(due + 1);
+        // One that is young may stay.
+        deposit(21_000);
+        end = bound(end, 1, deposits - 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IInbox.InboxDepositOverdue.selector, end, due, due + 1)
+        );
+        inbox.forceInclude(uint64(end));
+        inbox.forceInclude(uint64(deposits));
+        equal(inbox.batchCount(), 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IInbox.InboxNotOverdue.selector, deposits, due + 1 + FORCE_DELAY, due + 1
+            )
+        );
+        inbox.forceInclude(uint64(deposits + 1));
     }
 
     function test_force_fitsTheGasOfABatch() public {
@@ -102,6 +126,6 @@ contract InboxForceTest is L1Test {
         inbox.forceInclude(1);
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxBatchIndexMismatch.selector, 0, 1));
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(0, 1, acc, "");
+        inbox.postBatch(0, 0, 1, acc, "");
     }
 }

@@ -122,7 +122,9 @@ contract InboxHandler is L1Test {
     function postCalldata(uint256 to, bytes calldata data) external {
         resume();
         uint64 end = anyEnd(to);
-        bytes memory call = abi.encodeCall(IInbox.postBatch, (batches(), end, accAt(end), data));
+        bytes memory call = abi.encodeCall(
+            IInbox.postBatch, (batches(), batchAccs[batches()], end, accAt(end), data)
+        );
         posted(call, 0, end, keccak256(data), true);
     }
 
@@ -136,7 +138,9 @@ contract InboxHandler is L1Test {
         }
         vm.blobhashes(hashes);
         uint64 end = anyEnd(to);
-        bytes memory call = abi.encodeCall(IInbox.postBlobBatch, (batches(), end, accAt(end)));
+        bytes memory call = abi.encodeCall(
+            IInbox.postBlobBatch, (batches(), batchAccs[batches()], end, accAt(end))
+        );
         posted(call, 1, end, keccak256(packed), hashes.length > 0 && hashes.length <= 6);
     }
 
@@ -144,6 +148,7 @@ contract InboxHandler is L1Test {
         resume();
         uint64 end = anyEnd(to);
         bool allowed = end > read && end <= deposits.length && isOverdue(read) && fits(end);
+        if (allowed && isOverdue(end)) allowed = !fits(end + 1);
         vm.prank(ALICE);
         (bool done,) = address(inbox).call(abi.encodeCall(IInbox.forceInclude, (end)));
         isTrue(done == allowed);

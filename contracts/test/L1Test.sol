@@ -85,9 +85,9 @@ abstract contract L1Test {
     /// The sequencer posts calldata that reads the first `read` deposits.
     function post(uint64 read, bytes memory data) internal {
         uint64 index = inbox.batchCount();
-        bytes32 acc = inbox.depositAcc(read);
+        (bytes32 parent, bytes32 acc) = (inbox.batchAcc(index), inbox.depositAcc(read));
         vm.prank(SEQUENCER, SEQUENCER);
-        inbox.postBatch(index, read, acc, data);
+        inbox.postBatch(index, parent, read, acc, data);
     }
 
     /// The sequencer posts a batch that reads everything there is.

@@ -67,13 +67,19 @@ pub(crate) fn draft_batch(
         None => Some(B256::ZERO),
         Some(last) => store.deposit(last)?.map(|record| record.acc),
     };
-    // A reorg of L1 takes deposits back, then the blocks that read them, then brings new ones: the
-    // accumulator belongs to the blocks if they still stand after it was read.
+    let parent = match cursor.batch.previous() {
+        None => Some(B256::ZERO),
+        Some(last) => store.batch(last)?.map(|record| record.acc),
+    };
+    // A reorg of L1 takes batches and deposits back, then the blocks that follow from them, then
+    // brings new ones: the accumulators belong to the blocks if they still stand after both were read.
     let stands = l1_index::safe_block(store).next() == first_block
         && store.block_hash(last_collected.get())? == Some(last_hash);
-    let Some(deposit_acc) = acc.filter(|_| stands) else { return Ok(None) };
+    let (Some(batch_acc), Some(deposit_acc), true) = (parent, acc, stands) else {
+        return Ok(None);
+    };
     Ok(Some(Draft {
-        position: BatchPosition { index: cursor.batch, deposits_read, deposit_acc },
+        position: BatchPosition { index: cursor.batch, batch_acc, deposits_read, deposit_acc },
         last_block: last_of(first_block, &blocks),
         transactions: blocks.iter().map(|block| block.transactions.len()).sum(),
         data,

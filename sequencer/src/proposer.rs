@@ -2,7 +2,8 @@
 //!
 //! In: claims of the store, the assertions on L1. Out: `propose` and `confirm` calls. It proposes
 //! only what this node derived itself, with the batch accumulator that it derived it from, so that
-//! an L1 reorg makes the call revert instead of costing a stake.
+//! an L1 reorg makes the call revert instead of costing a stake. One stake carries its whole line: it
+//! moves on with each proposal.
 
 use std::{
     collections::BTreeSet,
@@ -14,7 +15,9 @@ use gainsay_chain::{
     ProposedAssertion, RightChild, SafeChain, SharedAssertions, l1_index, right_child,
 };
 use gainsay_derivation::Cursor;
-use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client, Outage, Proposal, TxSender};
+use gainsay_l1::{
+    Action, AssertionChain, AssertionView, L1BlockRef, L1Client, Outage, Proposal, TxSender,
+};
 use gainsay_store::L1BlockRecord;
 
 use crate::error::NodeError;
@@ -88,17 +91,22 @@ impl Proposer {
             let receipt = self.contract.confirm(&self.sender, assertion.id).await?;
             tracing::info!(id = %assertion.id, l1_block = receipt.block_number, "confirmed assertion");
         }
-        if self.contract.credit(self.sender.address()).await?
-            >= self.chain.rollup.assertions.stake_wei
-            && !self.chain.rollup.assertions.stake_wei.is_zero()
-        {
+        let on_l1 = self.contract.assertion(tip.id).await?;
+        self.withdraw(&on_l1).await?;
+        self.propose(tip, &on_l1, now).await
+    }
+
+    /// Takes the credit that no proposal needs: all while our stake lies on the tip, from where it
+    /// moves on. Without one the credit pays the next stake.
+    async fn withdraw(&self, tip: &AssertionView) -> Result<(), NodeError> {
+        let account = self.sender.address();
+        let has_moving_stake = tip.holds_stake && tip.proposer == account;
+        let stake = self.chain.rollup.assertions.stake_wei;
+        if has_moving_stake && self.contract.credit(account).await? >= stake {
             let receipt = self.contract.withdraw_credit(&self.sender).await?;
-            tracing::info!(
-                l1_block = receipt.block_number,
-                "withdrew stakes of confirmed assertions"
-            );
+            tracing::info!(l1_block = receipt.block_number, "withdrew credit");
         }
-        self.propose(tip, now).await
+        Ok(())
     }
 
     /// The assertions that this node agrees with, from the newest confirmed one on. None while it
@@ -162,13 +170,17 @@ impl Proposer {
         Ok(agrees)
     }
 
-    async fn propose(&self, parent: &ProposedAssertion, now: u64) -> Result<(), NodeError> {
+    async fn propose(
+        &self,
+        parent: &ProposedAssertion,
+        on_l1: &AssertionView,
+        now: u64,
+    ) -> Result<(), NodeError> {
         // L1 takes no stake any more, and none could come back.
         if self.assertions.read().halted_by().is_some() {
             return Ok(());
         }
         let params = &self.chain.rollup.assertions;
-        let on_l1 = self.contract.assertion(parent.id).await?;
         if now < on_l1.created_at.saturating_add(params.min_interval_secs) {
             return Ok(());
         }
@@ -178,6 +190,8 @@ impl Proposer {
         let Some(right) = right else { return Ok(()) };
         let last_block = right.last_block();
         let RightChild { cursor, output_root, tree, batch_acc, .. } = right;
+        let account = self.sender.address();
+        let stake = self.contract.missing_stake(account, on_l1, params.stake_wei).await?;
         let proposal = Proposal {
             parent: parent.id,
             output_root,
@@ -185,7 +199,7 @@ impl Proposer {
             root: tree.root(),
             last_leaf_proof: tree.last_leaf_proof(),
             expected_batch_acc: batch_acc,
-            stake: params.stake_wei,
+            stake,
         };
         self.require_agreement().await?;
         let receipt = self.contract.propose(&self.sender, proposal).await?;

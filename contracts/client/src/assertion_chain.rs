@@ -55,7 +55,7 @@ pub struct Proposal {
     pub last_leaf_proof: Vec<B256>,
     /// `batchAcc` at the parent's batch limit, on the L1 chain that the claims were computed from.
     pub expected_batch_acc: B256,
-    /// Wei of the stake.
+    /// Wei to send along: the stake, or what [`AssertionChain::missing_stake`] says.
     pub stake: U256,
 }
 
@@ -74,8 +74,10 @@ pub struct AssertionView {
     pub batch_limit: BatchIndex,
     /// `batchAcc[batch_limit]`.
     pub batch_limit_acc: B256,
-    /// Who staked on it.
+    /// Who proposed it, and whose a stake on it is.
     pub proposer: Address,
+    /// Whether a stake lies on it: it is pending and has no child.
+    pub holds_stake: bool,
     /// L1 time of its proposal, seconds.
     pub created_at: u64,
     /// L1 time when its parent got a second child, seconds; 0 while it has no rival.
@@ -125,6 +127,23 @@ impl AssertionChain {
             expectedBatchAcc: proposal.expected_batch_acc,
         };
         sender.send(self.call(&call).with_value(proposal.stake)).await
+    }
+
+    /// Wei that `account` must send along with a child of `parent`: nothing if its stake lies on
+    /// `parent` and moves on, else the stake less what its credit pays.
+    ///
+    /// # Errors
+    /// When L1 does not answer a view.
+    pub async fn missing_stake(
+        &self,
+        account: Address,
+        parent: &AssertionView,
+        stake: U256,
+    ) -> Result<U256, L1Error> {
+        if parent.holds_stake && parent.proposer == account {
+            return Ok(U256::ZERO);
+        }
+        Ok(stake.saturating_sub(self.credit(account).await?))
     }
 
     /// Confirms an assertion that stood unrivaled for the challenge period.
@@ -177,6 +196,7 @@ impl AssertionChain {
             batch_limit: BatchIndex(found.batchLimit),
             batch_limit_acc: found.batchLimitAcc,
             proposer: found.proposer,
+            holds_stake: matches!(found.status, Status::Pending) && found.firstChild.is_zero(),
             created_at: found.createdAt,
             rivaled_at: found.rivaledAt,
             first_child: found.firstChild,

@@ -24,6 +24,8 @@ use crate::{
 pub struct BatchPosition {
     /// Index of the batch.
     pub index: BatchIndex,
+    /// `batchAcc[index]` on the L1 chain that the batch was built on.
+    pub batch_acc: B256,
     /// Deposits read when the batch ends.
     pub deposits_read: DepositIndex,
     /// `depositAcc[deposits_read]` on the L1 chain that the batch was built on.
@@ -80,6 +82,7 @@ impl Inbox {
         }
         let call = IInbox::postBatchCall {
             expectedIndex: at.index.get(),
+            expectedBatchAcc: at.batch_acc,
             depositsRead: at.deposits_read.get(),
             expectedDepositAcc: at.deposit_acc,
             data,
@@ -105,6 +108,7 @@ impl Inbox {
         }
         let call = IInbox::postBlobBatchCall {
             expectedIndex: at.index.get(),
+            expectedBatchAcc: at.batch_acc,
             depositsRead: at.deposits_read.get(),
             expectedDepositAcc: at.deposit_acc,
         };

@@ -28,7 +28,7 @@ pub use trial::{Outcome, SimulationError, Tactic, Trial};
 
 use gainsay_challenger::dispute::{
     Trace,
-    game::{AssertionStatus, EdgeId, Inherited, Level, mutual_id},
+    game::{EdgeId, Inherited, Level, mutual_id},
     strategy::{Move, StrategyConfig, decide_with, locked},
 };
 
@@ -229,8 +229,8 @@ impl Table {
             let genesis = game.assertion(&GENESIS).cloned();
             let child = genesis.map(|it| player.believer.child(GENESIS, &it));
             let child = child.transpose()?.flatten();
-            let stake = player.config.stake;
-            child.map(|child| Move::Propose { parent: GENESIS, child, stake }).into_iter().collect()
+            let propose = |child| Move::propose(game, &player.config, GENESIS, child);
+            child.map(propose).into_iter().collect()
         } else {
             let (believer, config) = (&mut player.believer, &player.config);
             decide_with(game, believer, config, self.now, &mut self.inherited)?.moves
@@ -357,7 +357,7 @@ impl Table {
         let assertions = game.assertions().filter(|(_, it)| it.proposer != honest).count();
         // A tree of spans answers an assertion, a tree of steps a tree of spans.
         let locked_bound = stake + spans * U256::from(assertions) + steps * theirs(Level::Spans);
-        let pending = game.assertions().filter(|(_, it)| it.status == AssertionStatus::Pending);
+        let pending = game.assertions().filter(|(_, it)| it.holds_stake());
         let open = game.openings().filter(|(_, it)| it.is_open).map(|(_, it)| it.stake);
         let held = stake * U256::from(pending.count()) + open.sum::<U256>() + game.credit_sum();
         let (paid_in, accounted) =

@@ -122,6 +122,7 @@ impl AssertionTree {
             IAssertionChainEvents::AssertionRivaled(_)
             | IAssertionChainEvents::AssertionLost(_)
             | IAssertionChainEvents::CreditAdded(_)
+            | IAssertionChainEvents::CreditStaked(_)
             | IAssertionChainEvents::CreditWithdrawn(_) => {}
         }
     }

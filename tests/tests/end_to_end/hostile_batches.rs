@@ -34,8 +34,10 @@ impl Poster {
     /// Where the next batch goes; it reads all deposits.
     async fn next(&self) -> BatchPosition {
         let deposits_read = self.inbox.deposit_count().await.unwrap();
+        let index = self.inbox.batch_count().await.unwrap();
         BatchPosition {
-            index: BatchIndex(self.inbox.batch_count().await.unwrap()),
+            index: BatchIndex(index),
+            batch_acc: self.inbox.batch_acc(index, BlockId::latest()).await.unwrap(),
             deposits_read: DepositIndex(deposits_read),
             deposit_acc: self.inbox.deposit_acc(deposits_read, BlockId::latest()).await.unwrap(),
         }

@@ -16,7 +16,7 @@ use alloy::{
     primitives::{Address, U256},
     providers::Provider,
 };
-use gainsay_challenger::dispute::game::{AssertionStatus, Game, Heights, Level};
+use gainsay_challenger::dispute::game::{Game, Heights, Level};
 use gainsay_drill::adversary::{Disputes, read_disputes};
 use gainsay_l1::AssertionChain;
 use gainsay_tests::{
@@ -144,10 +144,9 @@ impl Arena {
         let balance = |address| client.provider().get_balance(address);
         let open = game.openings().filter(|(_, it)| it.is_open).map(|(_, it)| it.stake);
         equal("stakes in the game", balance(self.game).await.unwrap(), open.sum())?;
-        let pending =
-            game.assertions().filter(|(_, it)| it.status == AssertionStatus::Pending).count();
+        let staked = game.assertions().filter(|(_, it)| it.holds_stake()).count();
         let stake = self.devnet.rollup.assertions.stake_wei;
-        let held = game.credit_sum() + stake * U256::from(pending);
+        let held = game.credit_sum() + stake * U256::from(staked);
         let chain = balance(self.devnet.rollup.assertion_chain).await.unwrap();
         equal("stakes and credit in the AssertionChain", chain, held)?;
 

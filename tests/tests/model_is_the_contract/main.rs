@@ -96,6 +96,7 @@ impl Chain {
         let deposit_acc = inbox.deposit_acc(deposits_read, Default::default()).await.unwrap();
         let at = BatchPosition {
             index: BatchIndex(0),
+            batch_acc: B256::ZERO,
             deposits_read: DepositIndex(deposits_read),
             deposit_acc,
         };
@@ -200,9 +201,8 @@ impl Chain {
         self.assert_assertions(disputes).await;
         let balance = |address| self.client.provider().get_balance(address);
         assert_eq!(balance(self.game).await.unwrap(), open_stakes, "stakes in the game");
-        let pending =
-            game.assertions().filter(|(_, it)| it.status == AssertionStatus::Pending).count();
-        let held = game.credit_sum() + U256::from(STAKE) * U256::from(pending);
+        let staked = game.assertions().filter(|(_, it)| it.holds_stake()).count();
+        let held = game.credit_sum() + U256::from(STAKE) * U256::from(staked);
         let chain = balance(self.deployment.assertion_chain).await.unwrap();
         assert_eq!(chain, held, "credit and stakes in the AssertionChain");
     }

@@ -111,8 +111,10 @@ impl Chain {
     /// The next position, with all deposits read.
     pub(crate) async fn position(&self) -> BatchPosition {
         let deposits_read = self.inbox.deposit_count().await.unwrap();
+        let index = self.inbox.batch_count().await.unwrap();
         BatchPosition {
-            index: BatchIndex(self.inbox.batch_count().await.unwrap()),
+            index: BatchIndex(index),
+            batch_acc: self.inbox.batch_acc(index, Default::default()).await.unwrap(),
             deposits_read: DepositIndex(deposits_read),
             deposit_acc: self.inbox.deposit_acc(deposits_read, Default::default()).await.unwrap(),
         }

@@ -48,6 +48,14 @@ async fn refusals_of_the_inbox_are_typed_and_cost_nothing() {
     );
     assert!(other_chain, "{error}");
 
+    let other_parent = BatchPosition { batch_acc: B256::repeat_byte(1), ..next };
+    let error = refused(&chain.sequencer, other_parent).await.unwrap_err();
+    let Some(ContractRevert::Inbox(IInboxErrors::InboxBatchAccMismatch(found))) = error.revert()
+    else {
+        panic!("{error}")
+    };
+    assert_eq!((found.expected, found.actual), (B256::repeat_byte(1), next.batch_acc));
+
     let huge = Bytes::from(vec![1; 117_965]);
     let error = chain.inbox.post_batch_calldata(&chain.sequencer, next, huge).await.unwrap_err();
     assert_eq!(error.action(), Action::Fatal);
@@ -113,7 +121,7 @@ async fn an_assertion_is_proposed_read_and_confirmed() {
     let error = chain.assertion_chain.propose(&chain.user, poor).await.unwrap_err();
     let stake = matches!(
         error.revert(),
-        Some(ContractRevert::AssertionChain(IAssertionChainErrors::AssertionStakeMismatch(_)))
+        Some(ContractRevert::AssertionChain(IAssertionChainErrors::AssertionStakeMissing(_)))
     );
     assert!(stake, "{error}");
     chain.assertion_chain.propose(&chain.user, proposal).await.unwrap();

@@ -122,6 +122,10 @@ impl Game {
                 let credit = self.credit.entry(*account).or_default();
                 *credit = credit.saturating_add(*amount);
             }
+            GameEvent::CreditStaked { account, amount } => {
+                let credit = self.credit.entry(*account).or_default();
+                *credit = credit.saturating_sub(*amount);
+            }
             GameEvent::CreditWithdrawn { account, .. } => {
                 self.credit.remove(account);
             }

@@ -4,7 +4,7 @@
 //! already is not sent again, whoever did it; a move that L1 refuses because things have changed is
 //! reported as that, and the next look at L1 decides again. It decides nothing itself.
 //!
-//! Of calls that lock a stake again, contracts credit it back; of others, twice is once. So a move
+//! What is sent for a stake without need, contracts credit; of others, twice is once. So a move
 //! that crosses another player's same move costs gas and nothing else.
 
 use alloy::rpc::types::TransactionReceipt;
@@ -157,8 +157,8 @@ impl Responder {
     ) -> Result<Option<Result<TransactionReceipt, L1Error>>, ChallengerError> {
         let (chain, game, sender) = (&self.chain, &self.game, &self.sender);
         Ok(Some(match next {
-            Move::Propose { parent, child, stake } => {
-                chain.propose(sender, proposal(*parent, child, *stake)).await
+            Move::Propose { parent, child, value, .. } => {
+                chain.propose(sender, proposal(*parent, child, *value)).await
             }
             Move::Bisect { edge, left, right } => {
                 game.bisect(sender, vec![bisection(edge, &[*left, *right])]).await
@@ -229,8 +229,8 @@ impl Responder {
     /// raises nothing is a no-op.
     async fn stands(&self, next: &Move) -> Result<bool, ChallengerError> {
         Ok(match next {
-            Move::Propose { parent, child, stake } => {
-                self.is_proposed(proposal(*parent, child, *stake)).await?
+            Move::Propose { parent, child, value, .. } => {
+                self.is_proposed(proposal(*parent, child, *value)).await?
             }
             Move::Bisect { edge, .. } => self.edge(edge).await?.bisected,
             Move::OpenSpans(open) => self.exists(&opened_by(open, Level::Spans)).await?,

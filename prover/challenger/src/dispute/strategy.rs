@@ -181,8 +181,7 @@ fn answer_rivals(
         let Some(right) = trace.child(*parent_id, parent)? else { return Ok(None) };
         alarm_about_failure(*parent_id, &right.claims, decision);
         if may_still_rival(game, parent, descent.config, descent.time) {
-            let stake = descent.config.stake;
-            decision.moves.push(Move::Propose { parent: *parent_id, child: right, stake });
+            decision.moves.push(Move::propose(game, descent.config, *parent_id, right));
         } else {
             decision.alarms.push(Alarm::TooLate { id: parent.children[0] });
         }
@@ -249,12 +248,12 @@ fn may_still_rival(
     })
 }
 
-/// Wei that `account` has locked.
+/// Wei that `account` has locked: on pending leaves of the tree of assertions, and on openings.
 #[must_use]
 pub fn locked(game: &Game, config: &StrategyConfig) -> U256 {
     let assertions = game
         .assertions()
-        .filter(|(_, it)| it.proposer == config.account && it.status == AssertionStatus::Pending)
+        .filter(|(_, it)| it.proposer == config.account && it.holds_stake())
         .fold(U256::ZERO, |sum, _| sum.saturating_add(config.stake));
     game.openings()
         .filter(|(_, it)| it.is_open && it.staker == config.account)

@@ -12,7 +12,7 @@ use crate::dispute::{
 pub fn describe(next: &Move, game: &Game) -> String {
     let ether = |wei: &U256| ether(*wei);
     match next {
-        Move::Propose { parent, child, stake } => format!(
+        Move::Propose { parent, child, stake, .. } => format!(
             "propose the right claims after {}, root {}, stake {} ether",
             short(*parent),
             short(child.claims.root()),

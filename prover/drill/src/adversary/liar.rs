@@ -105,7 +105,9 @@ impl<T: Trace + Evidence> Liar<T> {
     /// Those of [`Responder::respond`].
     pub async fn propose(&mut self) -> Result<Played, ChallengerError> {
         let Lie { parent, ref child, .. } = *self.trace.lie();
-        let next = Move::Propose { parent, child: child.clone(), stake: self.config.stake };
+        // It does not look before: what is sent without need is credited.
+        let stake = self.config.stake;
+        let next = Move::Propose { parent, child: child.clone(), stake, value: stake };
         let block = self.lie().block.saturating_add(1);
         let what = format!("propose an assertion whose block {block} after the parent is wrong");
         self.send(next, &what).await

@@ -82,10 +82,11 @@ pub(super) fn stakes(game: &Game, parent: &B256, adversaries: &[Address], stake:
     for child in children.iter().filter_map(|id| game.assertion(id)) {
         if !adversaries.contains(&child.proposer) {
             sums.honest += stake;
-            if child.status == AssertionStatus::Pending {
+            if child.holds_stake() {
                 sums.honest_open += stake;
             }
-        } else if child.status == AssertionStatus::Lost {
+        // Nobody can build on what is lost: a stake lay on it if nobody had built on it before.
+        } else if child.status == AssertionStatus::Lost && child.children.is_empty() {
             sums.slashed += stake;
         }
     }

@@ -299,7 +299,8 @@ impl Exercise {
             trace.child(parent, assertion)?.context("the right claims are gone")?
         };
         debug_assert_eq!(child.output_root, expected.output_root);
-        let next = Move::Propose { parent, child, stake: self.devnet.rollup.assertions.stake_wei };
+        let stake = self.devnet.rollup.assertions.stake_wei;
+        let next = Move::Propose { parent, child, stake, value: stake };
         for _ in 0..TRIES_MAX {
             match self.passer.respond_bare(&next).await? {
                 Response::Sent { .. } | Response::Stands => return Ok(()),

@@ -25,6 +25,8 @@ pub struct Rules {
     pub heights: Heights,
     /// Seconds.
     pub challenge_period_secs: u64,
+    /// Seconds between an assertion and its first child.
+    pub min_interval_secs: u64,
     /// Wei for an assertion, a tree of spans, a tree of steps.
     pub stakes: [u64; 3],
     /// The block after genesis, from 0, on which the program fails, if there is one.
@@ -46,6 +48,8 @@ pub(super) struct Contracts {
     pub(super) paid_out: U256,
     /// Events so far: what changes nothing emits none.
     pub(super) events: usize,
+    /// Of a lost assertion, the one that it lost to.
+    beaten_by: BTreeMap<B256, B256>,
     /// Final states that were shown to have a claim as their result.
     results: BTreeMap<B256, B256>,
     /// Final states of runs that were opened, by the state in which they start.
@@ -62,6 +66,11 @@ pub(super) fn final_of(claim: B256) -> B256 {
     keccak256([b"final".as_slice(), claim.as_slice()].concat())
 }
 
+/// The id of the child of `parent` with this root.
+pub(super) fn child_id(parent: &B256, root: &B256) -> B256 {
+    keccak256([parent.as_slice(), root.as_slice()].concat())
+}
+
 /// The genesis assertion.
 pub(super) const GENESIS: B256 = B256::repeat_byte(0x47);
 
@@ -76,8 +85,8 @@ impl Contracts {
         game.apply(&genesis, time);
         let [burnt, paid_in, paid_out] = [U256::ZERO; 3];
         let results = BTreeMap::from([RIGHT_CLAIM, B256::ZERO].map(|it| (final_of(it), it)));
-        let runs = BTreeMap::new();
-        Self { game, rules, burnt, paid_in, paid_out, events: 0, results, runs }
+        let (runs, beaten_by) = (BTreeMap::new(), BTreeMap::new());
+        Self { game, rules, burnt, paid_in, paid_out, events: 0, beaten_by, results, runs }
     }
 
     /// Lets openers show this claim's final state.
@@ -88,7 +97,9 @@ impl Contracts {
     /// Plays one move.
     pub(super) fn play(&mut self, who: Address, next: &Move, now: u64) -> Result<(), Refusal> {
         match next {
-            Move::Propose { parent, child, .. } => self.propose(who, *parent, child, now),
+            Move::Propose { parent, child, value, .. } => {
+                self.propose(who, *parent, child, *value, now)
+            }
             Move::Bisect { edge, left, right } => self.bisect(edge, *left, *right, now),
             Move::OpenSpans(open) => self.open(who, open, Level::Spans, now),
             Move::OpenSteps(open) => self.open(who, open, Level::Steps, now),
@@ -127,19 +138,28 @@ impl Contracts {
         who: Address,
         parent: B256,
         child: &BelievedChild,
+        value: U256,
         now: u64,
     ) -> Result<(), Refusal> {
-        let (stake, root) = (self.stake(Level::Blocks), child.claims.root());
-        let id = keccak256([parent.as_slice(), root.as_slice()].concat());
+        let root = child.claims.root();
+        let id = child_id(&parent, &root);
         if self.game.assertion(&id).is_some() {
+            self.paid_in += value;
+            if !value.is_zero() {
+                self.credit(who, value, now);
+            }
             return Ok(());
         }
-        let above = self.game.assertion(&parent).ok_or(Refusal("AssertionUnknown"))?;
+        let above = self.game.assertion(&parent).ok_or(Refusal("AssertionUnknown"))?.clone();
         if above.end_claim().is_zero() {
             return Err(Refusal("AssertionParentHalts"));
         }
-        if parent != self.game.latest_confirmed() || self.game.halted_by().is_some() {
+        let is_pending = above.status == AssertionStatus::Pending;
+        if self.is_decided(&parent) || is_pending && self.is_decided(&above.parent) {
             return Err(Refusal("AssertionParentDecided"));
+        }
+        if above.children.is_empty() && now < above.created_at + self.rules.min_interval_secs {
+            return Err(Refusal("AssertionTooEarly"));
         }
         let first = above.children.first().copied();
         let first_child = first.and_then(|it| self.game.assertion(&it)).cloned();
@@ -149,7 +169,7 @@ impl Contracts {
                 return Err(Refusal("AssertionRivalTooLate"));
             }
         }
-        self.paid_in += stake;
+        self.take_stake(who, &above, value, now)?;
         let assertion = GameAssertion {
             parent,
             root,
@@ -170,6 +190,46 @@ impl Contracts {
         }
         self.add_root(EdgeId::new(mutual, root), parent, now, now);
         self.emit(GameEvent::Rivaled { first, rival: id }, now);
+        Ok(())
+    }
+
+    /// Whether no pending child of it can be confirmed any more.
+    fn is_decided(&self, id: &B256) -> bool {
+        self.game.assertion(id).is_some_and(|it| match it.status {
+            AssertionStatus::Lost => true,
+            AssertionStatus::Confirmed => {
+                *id != self.game.latest_confirmed() || self.game.halted_by().is_some()
+            }
+            AssertionStatus::Pending | AssertionStatus::Halted => false,
+        })
+    }
+
+    /// The stake of a new child of `above`: it moves on, or is paid by what is sent and by credit.
+    fn take_stake(
+        &mut self,
+        who: Address,
+        above: &GameAssertion,
+        value: U256,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        // PROTOCOL.md ASSERT-12
+        let stake = self.stake(Level::Blocks);
+        let moves_on = above.holds_stake() && above.proposer == who;
+        let owed = if moves_on { U256::ZERO } else { stake };
+        let missing = owed.saturating_sub(value);
+        if self.game.credit(&who) < missing {
+            return Err(Refusal("AssertionStakeMissing"));
+        }
+        self.paid_in += value;
+        if above.holds_stake() && !moves_on {
+            self.credit(above.proposer, stake, now);
+        }
+        if value > owed {
+            self.credit(who, value - owed, now);
+        }
+        if !missing.is_zero() {
+            self.emit(GameEvent::CreditStaked { account: who, amount: missing }, now);
+        }
         Ok(())
     }
 
@@ -392,7 +452,9 @@ impl Contracts {
         let (output_root, cursor) = (target.output_root, target.cursor);
         let confirmed = GameEvent::Confirmed { id, output_root, cursor };
         self.emit(if is_halt { GameEvent::Halted { id } } else { confirmed }, now);
-        self.credit(target.proposer, self.stake(Level::Blocks), now);
+        if target.holds_stake() {
+            self.credit(target.proposer, self.stake(Level::Blocks), now);
+        }
         Ok(())
     }
 
@@ -405,10 +467,11 @@ impl Contracts {
             if *id == winner || lost.status == AssertionStatus::Lost {
                 continue;
             }
-            if lost.parent != won.parent {
+            if lost.parent != won.parent && self.beaten_by.get(&lost.parent) != Some(&winner) {
                 return Err(Refusal("AssertionNotBeaten"));
             }
-            let stake = self.stake(Level::Blocks);
+            self.beaten_by.insert(*id, winner);
+            let stake = if lost.holds_stake() { self.stake(Level::Blocks) } else { U256::ZERO };
             let reward = stake / U256::from(2);
             self.burnt += stake - reward;
             amount += reward;

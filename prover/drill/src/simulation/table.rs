@@ -20,6 +20,7 @@ pub fn trials((blocks, spans, steps): (u8, u8, u8), rivals: &[u64]) -> Vec<Trial
     let rules = Rules {
         heights: Heights { blocks, spans, steps },
         challenge_period_secs: CHALLENGE_PERIOD_SECS,
+        min_interval_secs: 0,
         stakes: STAKES,
         fails_at: None,
     };

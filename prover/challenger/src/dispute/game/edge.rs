@@ -125,7 +125,7 @@ pub enum AssertionStatus {
     Pending,
     /// Final.
     Confirmed,
-    /// Its stake was taken.
+    /// A rival of it or of an ancestor was confirmed, and the stake on it, if any, was taken.
     Lost,
     /// Final: the program fails on one of its blocks, and nothing follows.
     Halted,
@@ -142,7 +142,7 @@ pub struct GameAssertion {
     pub output_root: B256,
     /// Position in the Inbox after its last block.
     pub cursor: Cursor,
-    /// Who pays, and is paid.
+    /// Who proposed it, and is paid for it.
     pub proposer: Address,
     /// Batches that its children must read up to. Unknown for the genesis assertion, whose event
     /// does not say it.
@@ -158,6 +158,12 @@ pub struct GameAssertion {
 }
 
 impl GameAssertion {
+    /// Whether a stake of its proposer lies on it: on pending leaves alone.
+    #[must_use]
+    pub fn holds_stake(&self) -> bool {
+        self.status == AssertionStatus::Pending && self.children.is_empty()
+    }
+
     /// Its end claim.
     #[must_use]
     pub fn end_claim(&self) -> B256 {

@@ -28,6 +28,8 @@ pub enum GameEvent {
     Lost { id: B256 },
     /// `CreditAdded`.
     CreditAdded { account: Address, amount: U256 },
+    /// `CreditStaked`.
+    CreditStaked { account: Address, amount: U256 },
     /// `CreditWithdrawn`.
     CreditWithdrawn { account: Address, amount: U256 },
     /// `RootAdded`.
@@ -85,6 +87,9 @@ impl From<&IAssertionChainEvents> for GameEvent {
             IAssertionChainEvents::AssertionLost(it) => Self::Lost { id: it.id },
             IAssertionChainEvents::CreditAdded(it) => {
                 Self::CreditAdded { account: it.account, amount: it.amount }
+            }
+            IAssertionChainEvents::CreditStaked(it) => {
+                Self::CreditStaked { account: it.account, amount: it.amount }
             }
             IAssertionChainEvents::CreditWithdrawn(it) => {
                 Self::CreditWithdrawn { account: it.account, amount: it.amount }

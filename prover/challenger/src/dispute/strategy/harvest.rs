@@ -167,7 +167,8 @@ fn collect(game: &Game, winner: B256, parent: &B256, decision: &mut Decision) {
 
 /// Takes our credit, when nothing of ours is locked any more or it is worth a stake.
 pub(super) fn withdraw(game: &Game, config: &StrategyConfig, decision: &mut Decision) {
-    let amount = game.credit(&config.account);
+    let used = decision.moves.iter().map(Move::credit_used).sum();
+    let amount = game.credit(&config.account).saturating_sub(used);
     if amount > U256::ZERO && (amount >= config.stake || locked(game, config).is_zero()) {
         decision.moves.push(Move::Withdraw { amount });
     }

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use alloy_primitives::{B256, U256};
 
-use crate::dispute::{BelievedChild, Commitment, game::EdgeId};
+use super::StrategyConfig;
+use crate::dispute::{
+    BelievedChild, Commitment,
+    game::{EdgeId, Game, GameAssertion},
+};
 
 /// Where a height-0 edge is in its level, and what precedes its leaf: `IEdgeGame.Position`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +103,10 @@ pub enum Move {
         parent: B256,
         /// The child.
         child: Arc<BelievedChild>,
-        /// Wei to lock.
+        /// Wei that it locks: none if our stake lies on the parent and moves on.
         stake: U256,
+        /// Of these, wei to send along: what our credit does not pay.
+        value: U256,
     },
     /// Splits an edge.
     Bisect {
@@ -154,6 +160,22 @@ pub enum Move {
 }
 
 impl Move {
+    /// A stake on a child of `parent`: the one that lies there moves on if it is ours, and what our
+    /// credit pays need not be sent.
+    #[must_use]
+    pub fn propose(
+        game: &Game,
+        config: &StrategyConfig,
+        parent: B256,
+        child: Arc<BelievedChild>,
+    ) -> Self {
+        let is_ours = |it: &GameAssertion| it.holds_stake() && it.proposer == config.account;
+        let moves_on = game.assertion(&parent).is_some_and(is_ours);
+        let stake = if moves_on { U256::ZERO } else { config.stake };
+        let value = stake.saturating_sub(game.credit(&config.account));
+        Self::Propose { parent, child, stake, value }
+    }
+
     /// The contract's name for it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -169,6 +191,15 @@ impl Move {
             Self::Settle(_) => "settle",
             Self::Collect { .. } => "collect",
             Self::Withdraw { .. } => "withdrawCredit",
+        }
+    }
+
+    /// Wei of our credit that it uses.
+    #[must_use]
+    pub const fn credit_used(&self) -> U256 {
+        match self {
+            Self::Propose { stake, value, .. } => stake.saturating_sub(*value),
+            _ => U256::ZERO,
         }
     }
 

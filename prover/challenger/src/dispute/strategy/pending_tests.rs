@@ -123,7 +123,7 @@ fn a_lie_at_the_end_of_a_line_of_400_gets_a_rival() {
     propose(&mut game, 1000, 400, B256::repeat_byte(0xee), 450);
     let decision = look(&game, 500);
     let (parent, child, stake) = (id(400), Arc::new(right_child(id(400))), U256::from(8));
-    assert_eq!(decision.moves, [Move::Propose { parent, child, stake }]);
+    assert_eq!(decision.moves, [Move::Propose { parent, child, stake, value: stake }]);
     assert_eq!(decision.alarms.len(), 1);
 }
 
