@@ -131,11 +131,12 @@ pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision
     collect(game, id, &target.parent, decision);
 }
 
-/// Parents of confirmed assertions below which nobody has taken the stakes of other children, or of
+/// Parents of confirmed and halted assertions below which nobody has taken the stakes of other children, or of
 /// what builds on them.
 pub(super) fn uncollected(game: &Game) -> impl Iterator<Item = B256> {
-    let confirmed = game.assertions().filter(|(_, it)| it.status == AssertionStatus::Confirmed);
-    confirmed.filter_map(|(id, it)| {
+    let is_decided = |status| matches!(status, AssertionStatus::Confirmed | AssertionStatus::Halted);
+    let decided = game.assertions().filter(move |(_, it)| is_decided(it.status));
+    decided.filter_map(|(id, it)| {
         let is_any = losers_of(game, *id, &it.parent).next().is_some();
         is_any.then_some(it.parent)
     })
