@@ -22,7 +22,8 @@ use alloy::{
 use alloy_primitives::BlockNumber;
 use parking_lot::Mutex;
 use reqwest::Url;
-use tracing::warn;
+use tokio::time::timeout;
+use tracing::{debug, warn};
 
 use crate::{
     L1BlockRef, L1Error,
@@ -43,6 +44,9 @@ const LACKS_METHOD_FOR: Duration = Duration::from_secs(3_600);
 
 const HEADER_BY_NUMBER: &str = "eth_getHeaderByNumber";
 const BLOCK_BY_NUMBER: &str = "eth_getBlockByNumber";
+
+/// Time for each node where all are asked.
+const POLL_OF_ALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The three heads of L1. `safe` and `finalized` are `None` while L1 has none yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,32 +273,48 @@ impl L1Client {
         })
     }
 
+    /// The highest block that more than half of the nodes that answer call final, if as many have the
+    /// same block there.
     async fn finalized_by_most(&self) -> Result<Option<L1BlockRef>, L1Error> {
+        let said = self.ask_all(BlockNumberOrTag::Finalized).await?;
+        let nodes = said.len();
+        let mut numbers: Vec<BlockNumber> = said.iter().flatten().map(|it| it.number).collect();
+        // The number at this place, or a higher one, is final for `nodes / 2 + 1` nodes.
+        numbers.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
+        let Some(number) = numbers.get(nodes / 2).copied() else { return Ok(None) };
+        let blocks: Vec<L1BlockRef> =
+            self.ask_all(number.into()).await?.into_iter().flatten().collect();
+        let agree = |block: &L1BlockRef| blocks.iter().filter(|it| it.hash == block.hash).count();
+        let found = blocks.iter().find(|block| agree(block) > blocks.len() / 2);
+        if found.is_none() {
+            warn!(number, "L1 nodes call different blocks final");
+        }
+        Ok(found.copied())
+    }
+
+    /// What each node has there, of those that answer soon: one that is silent must not hold up what
+    /// the rest says at once.
+    async fn ask_all(&self, at: BlockNumberOrTag) -> Result<Vec<Option<L1BlockRef>>, L1Error> {
         let reads = self.endpoints.singles().map(|node| async move {
-            let found = header_of(&node.provider, BlockNumberOrTag::Finalized).await;
-            (node, found)
+            (node, timeout(POLL_OF_ALL_TIMEOUT, header_of(&node.provider, at)).await)
         });
-        let (mut blocks, mut nodes, mut failure) = (Vec::new(), 0_usize, None);
+        let (mut answers, mut failure) = (Vec::new(), None);
         for (node, found) in futures::future::join_all(reads).await {
             match found {
-                Ok(header) => {
-                    nodes = nodes.saturating_add(1);
-                    blocks.extend(header.map(|header| header.block));
-                }
-                Err(error) => {
-                    warn!(host = node.host, %error, "L1 node does not say what is final");
+                Ok(Ok(header)) => answers.push(header.map(|header| header.block)),
+                Ok(Err(error)) => {
+                    debug!(host = node.host, %error, "L1 node has no part in the vote");
                     failure = Some(error);
+                }
+                Err(_) => {
+                    debug!(host = node.host, "L1 node is silent, and has no part in the vote")
                 }
             }
         }
-        if nodes == 0
-            && let Some(error) = failure
-        {
-            return Err(error);
+        match failure {
+            Some(error) if answers.is_empty() => Err(error),
+            _ => Ok(answers),
         }
-        // The block at this place, or a higher one, is final for `nodes / 2 + 1` nodes.
-        blocks.sort_unstable_by_key(|block| std::cmp::Reverse(block.number));
-        Ok(blocks.get(nodes / 2).copied())
     }
 
     /// Whether more of the nodes that answer have this block than have another one. A lie of the node

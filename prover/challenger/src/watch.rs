@@ -15,6 +15,7 @@
 
 mod alarm_book;
 mod metrics;
+mod move_hold;
 mod narration;
 mod player;
 mod status_line;
@@ -26,6 +27,7 @@ use alloy_primitives::{Address, U256};
 use gainsay_chain::Progress;
 use gainsay_l1::{L1BlockRef, L1Client};
 pub use metrics::{Metrics, Numbers, listen};
+use move_hold::MoveHold;
 pub use narration::describe;
 pub use player::{Budget, Player};
 pub use status_line::StatusLine;
@@ -45,9 +47,6 @@ const BACKOFF: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(8);
 /// L1 may be out of reach for so long before it is an alarm.
 const L1_PATIENCE: Duration = Duration::from_secs(60);
-
-/// Moves wait for this share of a challenge period while L1 nodes disagree.
-const AGREEMENT_SHARE: u64 = 16;
 
 /// How to watch.
 #[derive(Clone, Debug)]
@@ -82,8 +81,7 @@ pub struct Watch {
     options: WatchOptions,
     alarms: AlarmBook,
     status: StatusLine,
-    /// L1's time since when its nodes disagree.
-    disagree_since: Option<u64>,
+    hold: MoveHold,
 }
 
 impl Watch {
@@ -108,19 +106,8 @@ impl Watch {
         };
         let rules = player.as_ref().map_or_else(nobody, |it| it.rules().clone());
         let (alarms, status) = (AlarmBook::default(), StatusLine::default());
-        let disagree_since = None;
-        Self {
-            client,
-            follower,
-            disputes,
-            trace,
-            player,
-            rules,
-            options,
-            alarms,
-            status,
-            disagree_since,
-        }
+        let hold = MoveHold::new(rules.challenge_period_secs);
+        Self { client, follower, disputes, trace, player, rules, options, alarms, status, hold }
     }
 
     /// What is derived, and from where on L1.
@@ -209,9 +196,9 @@ impl Watch {
         loop {
             let head = self.client.latest().await?;
             if self.follower.step(&head).await? == Progress::CaughtUp {
+                self.follower.follow_finality().await?;
                 return Ok(self.follower.l1_block());
             }
-            self.follower.follow_finality().await?;
             self.status.catching_up(&self.follower, &head);
         }
     }
@@ -240,17 +227,16 @@ impl Watch {
     ) -> Result<bool, ChallengerError> {
         let Some(player) = &mut self.player else { return Ok(false) };
         if decision.moves.is_empty() {
+            self.hold.release();
             return Ok(false);
         }
         match self.client.require_agreement(decided_at).await {
-            Ok(()) => self.disagree_since = None,
+            Ok(()) => self.hold.release(),
             Err(error) => {
-                let now = decided_at.timestamp;
-                let since = *self.disagree_since.get_or_insert(now);
-                let patience = self.rules.challenge_period_secs / AGREEMENT_SHARE;
+                let patience = self.hold.patience();
                 let text = format!("{error}: moves wait for {patience} s of L1's time");
                 self.alarms.raise(AlarmKind::L1, "agreement", text);
-                if now.saturating_sub(since) < patience {
+                if self.hold.may_wait(decided_at.timestamp) {
                     return Ok(false);
                 }
             }
@@ -303,7 +289,9 @@ impl Watch {
 fn count_disputes(game: &crate::dispute::game::Game) -> u64 {
     let is_disputed = |parent: &crate::dispute::game::GameAssertion| {
         let mut children = parent.children.iter().filter_map(|id| game.assertion(id));
-        parent.children.len() > 1 && children.all(|it| it.status != AssertionStatus::Confirmed)
+        let is_open =
+            |status| !matches!(status, AssertionStatus::Confirmed | AssertionStatus::Halted);
+        parent.children.len() > 1 && children.all(|it| is_open(it.status))
     };
     game.assertions().filter(|(_, it)| is_disputed(it)).count() as u64
 }

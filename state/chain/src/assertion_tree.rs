@@ -91,13 +91,16 @@ pub struct AssertionTree {
     assertions: BTreeMap<B256, ProposedAssertion>,
     /// The assertion that has ended the chain, and the L1 block that did it.
     halted: Option<(B256, u64)>,
+    /// Those that lost, with the L1 block that said so.
+    lost: BTreeMap<B256, u64>,
 }
 
 impl AssertionTree {
     /// The tree of the genesis assertion alone, which is confirmed and which no event proposes.
     #[must_use]
     pub fn new(genesis: ProposedAssertion) -> Self {
-        Self { genesis, assertions: BTreeMap::from([(genesis.id, genesis)]), halted: None }
+        let assertions = BTreeMap::from([(genesis.id, genesis)]);
+        Self { genesis, assertions, halted: None, lost: BTreeMap::new() }
     }
 
     /// Takes in an event. One that was taken in before changes nothing, nor does an event of
@@ -118,9 +121,11 @@ impl AssertionTree {
             IAssertionChainEvents::AssertionHalted(it) => {
                 self.halted = Some((it.id, event.l1_block));
             }
-            // Whether an assertion is disputed or lost is the game's to say.
+            IAssertionChainEvents::AssertionLost(it) => {
+                self.lost.entry(it.id).or_insert(event.l1_block);
+            }
+            // Whether an assertion is disputed is the game's to say.
             IAssertionChainEvents::AssertionRivaled(_)
-            | IAssertionChainEvents::AssertionLost(_)
             | IAssertionChainEvents::CreditAdded(_)
             | IAssertionChainEvents::CreditStaked(_)
             | IAssertionChainEvents::CreditWithdrawn(_) => {}
@@ -135,6 +140,7 @@ impl AssertionTree {
             assertion.confirmed_in = assertion.confirmed_in.filter(|at| *at <= l1_block);
         }
         self.halted = self.halted.filter(|(_, at)| *at <= l1_block);
+        self.lost.retain(|_, at| *at <= l1_block);
     }
 
     /// Forgets the assertions below the newest confirmed one whose confirmation no reorg of L1,
@@ -144,9 +150,12 @@ impl AssertionTree {
         let is_settled =
             |it: &&ProposedAssertion| it.confirmed_in.is_some_and(|at| at <= settled_by);
         let settled = self.assertions.values().filter(is_settled).map(|it| it.cursor).max();
-        // A halt has no place in the Inbox of its own.
         let is_ahead = |it: &ProposedAssertion| settled.is_none_or(|settled| it.cursor >= settled);
-        self.assertions.retain(|_, it| is_ahead(it) || it.is_halt());
+        let is_lost = |id: &B256| self.lost.get(id).is_some_and(|at| *at <= settled_by);
+        // A halt has no place in the Inbox of its own.
+        self.assertions.retain(|id, it| is_ahead(it) || it.is_halt() && !is_lost(id));
+        let assertions = &self.assertions;
+        self.lost.retain(|id, at| *at > settled_by || assertions.contains_key(id));
     }
 
     /// The assertion of block 0.
@@ -171,7 +180,10 @@ impl AssertionTree {
     /// The newest pending assertion.
     #[must_use]
     pub fn latest_pending(&self) -> Option<ProposedAssertion> {
-        let pending = self.assertions.values().filter(|it| it.confirmed_in.is_none());
+        let pending = self.assertions.values().filter(|it| {
+            let is_decided = it.confirmed_in.is_some() || self.halted_by() == Some(it.id);
+            !is_decided && !self.lost.contains_key(&it.id)
+        });
         pending.max_by_key(|it| it.cursor).copied()
     }
 
@@ -181,9 +193,10 @@ impl AssertionTree {
         self.halted.map(|(id, _)| id)
     }
 
-    /// Assertions which say that the program fails on a block, by the tree's order of ids.
+    /// Assertions which say that the program fails on a block and have not lost, in the order of ids.
     pub fn halts(&self) -> impl Iterator<Item = &ProposedAssertion> {
-        self.assertions.values().filter(|it| it.is_halt())
+        let is_lost = |it: &&ProposedAssertion| self.lost.contains_key(&it.id);
+        self.assertions.values().filter(move |it| it.is_halt() && !is_lost(it))
     }
 
     /// The assertions that extend `parent`.
@@ -251,7 +264,7 @@ mod tests {
             parent: B256::ZERO,
             proposer: Address::ZERO,
             root: B256::ZERO,
-            output_root: id(0),
+            output_root: B256::repeat_byte(9),
             cursor: Cursor::default(),
             batch_limit: BatchIndex(1),
             l1_block: 3,
@@ -313,6 +326,18 @@ mod tests {
         assert!(ids(&tree).is_empty());
         // The genesis is at the same place and has an output root.
         assert!(!tree.genesis().is_halt());
+        tree.apply(&halt);
+        // One that lost is no halt any more, and not pending.
+        let lost = IAssertionChain::AssertionLost {
+            id: id(2),
+            winner: id(1),
+            reward: Default::default(),
+            burnt: Default::default(),
+        };
+        tree.apply(&event(40, IAssertionChainEvents::AssertionLost(lost)));
+        assert_eq!((ids(&tree), tree.latest_pending()), (vec![], None));
+        tree.rewind(39);
+        assert_eq!(ids(&tree), [id(2)]);
     }
 
     #[test]

@@ -143,14 +143,18 @@ impl<W: ChainWriter + Send> Follower<W> {
         self.reorgs
     }
 
-    /// Marks as final what L1's finalized block and those below it brought, as far as it is handed over.
-    /// Returns that block; none while there is none, or if it is not of the chain that was read.
+    /// Marks as final what L1's finalized block and those below it brought. Returns that block; none
+    /// while there is none, while it is not read yet, or if another block was read there. Where the
+    /// position jumped over blocks, or is far above, there is nothing to compare with.
     ///
     /// # Errors
     /// Those of L1 and of the writer.
     pub async fn follow_finality(&mut self) -> Result<Option<L1BlockRef>, ChainError> {
         let Some(finalized) = self.client.finalized().await? else { return Ok(None) };
         let L1BlockRef { number, hash, .. } = finalized;
+        if number > self.reached.number {
+            return Ok(None);
+        }
         let mut read = self.reader.state().checkpoints.iter().map(|it| it.block);
         if let Some(other) = read.find(|it| it.number == number && it.hash != hash) {
             // A reorg that is not followed yet, or a lie.
@@ -158,8 +162,7 @@ impl<W: ChainWriter + Send> Follower<W> {
             self.client.distrust();
             return Ok(None);
         }
-        let l1_block = number.min(self.reached.number);
-        hand_over(&mut self.writer, ChainStep::Finalized { l1_block })?;
+        hand_over(&mut self.writer, ChainStep::Finalized { l1_block: number })?;
         Ok(Some(finalized))
     }
 

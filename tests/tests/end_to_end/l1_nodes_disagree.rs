@@ -14,7 +14,7 @@ const CHALLENGE_PERIOD_SECS: u64 = 3_000;
 /// it that is shut.
 async fn other_l1(folder: &tempfile::TempDir) -> (L1, Gate) {
     let l1 = L1::start(folder.path(), 1).await;
-    l1.mine(5_000).await;
+    l1.mine(1_000).await;
     let gate = l1.gate().await;
     gate.shut().await;
     (l1, gate)
@@ -141,10 +141,14 @@ async fn what_is_not_of_the_chain_is_not_final() {
     wait_for_safe(&mut node, done.last_block).await;
     assert_eq!(node.rpc.height("finalized").await, 0, "{}", node.log());
 
-    // A block at a height that the node has read, of another chain.
+    // A block at a height that the node has read, of another chain, which rests.
     let near_folder = tempfile::tempdir().unwrap();
     let near = L1::start(near_folder.path(), 1).await;
-    near.mine(devnet.l1.rpc.block_number().await).await;
+    devnet.l1.wait_blocks(4).await;
+    let head = devnet.l1.rpc.block_number().await;
+    near.mine(head.saturating_sub(near.rpc.block_number().await)).await;
+    near.hold().await;
+    devnet.l1.wait_blocks(3).await;
     relay.name_final_block_of(near.rpc.url());
     node.wait_for_log("L1 calls another block final").await;
     assert_eq!(node.rpc.height("finalized").await, 0, "{}", node.log());

@@ -134,6 +134,8 @@ pub fn decide_with(
     let mut older: BTreeSet<B256> =
         staked_on.filter(|it| is_before(game, it, &confirmed)).collect();
     older.extend(harvest::uncollected(game));
+    // The line below starts with it.
+    older.remove(&confirmed);
     for parent in older {
         answer_rivals(game, trace, &parent, &mut descent, &mut decision)?;
     }
@@ -239,7 +241,11 @@ fn may_still_rival(
     config: &StrategyConfig,
     time: u64,
 ) -> bool {
-    if game.halted_by().is_some() {
+    let is_decided = |id: &B256| {
+        let status = game.assertion(id).map(|it| it.status);
+        matches!(status, Some(AssertionStatus::Confirmed | AssertionStatus::Halted))
+    };
+    if game.halted_by().is_some() || parent.children.iter().any(is_decided) {
         return false;
     }
     parent.children.first().and_then(|first| game.assertion(first)).is_none_or(|first| {

@@ -134,14 +134,14 @@ impl Player {
         let mut is_any_sent = false;
         let mut refused = BTreeMap::new();
         for turn in turns(moves) {
-            if self.fees >= self.gas_budget {
+            if let Some(held_back) = self.over_budget(&turn) {
                 let text = format!(
-                    "gas has cost {} ether of {}: all moves are held back",
+                    "gas has cost {} ether of {}: {held_back}",
                     ether(self.fees),
                     ether(self.gas_budget)
                 );
-                alarms.raise(AlarmKind::GasBudget, "", text);
-                break;
+                alarms.raise(AlarmKind::GasBudget, held_back, text);
+                continue;
             }
             let (name, what) = (turn.name(), turn.describe(game));
             let response = match turn {
@@ -180,6 +180,17 @@ impl Player {
             self.read_balance().await?;
         }
         Ok(is_any_sent)
+    }
+
+    /// What is held back for want of gas budget, if this turn is. What is never too late must not use
+    /// up what disputes need: it has the first half of the budget.
+    fn over_budget(&self, turn: &Turn) -> Option<&'static str> {
+        if self.fees >= self.gas_budget {
+            return Some("all moves are held back");
+        }
+        let is_spent = self.fees >= self.gas_budget / U256::from(2);
+        (is_spent && turn.can_wait())
+            .then_some("nothing is confirmed or collected, the rest is for disputes")
     }
 
     fn pay(&mut self, fee: U256) -> Result<(), ChallengerError> {
@@ -237,6 +248,15 @@ enum Turn {
 }
 
 impl Turn {
+    /// Whether nobody loses by it if it is made later, or by somebody else.
+    fn can_wait(&self) -> bool {
+        let Self::One(next) = self else { return false };
+        matches!(
+            **next,
+            Move::Confirm(_) | Move::Settle(_) | Move::Collect { .. } | Move::Withdraw { .. }
+        )
+    }
+
     const fn name(&self) -> &'static str {
         match self {
             Self::Bisections(_) => "bisectMany",

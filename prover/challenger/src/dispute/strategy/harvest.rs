@@ -13,6 +13,9 @@ const UPDATES_MAX: usize = 200;
 /// Stakes that one transaction takes, but for the winner's of a single settlement.
 const LOSERS_MAX: usize = 64;
 
+/// A credit of less than this share of a stake is not taken out: 0.001 ether of one.
+const WITHDRAWAL_SHARE: U256 = U256::from_limbs([1_000, 0, 0, 0]);
+
 impl Descent<'_> {
     /// Notes what brings the contract to use at least `target` seconds for an edge that has them.
     pub(super) fn raise(&mut self, id: &EdgeId, target: u64) {
@@ -134,7 +137,8 @@ pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision
 /// Parents of confirmed and halted assertions below which nobody has taken the stakes of other children, or of
 /// what builds on them.
 pub(super) fn uncollected(game: &Game) -> impl Iterator<Item = B256> {
-    let is_decided = |status| matches!(status, AssertionStatus::Confirmed | AssertionStatus::Halted);
+    let is_decided =
+        |status| matches!(status, AssertionStatus::Confirmed | AssertionStatus::Halted);
     let decided = game.assertions().filter(move |(_, it)| is_decided(it.status));
     decided.filter_map(|(id, it)| {
         let is_any = losers_of(game, *id, &it.parent).next().is_some();
@@ -166,11 +170,14 @@ fn collect(game: &Game, winner: B256, parent: &B256, decision: &mut Decision) {
     }
 }
 
-/// Takes our credit, when nothing of ours is locked any more or it is worth a stake.
+/// Takes our credit when it is worth a stake, or, once nothing of ours is locked any more, when it is
+/// worth the gas: anybody may credit us a wei.
 pub(super) fn withdraw(game: &Game, config: &StrategyConfig, decision: &mut Decision) {
     let used = decision.moves.iter().map(Move::credit_used).sum();
     let amount = game.credit(&config.account).saturating_sub(used);
-    if amount > U256::ZERO && (amount >= config.stake || locked(game, config).is_zero()) {
+    if amount > config.stake / WITHDRAWAL_SHARE
+        && (amount >= config.stake || locked(game, config).is_zero())
+    {
         decision.moves.push(Move::Withdraw { amount });
     }
 }
