@@ -193,12 +193,16 @@ impl Watch {
 
     /// Derives all that L1 has. Returns the block that it was read up to.
     async fn follow_l1(&mut self) -> Result<L1BlockRef, ChallengerError> {
+        let mut is_any_new = false;
         loop {
             let head = self.client.latest().await?;
             if self.follower.step(&head).await? == Progress::CaughtUp {
-                self.follower.follow_finality().await?;
+                if is_any_new {
+                    self.follower.follow_finality().await?;
+                }
                 return Ok(self.follower.l1_block());
             }
+            is_any_new = true;
             self.status.catching_up(&self.follower, &head);
         }
     }

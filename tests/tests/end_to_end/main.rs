@@ -10,7 +10,6 @@ mod documents;
 mod hostile_batches;
 mod l1_nodes_disagree;
 mod no_censorship;
-mod outlives_a_lying_l1;
 mod posts_once;
 mod proves_blocks;
 mod reads_no_log_twice;
