@@ -31,6 +31,7 @@ pub use key_args::{
     ChallengerKeyArgs, DeployerKeyArgs, PosterKeyArgs, ProposerKeyArgs, UserKeyArgs,
 };
 mod endpoints;
+pub use endpoints::http_client;
 mod l1_provider;
 pub use l1_provider::{L1Client, L1Heads};
 mod contract_events;
