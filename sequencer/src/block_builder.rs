@@ -16,7 +16,7 @@ use gainsay_derivation::{Deposit, DepositIndex};
 use gainsay_store::{StateView, Store, StoreError};
 use gainsay_transition::{
     BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, PrecompileReader, RecoveredTx,
-    StateDiff, StateReader, trie::Account,
+    StateDiff, StateReader, slot_of, trie::Account,
 };
 
 use crate::{
@@ -51,7 +51,7 @@ pub struct BlockBuilder {
     pool: Arc<Pool>,
     config: BuilderConfig,
     pipeline: RootPipeline,
-    /// Number, time, gas and base fee of the head; its roots may be missing.
+    /// Number, time, gas, base fee and slot of the head; its roots may be missing.
     parent: Header,
     parent_hash: HashCell,
     layers: VecDeque<Arc<StateDiff>>,
@@ -158,6 +158,14 @@ impl BlockBuilder {
             tracing::warn!(waiting, "not building: too many blocks wait for a batch on L1");
             return Ok(());
         }
+        let slot_max = self.chain.rollup.chain.slot_max(self.l1_head.1);
+        if slot_of(&self.parent) >= slot_max {
+            tracing::warn!(
+                slot_max,
+                "not building: the chain admits no more blocks before L1 goes on"
+            );
+            return Ok(());
+        }
         let deposits = self.due_deposits()?;
         let idle = self.last_built.elapsed() < self.config.idle_block_time;
         let is_workless = self.displaced.is_empty() && self.pool.executable_is_empty();
@@ -176,6 +184,7 @@ impl BlockBuilder {
             gas_limit: executed.context.gas_limit,
             gas_used: executed.gas_used,
             base_fee_per_gas: Some(executed.context.base_fee),
+            extra_data: Bytes::copy_from_slice(&executed.slot.to_be_bytes()),
             ..Default::default()
         };
         self.layers.push_back(Arc::new(executed.diff.clone()));

@@ -210,6 +210,14 @@ pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
     base.status.update(|status| status.sequencing = true);
 
     let block_time = Duration::from_millis(args.block_time_ms);
+    let admitted = base.chain.rollup.chain.max_blocks_per_sec;
+    if admitted.saturating_mul(args.block_time_ms) < 1_000 {
+        tracing::warn!(
+            block_time_ms = args.block_time_ms,
+            admitted,
+            "the chain admits fewer blocks a second than this makes: the sequencer will have to wait"
+        );
+    }
     let builder = BlockBuilder::new(
         base.chain.clone(),
         pool.clone(),

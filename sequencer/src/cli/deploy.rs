@@ -86,6 +86,10 @@ pub struct DeployArgs {
     /// Seconds by which a block may be ahead of its batch on L1.
     #[arg(long, value_name = "SECS", default_value_t = 600)]
     pub sequencer_drift_secs: u64,
+    /// Most blocks that the chain admits for each second, so that a thief of the sequencer's key
+    /// cannot post faster than claims follow. Default: two thirds of what claims carry, at most 10.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub max_blocks_per_sec: Option<u64>,
 
     /// Seconds after which anyone may force a deposit that the sequencer passed over.
     #[arg(long, value_name = "SECS", default_value_t = DAY_SECS / 2)]
@@ -120,6 +124,8 @@ pub struct DeployArgs {
 /// log2 of the machine states of a span dispute and of a step dispute; fixed by the machine.
 const SPANS_HEIGHT: u8 = 16;
 const STEPS_HEIGHT: u8 = 20;
+/// Blocks a second that a chain admits by default: one each 100 ms.
+const BLOCKS_PER_SEC: u64 = 10;
 
 fn parse_gas_price(text: &str) -> Result<u64, String> {
     let wei = parse_amount(text).map_err(|error| error.to_string())?;
@@ -163,7 +169,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let inbox = inbox_params(&args, sequencer)?;
     let l1_block = client.latest().await?;
     let l1_fees = client.fees_with_blobs().await?;
-    let chain = chain_config(&args);
+    let chain = chain_config(&args)?;
     let genesis = Genesis {
         timestamp: l1_block.timestamp,
         alloc: build_alloc(&GenesisSources {
@@ -224,8 +230,23 @@ fn print_summary(args: &DeployArgs, rollup: &RollupConfig) {
     println!("wrote          {}", args.out.display());
 }
 
-fn chain_config(args: &DeployArgs) -> ChainConfig {
-    ChainConfig {
+/// Blocks a second that the chain may admit: two thirds of what assertions carry, but at least one.
+fn blocks_per_sec_bound(args: &DeployArgs) -> u64 {
+    let seconds = args.min_interval_secs.saturating_mul(3);
+    (2_u64 << args.blocks_height).checked_div(seconds).unwrap_or(u64::MAX).max(1)
+}
+
+fn chain_config(args: &DeployArgs) -> anyhow::Result<ChainConfig> {
+    let bound = blocks_per_sec_bound(args);
+    let max_blocks_per_sec = args.max_blocks_per_sec.unwrap_or(bound.min(BLOCKS_PER_SEC));
+    ensure!(
+        max_blocks_per_sec <= bound,
+        "--max-blocks-per-sec is {max_blocks_per_sec}, expected at most {bound}: claims of 2^{} \
+         blocks every {} s must keep up with whoever holds the sequencer's key",
+        args.blocks_height,
+        args.min_interval_secs,
+    );
+    Ok(ChainConfig {
         chain_id: args.chain_id,
         block_gas_limit: args.block_gas_limit,
         base_fee_change_denominator: args.base_fee_change_denominator,
@@ -234,7 +255,8 @@ fn chain_config(args: &DeployArgs) -> ChainConfig {
         initial_base_fee_wei: args.min_base_fee,
         sequencer_window_secs: args.sequencer_window_secs,
         sequencer_drift_secs: args.sequencer_drift_secs,
-    }
+        max_blocks_per_sec,
+    })
 }
 
 fn inbox_params(args: &DeployArgs, sequencer: Address) -> anyhow::Result<InboxParams> {
