@@ -21,7 +21,7 @@ pub use revert::ContractRevert;
 pub mod bindings;
 mod rollup_config;
 pub use gainsay_derivation::GenesisAccount;
-pub use rollup_config::{Genesis, L1Start, RollupConfig};
+pub use rollup_config::{Genesis, L1Start, MAX_BLOCKS_PER_SEC, RollupConfig};
 mod logging;
 pub use logging::start_log;
 mod keys;

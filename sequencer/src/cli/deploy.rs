@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
     AssertionParams, DeployParams, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
-    L1Fees, RollupConfig, deploy,
+    L1Fees, MAX_BLOCKS_PER_SEC, RollupConfig, deploy,
 };
 
 use super::{
@@ -88,7 +88,7 @@ pub struct DeployArgs {
     pub sequencer_drift_secs: u64,
     /// Most blocks that the chain admits for each second, so that a thief of the sequencer's key
     /// cannot post faster than claims follow. Default: two thirds of what claims carry, at most 10.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_BLOCKS_PER_SEC))]
     pub max_blocks_per_sec: Option<u64>,
 
     /// Seconds after which anyone may force a deposit that the sequencer passed over.
@@ -222,10 +222,11 @@ fn print_summary(args: &DeployArgs, rollup: &RollupConfig) {
         rollup.genesis.alloc.len()
     );
     println!(
-        "delays         force {}, challenge {}, stake {}",
+        "bounds         force {}, challenge {}, stake {}, blocks a second {}",
         format_secs(rollup.force_delay_secs),
         format_secs(rollup.assertions.challenge_period_secs),
-        format_ether(rollup.assertions.stake_wei)
+        format_ether(rollup.assertions.stake_wei),
+        rollup.chain.max_blocks_per_sec
     );
     println!("wrote          {}", args.out.display());
 }
@@ -358,6 +359,24 @@ mod tests {
     struct Cli {
         #[command(flatten)]
         args: DeployArgs,
+    }
+
+    #[test]
+    fn a_chain_admits_fewer_blocks_than_claims_carry() {
+        let hash = B256::repeat_byte(0x70).to_string();
+        let admitted = |more: &[&str]| {
+            let given = ["deploy", "--l1-rpc", "http://localhost:1", "--program-hash", &hash];
+            let cli = Cli::try_parse_from([&given, more].concat()).unwrap();
+            chain_config(&cli.args).map(|config| config.max_blocks_per_sec)
+        };
+        assert_eq!(admitted(&[]).unwrap(), 10);
+        // 2^16 blocks an hour are 18.2 a second.
+        assert_eq!(admitted(&["--max-blocks-per-sec", "12"]).unwrap(), 12);
+        let error = admitted(&["--max-blocks-per-sec", "13"]).unwrap_err().to_string();
+        assert!(error.contains("is 13, expected at most 12"), "{error}");
+        assert_eq!(admitted(&["--blocks-height", "14"]).unwrap(), 3);
+        assert_eq!(admitted(&["--blocks-height", "1"]).unwrap(), 1);
+        assert_eq!(admitted(&["--min-interval-secs", "0"]).unwrap(), 10);
     }
 
     #[test]

@@ -268,19 +268,28 @@ impl Deriver {
         Ok(derived)
     }
 
-    /// The last unsafe block that holds no deposit which L1 has dropped.
+    /// The last unsafe block that a batch could still bring: below the first one that holds a deposit
+    /// which L1 has dropped, and below the first one without a slot, whose batch L1 has dropped.
     fn last_valid(&self) -> Result<u64, ChainError> {
         let store = &self.chain.store;
         let heads = store.heads();
         let mut read = l1_index::safe_cursor(store)?.deposits_read;
+        let slot = |number| {
+            let missing = || ChainError::incomplete(format!("header of block {number}"));
+            Ok::<_, ChainError>(slot_of(&store.header(number)?.ok_or_else(missing)?.header))
+        };
         for number in heads.safe.number.saturating_add(1)..=heads.latest.number {
+            let parent = number.saturating_sub(1);
+            if slot(number)? <= slot(parent)? {
+                return Ok(parent);
+            }
             for tx in store.transactions(number)?.ok_or_else(|| no_body(number))? {
                 if !tx.is_deposit() {
                     break;
                 }
                 let expected = store.deposit(read)?.map(|record| hash_of(&record.deposit));
                 if expected != Some(tx.hash) {
-                    return Ok(number.saturating_sub(1));
+                    return Ok(parent);
                 }
                 read = read.next();
             }

@@ -141,18 +141,41 @@ fn blocks_of_a_stolen_key_are_bounded_by_the_clock_of_l1() {
     assert!(!test.has(&transfer(0, admitted + 120)));
 }
 
-/// After an outage of L1 one batch after the other brings hours of blocks: each has the slot of its
-/// own second, so that none is lost.
+/// After an outage of L1, batches bring hours of blocks: each has the slot of its own second, so that
+/// none is lost, though they are more than the drift alone has slots for. A forced batch between them
+/// takes no slot.
 #[test]
 fn blocks_of_a_long_outage_have_their_slots() {
     let mut l1 = TestL1::default();
     let test = TestChain::new();
     let hour_ago = l1_time(300) - CONFIG.sequencer_window_secs;
-    let second = |index: u64| batch_block(hour_ago + index, 0, &[transfer(0, index)]);
-    let blocks: Vec<_> = (0..3_600).map(second).collect();
-    test.deriver.on_batch(&l1.batch_of(300, 0, &blocks)).unwrap();
-    assert_eq!(test.safe().0, 3_600);
-    assert!(test.has(&transfer(0, 3_599)));
+    let block = |index| batch_block(hour_ago + index / 2, 0, &[transfer(0, index)]);
+    for from in [0, 2_400, 4_800] {
+        let blocks: Vec<_> = (from..from + 2_400).map(block).collect();
+        test.deriver.on_batch(&l1.batch_of(300, 0, &blocks)).unwrap();
+    }
+    // The forced block has L1's time, and so has whatever follows it.
+    test.deriver.on_batch(&l1.batch(300, 0, &[])).unwrap();
+    let late: Vec<_> =
+        (7_200..10_800).map(|nonce| batch_block(0, 0, &[transfer(0, nonce)])).collect();
+    test.deriver.on_batch(&l1.batch_of(300, 0, &late)).unwrap();
+    assert_eq!(test.safe().0, 10_801);
+    assert!(test.has(&transfer(0, 10_799)));
+}
+
+/// The block of a forced batch that L1 drops again could come by no other batch: it takes no slot.
+#[test]
+fn a_block_without_a_slot_goes_with_its_batch() {
+    let mut l1 = TestL1::default();
+    l1.deposit(5, RECEIVER, 1);
+    let forced = l1.batch(11, 1, &[]);
+    let test = TestChain::new();
+    let deriver = Deriver::new(test.chain.clone(), UnsafeBlocks::Keep);
+    deriver.on_deposits(&l1.deposits).unwrap();
+    deriver.on_batch(&forced).unwrap();
+    assert_eq!(test.chain.store.head().number, 1);
+    deriver.on_step(ChainStep::Reorged { to: l1_block(10, 0) }).unwrap();
+    assert_eq!((test.chain.store.head().number, test.chain.store.deposit_count().get()), (0, 1));
 }
 
 #[test]
