@@ -16,7 +16,7 @@ use gainsay_derivation::{Deposit, DepositIndex};
 use gainsay_store::{StateView, Store, StoreError};
 use gainsay_transition::{
     BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, PrecompileReader, RecoveredTx,
-    StateDiff, StateReader, trie::Account,
+    StateDiff, StateReader, slot_of, trie::Account,
 };
 
 use crate::{
@@ -51,7 +51,7 @@ pub struct BlockBuilder {
     pool: Arc<Pool>,
     config: BuilderConfig,
     pipeline: RootPipeline,
-    /// Number, time, gas and base fee of the head; its roots may be missing.
+    /// Number, time, gas, base fee and slot of the head; its roots may be missing.
     parent: Header,
     parent_hash: HashCell,
     layers: VecDeque<Arc<StateDiff>>,
@@ -59,6 +59,9 @@ pub struct BlockBuilder {
     displaced: VecDeque<RecoveredTx>,
     deposits_read: DepositIndex,
     l1_head: (u64, u64),
+    l1_head_at: Instant,
+    /// Whether it was said that there is no slot.
+    is_told: bool,
     last_built: Instant,
 }
 
@@ -81,6 +84,8 @@ impl BlockBuilder {
             displaced: VecDeque::new(),
             deposits_read: DepositIndex::ZERO,
             l1_head: (0, 0),
+            l1_head_at: Instant::now(),
+            is_told: false,
             last_built: Instant::now(),
             chain,
             pool,
@@ -143,8 +148,11 @@ impl BlockBuilder {
     }
 
     /// L1's head by number and time (seconds); decides which deposits are due and what time it is.
-    pub const fn set_l1_head(&mut self, number: u64, timestamp: u64) {
-        self.l1_head = (number, timestamp);
+    pub fn set_l1_head(&mut self, number: u64, timestamp: u64) {
+        if self.l1_head != (number, timestamp) {
+            self.l1_head = (number, timestamp);
+            self.l1_head_at = Instant::now();
+        }
     }
 
     /// Builds a block if there is something to put in it, or if the last one is old.
@@ -156,6 +164,9 @@ impl BlockBuilder {
         let waiting = self.parent.number.saturating_sub(self.chain.store.heads().safe.number);
         if waiting >= self.config.unsafe_blocks_max {
             tracing::warn!(waiting, "not building: too many blocks wait for a batch on L1");
+            return Ok(());
+        }
+        if !self.has_slot() {
             return Ok(());
         }
         let deposits = self.due_deposits()?;
@@ -176,6 +187,7 @@ impl BlockBuilder {
             gas_limit: executed.context.gas_limit,
             gas_used: executed.gas_used,
             base_fee_per_gas: Some(executed.context.base_fee),
+            extra_data: Bytes::copy_from_slice(&executed.slot.to_be_bytes()),
             ..Default::default()
         };
         self.layers.push_back(Arc::new(executed.diff.clone()));
@@ -310,6 +322,19 @@ impl BlockBuilder {
         wall.clamp(l1_time, l1_time.saturating_add(drift))
     }
 
+    /// Whether a batch that L1 held now would admit another block. While L1 is out of reach its clock
+    /// goes on, and so do the slots.
+    fn has_slot(&mut self) -> bool {
+        let l1_time = self.l1_head.1.saturating_add(self.l1_head_at.elapsed().as_secs());
+        let has_slot = slot_of(&self.parent) < self.chain.rollup.chain.slot_max(l1_time);
+        if !has_slot && !self.is_told {
+            let admitted = self.chain.rollup.chain.max_blocks_per_sec;
+            tracing::warn!(admitted, "not building: the chain admits no more blocks this second");
+        }
+        self.is_told = !has_slot;
+        has_slot
+    }
+
     /// Deposits to put in the next block: deep enough in L1, and no more than one block may take.
     fn due_deposits(&self) -> Result<Vec<Deposit>, NodeError> {
         let mature = self.l1_head.0.saturating_sub(self.config.deposit_confirmations);
@@ -386,3 +411,38 @@ impl StateReader for Layered {
 }
 
 impl PrecompileReader for Layered {}
+
+#[cfg(test)]
+mod tests {
+    use gainsay_chain::test_l1::l1_time;
+
+    use super::*;
+    use crate::test_node::TestNode;
+
+    /// The sequencer makes no block that its batch could not bring.
+    // PROTOCOL.md DERIVE-9
+    #[test]
+    fn nothing_is_built_without_a_slot_until_l1_goes_on() {
+        let node = TestNode::new();
+        let config = node.chain.rollup.chain.clone();
+        let slots = (config.sequencer_drift_secs + 1) * config.max_blocks_per_sec;
+        let mut builder = node.builder();
+        builder.config.unsafe_blocks_max = u64::MAX;
+        // L1's clock is far ahead of the wall's, so each block has the time of L1's head.
+        builder.set_l1_head(10, l1_time(10));
+        let build = |builder: &mut BlockBuilder| {
+            for _ in 0..slots {
+                builder.build().unwrap();
+            }
+            builder.flush().unwrap();
+            node.chain.store.head().number
+        };
+        assert_eq!(build(&mut builder), slots);
+        let more = build(&mut builder) - slots;
+        let passed = builder.l1_head_at.elapsed().as_secs() + 1;
+        assert!(more <= passed * config.max_blocks_per_sec, "{more} blocks in {passed} s");
+        builder.reset().unwrap();
+        builder.set_l1_head(11, l1_time(11));
+        assert!(build(&mut builder) > slots + more);
+    }
+}

@@ -2,7 +2,7 @@
 
 /// Threads free here what others allocated, all the time: glibc's allocator takes locks for that.
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<()> {
     gainsay::cli::main()

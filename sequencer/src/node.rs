@@ -209,7 +209,14 @@ pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
     let pool = Arc::new(Pool::new(limits, base.chain.rollup.chain.clone(), store.clone())?);
     base.status.update(|status| status.sequencing = true);
 
-    let block_time = Duration::from_millis(args.block_time_ms);
+    let admitted = base.chain.rollup.chain.max_blocks_per_sec;
+    let block_time_ms = args.block_time_ms.max(1_000_u64.div_ceil(admitted.max(1)));
+    if block_time_ms > args.block_time_ms {
+        let asked_ms = args.block_time_ms;
+        let why = "longer block time: the chain admits no more";
+        tracing::warn!(asked_ms, block_time_ms, admitted, why);
+    }
+    let block_time = Duration::from_millis(block_time_ms);
     let builder = BlockBuilder::new(
         base.chain.clone(),
         pool.clone(),

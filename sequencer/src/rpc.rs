@@ -19,7 +19,7 @@
 //! | `node_methods`, `pool_methods` | the node itself, and what is in the pool |
 //! | `simulate`, `state_override`, `access_list`, `gas_estimate`, `call_methods` | calls |
 //! | `submit`, `tx_collector`, `sequencer_client` | transactions in |
-//! | `filter_methods`, `session`, `subscriptions`, `pending_feed` | news by polling and by push |
+//! | `filter_methods`, `session`, `subscriptions`, `pending_feed`, `pending_listeners` | news by polling and by push |
 //! | `filters`, `fee_cache` | what polling clients asked for; tips of recent blocks |
 
 mod access_list;
@@ -43,6 +43,7 @@ mod node;
 mod node_methods;
 mod outbox;
 mod pending_feed;
+mod pending_listeners;
 mod pool_methods;
 mod raw_methods;
 mod revert;

@@ -15,7 +15,7 @@ use gainsay_chain::{ChainError, ChainWriter};
 use gainsay_store::StoreError;
 use gainsay_transition::{
     BlockExecutor, DecodeTxError, ExecuteError, RecoveredTx, SealError, SealedBlock, recover_all,
-    seal,
+    seal, slot_of,
 };
 use jsonrpsee::{
     core::{ClientError, client::ClientT},
@@ -262,6 +262,11 @@ fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> Result<SealedBlock, Uns
         chain.store.state(),
         Box::new(move || parent_hash),
     );
+    // A block that takes a slot has a later one than its parent: this is a fallback, or the block of
+    // a forced batch, which the sequencer read from L1 sooner than this node.
+    if slot_of(&block.header) == slot_of(&parent.header) {
+        executor = executor.without_slot(&parent.header);
+    }
     let mut signed = Vec::new();
     let max = chain.rollup.max_batch_deposit_gas;
     let number = block.header.number;
@@ -290,7 +295,30 @@ fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> Result<SealedBlock, Uns
 
 #[cfg(test)]
 mod tests {
+    use alloy_consensus::BlockBody;
+    use alloy_primitives::Address;
+    use gainsay_chain::test_l1::TestL1;
+
     use super::*;
+    use crate::test_node::TestNode;
+
+    /// It takes no slot, which its header alone says.
+    #[test]
+    fn the_block_of_a_forced_batch_can_come_from_the_sequencer() {
+        let mut l1 = TestL1::default();
+        l1.deposit(5, Address::repeat_byte(0x77), 9);
+        let sequencer = TestNode::new();
+        sequencer.deriver.on_deposits(&l1.deposits).unwrap();
+        sequencer.deriver.on_batch(&l1.batch(6, 1, &[])).unwrap();
+        let store = &sequencer.chain.store;
+        let header = store.header(1).unwrap().unwrap().header.clone();
+        let transactions = store.transactions(1).unwrap().unwrap();
+        let transactions = transactions.into_iter().map(|tx| tx.envelope.clone()).collect();
+        let block = Block { header, body: BlockBody { transactions, ..Default::default() } };
+        let follower = TestNode::new();
+        let executed = execute(&follower.chain, block).unwrap();
+        assert_eq!(Some(executed.hash), sequencer.hash(1));
+    }
 
     #[test]
     fn an_absence_is_told_when_it_lasts_and_again_after_a_while() {

@@ -27,6 +27,9 @@ impl L1 {
         command
             .args(["--hardfork", "osaka", "--enable-tx-gas-limit", "--silent"])
             .args(["--block-time", "1", "--port", &port.to_string()])
+            // States that it swaps out go with the folder; in its own they would stay for ever.
+            .arg("--cache-path")
+            .arg(folder.join("l1-swap"))
             .args(["--slots-in-an-epoch", &slots_in_epoch.to_string()]);
         let process = Process::start("L1 (anvil)", &mut command, &folder.join("l1.log"));
         let rpc = Rpc::new(&format!("http://127.0.0.1:{port}"));

@@ -19,7 +19,7 @@ pub use places::{
 mod process;
 pub use process::{Process, free_port};
 mod rpc;
-pub use rpc::{Rpc, number};
+pub use rpc::{Rpc, http_client, number};
 mod l1;
 pub use l1::L1;
 mod gate;

@@ -34,7 +34,7 @@ use tokio::{
 use crate::{
     Fault,
     fault::{hide_later, past_params},
-    number,
+    http_client, number,
 };
 
 /// The name that requests of the beacon API have here.
@@ -110,7 +110,7 @@ impl LyingRelay {
             asked: BTreeMap::new(),
             lies: BTreeMap::new(),
         };
-        let (target, http) = (target.trim_end_matches('/').to_owned(), reqwest::Client::new());
+        let (target, http) = (target.trim_end_matches('/').to_owned(), http_client());
         let shared = Arc::new(Shared {
             target,
             http,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::*;
-use crate::{Field, Rpc};
+use crate::{Field, Rpc, http_client};
 
 /// An L1 whose every answer is the number of requests that it has had, and whose head is 9.
 async fn counting_l1() -> (String, Arc<Mutex<u64>>, JoinHandle<()>) {
@@ -53,11 +53,12 @@ async fn an_honest_relay_passes_everything_on_and_counts_it() {
         { "jsonrpc": "2.0", "id": 5, "method": "eth_gasPrice", "params": [] },
         { "jsonrpc": "2.0", "id": 6, "method": "eth_chainId", "params": [] },
     ]);
-    let answer = reqwest::Client::new().post(relay.url()).json(&batch).send().await.unwrap();
+    let answer = http_client().post(relay.url()).json(&batch).send().await.unwrap();
     let answer: Value = answer.json().await.unwrap();
     assert_eq!((&answer[0]["id"], &answer[1]["id"]), (&json!(5), &json!(6)));
-    let beacon =
-        reqwest::get(format!("{}/eth/v1/beacon/blobs/7?versioned_hashes=0x1", relay.url()));
+    let beacon = http_client()
+        .get(format!("{}/eth/v1/beacon/blobs/7?versioned_hashes=0x1", relay.url()))
+        .send();
     assert_eq!(beacon.await.unwrap().status(), 200);
     let asked = relay.take_asked();
     assert_eq!((asked["eth_gasPrice"], asked["eth_chainId"], asked[BEACON]), (2, 1, 1));
@@ -90,7 +91,7 @@ async fn of_a_batch_only_what_is_meant_is_a_lie() {
     relay.lie("eth_chainId", Fault::NoBytes);
     let call = |id, method| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": [] });
     let batch = json!([call(1, "eth_gasPrice"), call(2, "eth_chainId")]);
-    let answer = reqwest::Client::new().post(relay.url()).json(&batch).send().await.unwrap();
+    let answer = http_client().post(relay.url()).json(&batch).send().await.unwrap();
     let answer: Value = answer.json().await.unwrap();
     assert_ne!(answer[0]["result"], "0x");
     assert_eq!(answer[1]["result"], "0x");
@@ -140,7 +141,11 @@ async fn the_beacon_api_lies_too() {
     let (l1, _, _server) = counting_l1().await;
     let relay = LyingRelay::to(&l1, 1).await;
     let get = || async {
-        let answer = reqwest::get(format!("{}/eth/v1/beacon/blobs/7", relay.url())).await.unwrap();
+        let answer = http_client()
+            .get(format!("{}/eth/v1/beacon/blobs/7", relay.url()))
+            .send()
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     relay.lie_times(BEACON, Fault::EmptyList, 1);

@@ -4,12 +4,20 @@ use std::time::Duration;
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
-    rpc::client::RpcClient,
+    rpc::client::{ClientBuilder, RpcClient},
 };
 use serde_json::{Value, json};
 
 /// Time for one answer; the machine may be busy.
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// A client for HTTP, made as our programs make theirs.
+///
+/// # Panics
+/// When the system allows none.
+pub fn http_client() -> reqwest::Client {
+    gainsay_l1::http_client(REQUEST_LIMIT).unwrap()
+}
 
 /// A JSON-RPC endpoint.
 #[derive(Clone, Debug)]
@@ -21,7 +29,10 @@ pub struct Rpc {
 impl Rpc {
     /// The endpoint at `url`, over HTTP.
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), client: RpcClient::new_http(url.parse().unwrap()) }
+        Self {
+            url: url.to_owned(),
+            client: ClientBuilder::default().http_with_client(http_client(), url.parse().unwrap()),
+        }
     }
 
     /// Its URL.

@@ -280,7 +280,14 @@ fn reason_of(answer: &Result<ResponsePacket, TransportError>) -> String {
     }
 }
 
-pub(crate) fn http_client(timeout: Duration) -> Result<reqwest::Client, L1Error> {
+/// A client for HTTP and HTTPS. Each of our programs makes all its clients here, because reqwest
+/// panics in a process that has chosen no TLS library.
+///
+/// # Errors
+/// [`L1Error::Invalid`] when the system has no certificates that can be used.
+pub fn http_client(timeout: Duration) -> Result<reqwest::Client, L1Error> {
+    // An error says that the process has chosen one before.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .timeout(timeout)
         .build()

@@ -21,7 +21,7 @@ pub use revert::ContractRevert;
 pub mod bindings;
 mod rollup_config;
 pub use gainsay_derivation::GenesisAccount;
-pub use rollup_config::{Genesis, L1Start, RollupConfig};
+pub use rollup_config::{Genesis, L1Start, MAX_BLOCKS_PER_SEC, RollupConfig};
 mod logging;
 pub use logging::start_log;
 mod keys;
@@ -31,6 +31,7 @@ pub use key_args::{
     ChallengerKeyArgs, DeployerKeyArgs, PosterKeyArgs, ProposerKeyArgs, UserKeyArgs,
 };
 mod endpoints;
+pub use endpoints::http_client;
 mod l1_provider;
 pub use l1_provider::{L1Client, L1Heads};
 mod contract_events;

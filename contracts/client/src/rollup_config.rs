@@ -23,6 +23,8 @@ use crate::{
 use futures::future::BoxFuture;
 
 /// Largest `rollup.json` read.
+/// Most blocks a second that a chain may admit: as many as any machine could make.
+pub const MAX_BLOCKS_PER_SEC: u64 = 1_000_000;
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// One chain.
@@ -116,6 +118,14 @@ impl RollupConfig {
                 what: "maxBatchDepositGas",
                 expected: format!("at most chain.blockGasLimit ({})", self.chain.block_gas_limit),
                 found: self.max_batch_deposit_gas.to_string(),
+            });
+        }
+        let found = self.chain.max_blocks_per_sec;
+        if !(1..=MAX_BLOCKS_PER_SEC).contains(&found) {
+            return Err(L1Error::ConfigMismatch {
+                what: "chain.maxBlocksPerSec",
+                expected: format!("1 to {MAX_BLOCKS_PER_SEC}"),
+                found: found.to_string(),
             });
         }
         Ok(())
@@ -221,6 +231,7 @@ mod tests {
                 initial_base_fee_wei: 1_000_000,
                 sequencer_window_secs: 3_600,
                 sequencer_drift_secs: 600,
+                max_blocks_per_sec: 10,
             },
             assertions: AssertionParams {
                 blocks_height: 14,

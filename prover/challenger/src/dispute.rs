@@ -16,7 +16,7 @@ mod followed_game;
 pub mod game;
 pub use followed_game::FollowedGame;
 mod trace;
-pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace};
+pub use trace::{BelievedChild, Evidence, SpansEvidence, Trace, TracePoint};
 mod machine_trace;
 pub use machine_trace::{MachineTrace, TRACES_FOLDER, TraceWork};
 mod responder;

@@ -77,7 +77,7 @@ pub async fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
     let devnet = DrillDevnet::open(&args.devnet)?;
     let data = args.data.clone().unwrap_or_else(|| args.devnet.join("drill"));
     let patience = Duration::from_secs(args.patience_secs);
-    let honest = HonestSide::new(args.challenger_metrics.clone());
+    let honest = HonestSide::new(args.challenger_metrics.clone())?;
     let mut exercise = Exercise::open(devnet, &data, program, patience, honest).await?;
     let scenarios = if args.fault.is_empty() { Scenario::all() } else { args.fault.clone() };
     println!("{HEAD}");

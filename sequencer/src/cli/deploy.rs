@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
     AssertionParams, DeployParams, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
-    L1Fees, RollupConfig, deploy,
+    L1Fees, MAX_BLOCKS_PER_SEC, RollupConfig, deploy,
 };
 
 use super::{
@@ -86,6 +86,10 @@ pub struct DeployArgs {
     /// Seconds by which a block may be ahead of its batch on L1.
     #[arg(long, value_name = "SECS", default_value_t = 600)]
     pub sequencer_drift_secs: u64,
+    /// Most blocks that the chain admits for each second, so that a thief of the sequencer's key
+    /// cannot post faster than claims follow. Default: two thirds of what claims carry, at most 10.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_BLOCKS_PER_SEC))]
+    pub max_blocks_per_sec: Option<u64>,
 
     /// Seconds after which anyone may force a deposit that the sequencer passed over.
     #[arg(long, value_name = "SECS", default_value_t = DAY_SECS / 2)]
@@ -120,6 +124,8 @@ pub struct DeployArgs {
 /// log2 of the machine states of a span dispute and of a step dispute; fixed by the machine.
 const SPANS_HEIGHT: u8 = 16;
 const STEPS_HEIGHT: u8 = 20;
+/// Blocks a second that a chain admits by default: one each 100 ms.
+const BLOCKS_PER_SEC: u64 = 10;
 
 fn parse_gas_price(text: &str) -> Result<u64, String> {
     let wei = parse_amount(text).map_err(|error| error.to_string())?;
@@ -163,7 +169,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let inbox = inbox_params(&args, sequencer)?;
     let l1_block = client.latest().await?;
     let l1_fees = client.fees_with_blobs().await?;
-    let chain = chain_config(&args);
+    let chain = chain_config(&args)?;
     let genesis = Genesis {
         timestamp: l1_block.timestamp,
         alloc: build_alloc(&GenesisSources {
@@ -216,16 +222,32 @@ fn print_summary(args: &DeployArgs, rollup: &RollupConfig) {
         rollup.genesis.alloc.len()
     );
     println!(
-        "delays         force {}, challenge {}, stake {}",
+        "bounds         force {}, challenge {}, stake {}, blocks a second {}",
         format_secs(rollup.force_delay_secs),
         format_secs(rollup.assertions.challenge_period_secs),
-        format_ether(rollup.assertions.stake_wei)
+        format_ether(rollup.assertions.stake_wei),
+        rollup.chain.max_blocks_per_sec
     );
     println!("wrote          {}", args.out.display());
 }
 
-fn chain_config(args: &DeployArgs) -> ChainConfig {
-    ChainConfig {
+/// Blocks a second that the chain may admit: two thirds of what assertions carry, but at least one.
+fn blocks_per_sec_bound(args: &DeployArgs) -> u64 {
+    let seconds = args.min_interval_secs.saturating_mul(3);
+    (2_u64 << args.blocks_height).checked_div(seconds).unwrap_or(u64::MAX).max(1)
+}
+
+fn chain_config(args: &DeployArgs) -> anyhow::Result<ChainConfig> {
+    let bound = blocks_per_sec_bound(args);
+    let max_blocks_per_sec = args.max_blocks_per_sec.unwrap_or(bound.min(BLOCKS_PER_SEC));
+    ensure!(
+        max_blocks_per_sec <= bound,
+        "--max-blocks-per-sec is {max_blocks_per_sec}, expected at most {bound}: claims of 2^{} \
+         blocks every {} s must keep up with whoever holds the sequencer's key",
+        args.blocks_height,
+        args.min_interval_secs,
+    );
+    Ok(ChainConfig {
         chain_id: args.chain_id,
         block_gas_limit: args.block_gas_limit,
         base_fee_change_denominator: args.base_fee_change_denominator,
@@ -234,7 +256,8 @@ fn chain_config(args: &DeployArgs) -> ChainConfig {
         initial_base_fee_wei: args.min_base_fee,
         sequencer_window_secs: args.sequencer_window_secs,
         sequencer_drift_secs: args.sequencer_drift_secs,
-    }
+        max_blocks_per_sec,
+    })
 }
 
 fn inbox_params(args: &DeployArgs, sequencer: Address) -> anyhow::Result<InboxParams> {
@@ -336,6 +359,24 @@ mod tests {
     struct Cli {
         #[command(flatten)]
         args: DeployArgs,
+    }
+
+    #[test]
+    fn a_chain_admits_fewer_blocks_than_claims_carry() {
+        let hash = B256::repeat_byte(0x70).to_string();
+        let admitted = |more: &[&str]| {
+            let given = ["deploy", "--l1-rpc", "http://localhost:1", "--program-hash", &hash];
+            let cli = Cli::try_parse_from([&given, more].concat()).unwrap();
+            chain_config(&cli.args).map(|config| config.max_blocks_per_sec)
+        };
+        assert_eq!(admitted(&[]).unwrap(), 10);
+        // 2^16 blocks an hour are 18.2 a second.
+        assert_eq!(admitted(&["--max-blocks-per-sec", "12"]).unwrap(), 12);
+        let error = admitted(&["--max-blocks-per-sec", "13"]).unwrap_err().to_string();
+        assert!(error.contains("is 13, expected at most 12"), "{error}");
+        assert_eq!(admitted(&["--blocks-height", "14"]).unwrap(), 3);
+        assert_eq!(admitted(&["--blocks-height", "1"]).unwrap(), 1);
+        assert_eq!(admitted(&["--min-interval-secs", "0"]).unwrap(), 10);
     }
 
     #[test]

@@ -375,6 +375,7 @@ mod tests {
             initial_base_fee_wei: 1,
             sequencer_window_secs: 1,
             sequencer_drift_secs: 1,
+            max_blocks_per_sec: 1,
         };
         let genesis = Genesis { timestamp: 9, alloc };
         let block = genesis_block(&chain, &genesis).unwrap();

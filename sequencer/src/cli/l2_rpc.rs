@@ -12,6 +12,7 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, U64};
 use anyhow::{Context, ensure};
+use gainsay_l1::http_client;
 use serde::{Deserialize, de::DeserializeOwned};
 
 /// Longest time that one request may take.
@@ -63,7 +64,7 @@ impl L2Rpc {
             "--l2-rpc `{url}`: expected http or https, found {}",
             parsed.scheme()
         );
-        let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build()?;
+        let http = http_client(REQUEST_TIMEOUT)?;
         let client = ClientBuilder::default().transport(Http::with_client(http, parsed), false);
         let provider = ProviderBuilder::new().disable_recommended_fillers().connect_client(client);
         Ok(Self { url: url.to_owned(), provider: provider.erased() })

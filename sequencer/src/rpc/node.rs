@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     RpcContext, RpcLimits, TxSink, args::Args, error::RpcError, fee_cache::FeeCache,
-    filters::Filters, pending_feed::PendingFeed, sequencer_client::SequencerClient,
+    filters::Filters, pending_listeners::PendingListeners, sequencer_client::SequencerClient,
     tx_collector::TxCollector,
 };
 use crate::{chain::Chain, error::NodeError, status::StatusHandle};
@@ -40,7 +40,7 @@ pub(super) struct RpcNode {
     pub(super) sink: Sink,
     pub(super) filters: Filters,
     pub(super) fees: FeeCache,
-    pub(super) pending: PendingFeed,
+    pub(super) pending: PendingListeners,
     /// The head when the server started.
     pub(super) started_at: u64,
     reads: WorkQueue,
@@ -61,7 +61,7 @@ impl RpcNode {
         Ok(Self {
             filters: Filters::new(limits.filters_max, limits.filter_expiry_secs),
             fees: FeeCache::new(limits.fee_history_blocks_max),
-            pending: PendingFeed::default(),
+            pending: PendingListeners::default(),
             started_at: chain.store.head().number,
             reads: WorkQueue::new(limits.concurrent_reads_max, limits.waiting_max),
             calls: WorkQueue::new(limits.concurrent_calls_max, limits.waiting_max),

@@ -13,71 +13,28 @@ use std::{
 use alloy_primitives::B256;
 use futures::{StreamExt, stream};
 use jsonrpsee::{core::JsonRawValue, rpc_params};
-use parking_lot::Mutex;
-use tokio::sync::broadcast::{Receiver, Sender, channel};
+use tokio::sync::broadcast::Receiver;
 
 use super::{
     answers::pending_transaction,
     error::RpcError,
     node::{RpcNode, Sink, to_json},
+    pending_listeners::{Body, Senders},
     sequencer_client::{SequencerClient, refuse_forwarded},
 };
 
 /// Pause between polls at the sequencer.
 const POLL: Duration = Duration::from_millis(250);
-/// Hashes kept for a slow listener.
-const HASHES_MAX: usize = 4_096;
 /// Polls that may fail one after the other before the listeners are let down.
 const FAILURES_MAX: usize = 20;
-
-/// Whole transactions kept for a slow listener.
-const BODIES_MAX: usize = 512;
 /// Whole transactions that are asked for at a time.
 const FETCHES_MAX: usize = 16;
-
-/// A whole transaction, as JSON.
-pub(super) type Body = Arc<JsonRawValue>;
-
-/// The feed of a follower: one poll for all its listeners.
-#[derive(Debug, Default)]
-pub(super) struct PendingFeed {
-    /// Empty when nobody listens.
-    running: Mutex<Option<Senders>>,
-    /// Held by who starts the poll: further first listeners wait, and join.
-    starting: tokio::sync::Mutex<()>,
-}
-
-#[derive(Clone, Debug)]
-struct Senders {
-    hashes: Sender<B256>,
-    bodies: Sender<Body>,
-}
-
-impl PendingFeed {
-    /// The poll that runs, if one does. What `listen` makes of it keeps it going.
-    fn join<T>(&self, listen: impl Fn(&Senders) -> T) -> Option<T> {
-        self.running.lock().as_ref().map(listen)
-    }
-
-    /// Ends the poll if nobody listens; whether it has ended.
-    fn leave(&self) -> bool {
-        let mut running = self.running.lock();
-        // Under the lock: who joins later starts another poll.
-        let is_idle = running.as_ref().is_none_or(|feed| {
-            feed.hashes.receiver_count() == 0 && feed.bodies.receiver_count() == 0
-        });
-        if is_idle {
-            *running = None;
-        }
-        is_idle
-    }
-}
 
 /// Listens to the hashes of new pending transactions.
 pub(super) async fn arrivals(node: &Arc<RpcNode>) -> Result<Receiver<B256>, RpcError> {
     match &node.sink {
         Sink::Pool(collector) => Ok(collector.pool.subscribe()),
-        Sink::Forward(client) => listen(node, client, |feed| feed.hashes.subscribe()).await,
+        Sink::Forward(client) => listen(node, client, Senders::hashes).await,
         Sink::ReadOnly => Err(no_pool()),
     }
 }
@@ -95,9 +52,7 @@ pub(super) enum Whole {
 pub(super) async fn whole_arrivals(node: &Arc<RpcNode>) -> Result<Whole, RpcError> {
     match &node.sink {
         Sink::Pool(collector) => Ok(Whole::Here(collector.pool.subscribe())),
-        Sink::Forward(client) => {
-            listen(node, client, |feed| feed.bodies.subscribe()).await.map(Whole::Upstream)
-        }
+        Sink::Forward(client) => listen(node, client, Senders::bodies).await.map(Whole::Upstream),
         Sink::ReadOnly => Err(no_pool()),
     }
 }
@@ -118,14 +73,14 @@ async fn listen<T>(
         return Ok(joined);
     }
     refuse_forwarded()?;
-    let _starting = node.pending.starting.lock().await;
+    let _starting = node.pending.starting().await;
     if let Some(joined) = node.pending.join(&listen) {
         return Ok(joined);
     }
     let filter = install(client).await?;
-    let senders = Senders { hashes: channel(HASHES_MAX).0, bodies: channel(BODIES_MAX).0 };
+    let senders = Senders::default();
     let listener = listen(&senders);
-    *node.pending.running.lock() = Some(senders.clone());
+    node.pending.begin(senders.clone());
     tokio::spawn(poll(Arc::downgrade(node), filter, senders));
     Ok(listener)
 }
@@ -152,11 +107,9 @@ async fn poll(node: Weak<RpcNode>, mut filter: Box<JsonRawValue>, senders: Sende
         match changes(client, &filter).await {
             Ok(hashes) => {
                 failures = 0;
-                for hash in &hashes {
-                    let _listeners = senders.hashes.send(*hash);
-                }
-                if senders.bodies.receiver_count() > 0 {
-                    fetch(client, hashes, &senders.bodies).await;
+                senders.tell(&hashes);
+                if senders.somebody_wants_bodies() {
+                    fetch(client, hashes, &senders).await;
                 }
             }
             Err(error) => {
@@ -170,12 +123,12 @@ async fn poll(node: Weak<RpcNode>, mut filter: Box<JsonRawValue>, senders: Sende
         }
     }
     if let Some(node) = node.upgrade() {
-        *node.pending.running.lock() = None;
+        node.pending.end();
     }
 }
 
 /// Gives all listeners the transactions with these hashes that are pending still, in order.
-async fn fetch(client: &SequencerClient, hashes: Vec<B256>, bodies: &Sender<Body>) {
+async fn fetch(client: &SequencerClient, hashes: Vec<B256>, senders: &Senders) {
     let asked = hashes.into_iter().map(|hash| async move {
         let found = client.ask("eth_getTransactionByHash", rpc_params![hash]).await.ok()?;
         (found.get() != "null").then_some(found)
@@ -183,7 +136,7 @@ async fn fetch(client: &SequencerClient, hashes: Vec<B256>, bodies: &Sender<Body
     let mut found = stream::iter(asked).buffered(FETCHES_MAX);
     while let Some(body) = found.next().await {
         if let Some(body) = body {
-            let _listeners = bodies.send(body.into());
+            senders.tell_body(body.into());
         }
     }
 }

@@ -219,6 +219,7 @@ fn config() -> ChainConfig {
         "initialBaseFeeWei": 1_000_000_000,
         "sequencerWindowSecs": 3_600,
         "sequencerDriftSecs": 600,
+        "maxBlocksPerSec": 10,
     }))
     .unwrap()
 }

@@ -13,7 +13,7 @@ use gainsay_derivation::{
 };
 use gainsay_l1::{EnqueuedDeposit, L1BlockRef};
 use gainsay_store::{BatchRecord, DepositRecord, DerivedBlocks, L1Update, Store};
-use gainsay_transition::{RecoveredTx, SealedBlock, transition};
+use gainsay_transition::{RecoveredTx, SealedBlock, slot_of, transition};
 
 use crate::{ChainError, ChainStep, ChainWriter, FetchedBatch, SafeChain, l1_index, l1_position};
 
@@ -146,7 +146,8 @@ impl Deriver {
             let (cursor, dropped_rest) = self.replace(number.get(), input, &mut derived)?;
             cursors.push((number, cursor));
             if dropped_rest {
-                tracing::warn!(batch = %header.index, %number, "invalid transaction in a batch");
+                let why = "a batch ends here: an invalid transaction, or a block too many";
+                tracing::warn!(batch = %header.index, %number, why);
                 derivation.drop_rest();
             }
         }
@@ -198,9 +199,18 @@ impl Deriver {
             Ok::<_, ChainError>(store.header(number)?.ok_or_else(missing)?.header)
         };
         let (header, parent) = (header(number)?, header(number.saturating_sub(1))?);
+        // A fallback is derived again each time, as after an invalid transaction.
+        if input.is_over_budget(slot_of(&parent)) {
+            return Ok(false);
+        }
+        let slot = match input.slot_max {
+            Some(_) => self.chain.rollup.chain.next_slot(slot_of(&parent), header.timestamp),
+            None => slot_of(&parent),
+        };
         let transactions = store.raw_transactions(number)?.ok_or_else(|| no_body(number))?;
         let (deposits, signed) = (&input.deposits, &input.transactions);
         if header.timestamp != input.timestamp.max(parent.timestamp)
+            || slot_of(&header) != slot
             || transactions.len() != deposits.len().saturating_add(signed.len())
         {
             return Ok(false);
@@ -258,19 +268,28 @@ impl Deriver {
         Ok(derived)
     }
 
-    /// The last unsafe block that holds no deposit which L1 has dropped.
+    /// The last unsafe block that a batch could still bring: below the first one that holds a deposit
+    /// which L1 has dropped, and below the first one without a slot, whose batch L1 has dropped.
     fn last_valid(&self) -> Result<u64, ChainError> {
         let store = &self.chain.store;
         let heads = store.heads();
         let mut read = l1_index::safe_cursor(store)?.deposits_read;
+        let slot = |number| {
+            let missing = || ChainError::incomplete(format!("header of block {number}"));
+            Ok::<_, ChainError>(slot_of(&store.header(number)?.ok_or_else(missing)?.header))
+        };
         for number in heads.safe.number.saturating_add(1)..=heads.latest.number {
+            let parent = number.saturating_sub(1);
+            if slot(number)? <= slot(parent)? {
+                return Ok(parent);
+            }
             for tx in store.transactions(number)?.ok_or_else(|| no_body(number))? {
                 if !tx.is_deposit() {
                     break;
                 }
                 let expected = store.deposit(read)?.map(|record| hash_of(&record.deposit));
                 if expected != Some(tx.hash) {
-                    return Ok(number.saturating_sub(1));
+                    return Ok(parent);
                 }
                 read = read.next();
             }

@@ -97,6 +97,87 @@ fn late_and_early_blocks_get_the_times_of_their_batch() {
     assert_eq!(time(3), time(2));
 }
 
+/// Blocks of a batch, all at the time of L1 block `block`, each with a transaction.
+fn crowd(block: u64, count: u64, nonce: u64) -> Vec<gainsay_derivation::BatchBlock> {
+    let transfers = (nonce..).map(|nonce| batch_block(l1_time(block), 0, &[transfer(0, nonce)]));
+    transfers.take(usize::try_from(count).unwrap()).collect()
+}
+
+/// A thief of the sequencer's key posts as many blocks as fit. What the chain admits is bounded by
+/// L1's clock, and whoever posts afterwards finds slots again.
+// PROTOCOL.md DERIVE-8, DERIVE-9
+#[test]
+fn blocks_of_a_stolen_key_are_bounded_by_the_clock_of_l1() {
+    const { assert!(CONFIG.sequencer_drift_secs == 600 && CONFIG.max_blocks_per_sec == 10) };
+    let mut l1 = TestL1::default();
+    l1.deposit(1, RECEIVER, 9);
+    let test = TestChain::new();
+    test.deriver.on_deposits(&l1.deposits).unwrap();
+    // The slots from second l1_time(2) to the end of second l1_time(2) + 600.
+    let admitted = 601 * 10;
+    for first in [0, 3_500] {
+        test.deriver.on_batch(&l1.batch_of(2, 0, &crowd(2, 3_500, first))).unwrap();
+    }
+    // Behind the last slot comes one block of the deposits that the batch reads, and no more.
+    assert_eq!(test.chain.store.head().number, admitted + 1);
+    assert!(test.has(&transfer(0, admitted - 1)) && !test.has(&transfer(0, admitted)));
+    test.deriver.on_batch(&l1.batch_of(2, 1, &crowd(2, 100, admitted))).unwrap();
+    assert_eq!(test.chain.store.head().number, admitted + 2);
+    assert_eq!(test.chain.store.transactions(admitted + 2).unwrap().unwrap().len(), 1);
+    // A forced batch and garbage take no slot from those who post later.
+    test.deriver.on_batch(&l1.batch(2, 1, &[])).unwrap();
+    test.deriver.on_batch(&l1.batch(2, 1, b"garbage")).unwrap();
+    // An L1 block later, 12 seconds: 120 slots.
+    test.deriver.on_batch(&l1.batch_of(3, 1, &crowd(3, 120, admitted))).unwrap();
+    assert!(test.has(&transfer(0, admitted + 119)));
+    assert_eq!(
+        test.safe(),
+        (
+            admitted + 4 + 120,
+            Cursor { batch: BatchIndex(6), block: 0, deposits_read: DepositIndex(1) }
+        )
+    );
+    test.deriver.on_batch(&l1.batch_of(3, 1, &crowd(3, 1, admitted + 120))).unwrap();
+    assert!(!test.has(&transfer(0, admitted + 120)));
+}
+
+/// After an outage of L1, batches bring hours of blocks: each has the slot of its own second, so that
+/// none is lost, though they are more than the drift alone has slots for. A forced batch between them
+/// takes no slot.
+#[test]
+fn blocks_of_a_long_outage_have_their_slots() {
+    let mut l1 = TestL1::default();
+    let test = TestChain::new();
+    let hour_ago = l1_time(300) - CONFIG.sequencer_window_secs;
+    let block = |index| batch_block(hour_ago + index / 2, 0, &[transfer(0, index)]);
+    for from in [0, 2_400, 4_800] {
+        let blocks: Vec<_> = (from..from + 2_400).map(block).collect();
+        test.deriver.on_batch(&l1.batch_of(300, 0, &blocks)).unwrap();
+    }
+    // The forced block has L1's time, and so has whatever follows it.
+    test.deriver.on_batch(&l1.batch(300, 0, &[])).unwrap();
+    let late: Vec<_> =
+        (7_200..10_800).map(|nonce| batch_block(0, 0, &[transfer(0, nonce)])).collect();
+    test.deriver.on_batch(&l1.batch_of(300, 0, &late)).unwrap();
+    assert_eq!(test.safe().0, 10_801);
+    assert!(test.has(&transfer(0, 10_799)));
+}
+
+/// The block of a forced batch that L1 drops again could come by no other batch: it takes no slot.
+#[test]
+fn a_block_without_a_slot_goes_with_its_batch() {
+    let mut l1 = TestL1::default();
+    l1.deposit(5, RECEIVER, 1);
+    let forced = l1.batch(11, 1, &[]);
+    let test = TestChain::new();
+    let deriver = Deriver::new(test.chain.clone(), UnsafeBlocks::Keep);
+    deriver.on_deposits(&l1.deposits).unwrap();
+    deriver.on_batch(&forced).unwrap();
+    assert_eq!(test.chain.store.head().number, 1);
+    deriver.on_step(ChainStep::Reorged { to: l1_block(10, 0) }).unwrap();
+    assert_eq!((test.chain.store.head().number, test.chain.store.deposit_count().get()), (0, 1));
+}
+
 #[test]
 fn a_reorg_takes_back_what_l1_took_back_and_the_unsafe_blocks_where_asked_for() {
     let mut l1 = TestL1::default();

@@ -36,6 +36,7 @@ pub const CONFIG: ChainConfig = ChainConfig {
     initial_base_fee_wei: 1_000_000_000,
     sequencer_window_secs: 3_600,
     sequencer_drift_secs: 600,
+    max_blocks_per_sec: 10,
 };
 
 /// The accounts of its genesis: the predeploys that derivation and execution read, and these

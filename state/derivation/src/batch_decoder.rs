@@ -51,6 +51,9 @@ pub fn decode_batch(header: &BatchHeader, data: &[u8], config: &ChainConfig) -> 
         BatchKind::Forced => None,
         BatchKind::Calldata | BatchKind::Blobs => decode_blocks(data, config.chain_id).ok(),
     };
+    // A block that the sequencer did not write takes no slot: each costs its own batch on L1.
+    // PROTOCOL.md DERIVE-8
+    let slot_max = decoded.is_some().then(|| config.slot_max(header.l1_time));
     let mut blocks = decoded.unwrap_or_else(|| {
         let timestamp = header.l1_time;
         vec![BatchBlock { timestamp, deposit_count: 0, transactions: Vec::new() }]
@@ -58,7 +61,7 @@ pub fn decode_batch(header: &BatchHeader, data: &[u8], config: &ChainConfig) -> 
     for block in &mut blocks {
         block.timestamp = header.clamp_timestamp(block.timestamp, config);
     }
-    Batch { blocks }
+    Batch { blocks, slot_max }
 }
 
 /// The blocks as they were [encoded](crate::encode_batch), or why there are none.

@@ -2,7 +2,8 @@
 //!
 //! The rules: every block takes the deposits it asks for, as far as the batch has them left; the
 //! last one takes all that are left. A block with an invalid transaction, which only execution
-//! can tell, is replaced by [`BlockInput::into_fallback`] and ends its batch.
+//! can tell, or without a slot, which its parent tells, is replaced by
+//! [`BlockInput::into_fallback`] and ends its batch.
 
 use crate::{BatchHeader, BatchIndex, Cursor, Deposit, DepositIndex};
 use alloc::vec::Vec;
@@ -29,6 +30,8 @@ pub struct BatchBlock {
 pub struct Batch {
     /// In the order of execution.
     pub blocks: Vec<BatchBlock>,
+    /// The last slot that one of the blocks may take; see [`BlockInput::slot_max`].
+    pub slot_max: Option<u64>,
 }
 
 /// All that the transition needs to know besides the parent state to build one block.
@@ -45,14 +48,25 @@ pub struct BlockInput {
     pub transactions: Vec<Bytes>,
     /// Where the chain stands after this block.
     pub cursor_after: Cursor,
-    /// Deposits of the batch that come after this block's. Only the fallback executes them; empty
-    /// if there are no transactions, since such a block cannot be invalid.
+    /// Deposits of the batch that come after this block's. Only the fallback executes them.
     pub later_deposits: Vec<Deposit>,
+    /// The last slot that the block may take. None for a block that takes no slot, which is one
+    /// that the sequencer did not write: a fallback, or that of garbage or of a forced batch.
+    pub slot_max: Option<u64>,
 }
 
 impl BlockInput {
-    /// The block that replaces this one when a transaction proves invalid: no transactions, all
-    /// deposits left in the batch, and the cursor at the start of the next batch.
+    /// Whether there is no slot for the block behind a parent with the slot `parent`, so that its
+    /// fallback takes its place. The slots up to its timestamp's second are never above the last.
+    // PROTOCOL.md DERIVE-9
+    #[must_use]
+    pub fn is_over_budget(&self, parent: u64) -> bool {
+        self.slot_max.is_some_and(|max| parent >= max)
+    }
+
+    /// The block that replaces this one when a transaction proves invalid, or when there is no slot
+    /// for it: no transactions, all deposits left in the batch, and the cursor at the start of the
+    /// next batch.
     // PROTOCOL.md DERIVE-6
     #[must_use]
     pub fn into_fallback(self) -> Self {
@@ -70,6 +84,7 @@ impl BlockInput {
                 deposits_read: deposits_read.plus(later),
             },
             later_deposits: Vec::new(),
+            slot_max: None,
         }
     }
 }
@@ -108,6 +123,7 @@ pub struct Derivation {
     deposits: alloc::vec::IntoIter<Deposit>,
     cursor: Cursor,
     end: Cursor,
+    slot_max: Option<u64>,
 }
 
 impl Derivation {
@@ -139,13 +155,14 @@ impl Derivation {
                 found: deposits.len() as u64,
             });
         }
+        let slot_max = batch.slot_max;
         let mut blocks = batch.blocks.into_iter();
         for _ in 0..cursor.block {
             blocks.next();
         }
         let end =
             Cursor { batch: cursor.batch.next(), block: 0, deposits_read: header.deposits_read };
-        Ok(Self { blocks, deposits: deposits.into_iter(), cursor, end })
+        Ok(Self { blocks, deposits: deposits.into_iter(), cursor, end, slot_max })
     }
 
     /// The next block, or nothing when the batch is consumed.
@@ -168,17 +185,13 @@ impl Derivation {
                 deposits_read: self.cursor.deposits_read.plus(taken as u64),
             }
         };
-        let later_deposits = if block.transactions.is_empty() {
-            Vec::new()
-        } else {
-            self.deposits.as_slice().to_vec()
-        };
         Some(BlockInput {
             timestamp: block.timestamp,
             deposits,
             transactions: block.transactions,
             cursor_after: self.cursor,
-            later_deposits,
+            later_deposits: self.deposits.as_slice().to_vec(),
+            slot_max: self.slot_max,
         })
     }
 

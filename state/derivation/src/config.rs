@@ -46,11 +46,14 @@ pub struct ChainConfig {
     pub sequencer_window_secs: u64,
     /// `SEQUENCER_DRIFT`: seconds by which an L2 timestamp may lie after its batch's L1 time.
     pub sequencer_drift_secs: u64,
+    /// Blocks of batches that the chain admits for each second, at least 1: whoever holds the
+    /// sequencer's key cannot post blocks faster than assertions carry them.
+    pub max_blocks_per_sec: u64,
 }
 
 impl ChainConfig {
     /// Bytes of the packed form.
-    pub const PACKED_LEN: usize = 64;
+    pub const PACKED_LEN: usize = 72;
 
     /// All fields in their order, eight bytes each, big endian.
     #[must_use]
@@ -64,6 +67,7 @@ impl ChainConfig {
             self.initial_base_fee_wei,
             self.sequencer_window_secs,
             self.sequencer_drift_secs,
+            self.max_blocks_per_sec,
         ];
         let mut packed = [0; Self::PACKED_LEN];
         for (bytes, field) in packed.as_chunks_mut().0.iter_mut().zip(fields) {
@@ -86,7 +90,27 @@ impl ChainConfig {
             initial_base_fee_wei: next(),
             sequencer_window_secs: next(),
             sequencer_drift_secs: next(),
+            max_blocks_per_sec: next(),
         }
+    }
+
+    /// The slot that a block at `timestamp` takes after a parent with the slot `parent`. Each second
+    /// has `max_blocks_per_sec` slots, counted from second 0.
+    // PROTOCOL.md DERIVE-8
+    #[must_use]
+    pub const fn next_slot(&self, parent: u64, timestamp: u64) -> u64 {
+        let (next, first) =
+            (parent.saturating_add(1), timestamp.saturating_mul(self.max_blocks_per_sec));
+        if next > first { next } else { first }
+    }
+
+    /// The last slot that a block of a batch posted at `l1_time` may take: the last one of the last
+    /// second that its timestamp may name.
+    // PROTOCOL.md DERIVE-9
+    #[must_use]
+    pub const fn slot_max(&self, l1_time: u64) -> u64 {
+        let seconds = l1_time.saturating_add(self.sequencer_drift_secs).saturating_add(1);
+        seconds.saturating_mul(self.max_blocks_per_sec).saturating_sub(1)
     }
 
     /// keccak of [`Self::pack`]: by it an assertion is bound to its chain.
@@ -108,7 +132,7 @@ mod tests {
         let config = ChainConfig::unpack(&packed);
         assert_eq!(config.pack(), packed);
         assert_eq!(config.chain_id, 0x0001_0203_0405_0607);
-        assert_eq!(config.sequencer_drift_secs, 0x3839_3a3b_3c3d_3e3f);
+        assert_eq!(config.max_blocks_per_sec, 0x4041_4243_4445_4647);
         assert_eq!(config.hash(), keccak256(packed));
     }
 }

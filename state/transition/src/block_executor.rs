@@ -113,6 +113,8 @@ pub struct TxOutcome {
 pub struct ExecutedBlock {
     /// Number, time, gas limit and base fee.
     pub context: BlockContext,
+    /// The last slot that the chain took up to the block: its own, unless it takes none.
+    pub slot: u64,
     /// Deposits first, then signed transactions.
     pub transactions: Vec<RecoveredTx>,
     /// One a transaction.
@@ -125,10 +127,18 @@ pub struct ExecutedBlock {
     pub l1_fee_params: L1FeeParams,
 }
 
+/// The last slot that the chain took up to a block.
+// PROTOCOL.md BLOCK-5
+#[must_use]
+pub fn slot_of(header: &Header) -> u64 {
+    header.extra_data.first_chunk().map_or(0, |slot| u64::from_be_bytes(*slot))
+}
+
 /// Executes one block.
 pub struct BlockExecutor<R: PrecompileReader> {
     evm: OpEvmOf<R>,
     context: BlockContext,
+    slot: u64,
     transactions: Vec<RecoveredTx>,
     receipts: Vec<Receipt>,
     gas_used: u64,
@@ -148,10 +158,10 @@ impl<R: PrecompileReader> core::fmt::Debug for BlockExecutor<R> {
 impl<R: PrecompileReader> BlockExecutor<R> {
     /// Starts the block after `parent`, at `timestamp` or the parent's time if that is later.
     ///
-    /// Only `number`, `timestamp`, `gas_limit`, `gas_used` and `base_fee_per_gas` of `parent` are
-    /// read, so that its roots may still be missing. `parent_hash` is called when a transaction
-    /// asks for it, and at the end.
-    // PROTOCOL.md BLOCK-1, DERIVE-3
+    /// Only `number`, `timestamp`, `gas_limit`, `gas_used`, `base_fee_per_gas` and `extra_data` of
+    /// `parent` are read, so that its roots may still be missing. `parent_hash` is called when a
+    /// transaction asks for it, and at the end.
+    // PROTOCOL.md BLOCK-1, DERIVE-3, DERIVE-8
     #[must_use]
     pub fn new(
         config: &ChainConfig,
@@ -160,9 +170,10 @@ impl<R: PrecompileReader> BlockExecutor<R> {
         reader: R,
         parent_hash: Box<dyn Fn() -> B256 + Send + Sync>,
     ) -> Self {
+        let timestamp = timestamp.max(parent.timestamp);
         let context = BlockContext {
             number: parent.number.saturating_add(1),
-            timestamp: timestamp.max(parent.timestamp),
+            timestamp,
             gas_limit: config.block_gas_limit,
             base_fee: next_base_fee(
                 config,
@@ -175,11 +186,20 @@ impl<R: PrecompileReader> BlockExecutor<R> {
         Self {
             evm: build_evm(config, &context, state),
             context,
+            slot: config.next_slot(slot_of(parent), timestamp),
             transactions: Vec::new(),
             receipts: Vec::new(),
             gas_used: 0,
             l1_fee_params: L1FeeParams::default(),
         }
+    }
+
+    /// The block takes no slot after `parent`: the sequencer did not write it.
+    // PROTOCOL.md DERIVE-8
+    #[must_use]
+    pub fn without_slot(mut self, parent: &Header) -> Self {
+        self.slot = slot_of(parent);
+        self
     }
 
     /// The environment of the block.
@@ -340,6 +360,7 @@ impl<R: PrecompileReader> BlockExecutor<R> {
         };
         Ok(ExecutedBlock {
             context: self.context,
+            slot: self.slot,
             transactions: self.transactions,
             receipts: self.receipts,
             gas_used: self.gas_used,

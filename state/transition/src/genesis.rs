@@ -70,6 +70,7 @@ pub fn genesis(
     let header = header(
         &context,
         0,
+        0,
         B256::ZERO,
         state.state_root,
         message_passer_root,

@@ -29,7 +29,9 @@ mod state;
 mod transaction;
 mod transition;
 
-pub use block_executor::{BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, TxOutcome};
+pub use block_executor::{
+    BlockExecutor, ExecuteError, ExecutedBlock, InvalidTx, TxOutcome, slot_of,
+};
 pub use block_state::{BlockState, ReadError};
 pub use evm::{BlockContext, L1FeeParams, OpEvmOf, build_evm, tx_env};
 pub use fees::next_base_fee;

@@ -82,6 +82,7 @@ where
         .unwrap_or(alloy_trie::EMPTY_ROOT_HASH);
     let header = header(
         &executed.context,
+        executed.slot,
         executed.gas_used,
         parent_hash,
         state.state_root,
@@ -124,6 +125,7 @@ pub(crate) fn body_roots(transactions: &[RecoveredTx], receipts: &[Receipt]) -> 
 // PROTOCOL.md BLOCK-5
 pub(crate) fn header(
     context: &BlockContext,
+    slot: u64,
     gas_used: u64,
     parent_hash: B256,
     state_root: B256,
@@ -143,7 +145,7 @@ pub(crate) fn header(
         gas_limit: context.gas_limit,
         gas_used,
         timestamp: context.timestamp,
-        extra_data: Bytes::new(),
+        extra_data: Bytes::copy_from_slice(&slot.to_be_bytes()),
         mix_hash: B256::ZERO,
         nonce: B64::ZERO,
         base_fee_per_gas: Some(context.base_fee),

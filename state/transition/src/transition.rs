@@ -1,8 +1,8 @@
 //! One step of the chain: the next block of a batch, whatever the batch holds.
 //!
 //! In: the parent header and state, the derivation of a batch. Out: the sealed block and the cursor
-//! after it. An invalid transaction never fails the step: the block is replaced by its fallback
-//! of deposits alone (PROTOCOL.md DERIVE-6). Only an unreadable state does.
+//! after it. An invalid transaction, or a block too many, never fails the step: the block is
+//! replaced by its fallback of deposits alone (PROTOCOL.md DERIVE-6). Only an unreadable state does.
 
 use alloc::{boxed::Box, vec::Vec};
 use alloy_consensus::Header;
@@ -10,7 +10,7 @@ use alloy_primitives::{B256, Bytes};
 use gainsay_derivation::{BlockInput, ChainConfig, Cursor};
 
 use crate::{
-    block_executor::{BlockExecutor, ExecuteError},
+    block_executor::{BlockExecutor, ExecuteError, slot_of},
     precompiles::PrecompileReader,
     seal::{SealError, SealedBlock, seal},
     transaction::{DecodeTxError, RecoveredTx},
@@ -44,11 +44,12 @@ pub struct Step {
 
 /// Executes and seals one derived block.
 ///
-/// When one of its transactions is invalid, the input's fallback of deposits alone takes its place.
+/// When one of its transactions is invalid, or the chain has no slot for it, the input's fallback of
+/// deposits alone takes its place.
 ///
 /// # Errors
 /// When the parent state cannot be read; nothing else fails a step.
-// PROTOCOL.md DERIVE-6
+// PROTOCOL.md DERIVE-6, DERIVE-9
 pub fn transition<S, N>(
     config: &ChainConfig,
     parent_hash: B256,
@@ -65,6 +66,9 @@ where
     let run = |input: &BlockInput, transactions: Vec<RecoveredTx>| {
         let hash = Box::new(move || parent_hash);
         let mut executor = BlockExecutor::new(config, parent, input.timestamp, state, hash);
+        if input.slot_max.is_none() {
+            executor = executor.without_slot(parent);
+        }
         for deposit in &input.deposits {
             executor.execute_deposit(deposit)?;
         }
@@ -73,20 +77,19 @@ where
         }
         executor.finish().map_err(ExecuteError::Read)
     };
-    let recovered = if S::PROVES_PRECOMPILES {
+    let recovered = if input.is_over_budget(slot_of(parent)) {
+        None
+    } else if S::PROVES_PRECOMPILES {
         let decode = |raw: &Bytes| RecoveredTx::decode_proven(raw.clone(), state);
         let read: Result<Result<Vec<_>, _>, _> = input.transactions.iter().map(decode).collect();
-        read.map_err(|error| TransitionError::Execute(ExecuteError::Read(error)))?
+        read.map_err(|error| TransitionError::Execute(ExecuteError::Read(error)))?.ok()
     } else {
-        recover_all(&input.transactions)
+        recover_all(&input.transactions).ok()
     };
-    let attempt = match recovered {
-        Ok(transactions) => match run(&input, transactions) {
-            Ok(executed) => Some(executed),
-            Err(ExecuteError::Invalid(_)) => None,
-            Err(error) => return Err(TransitionError::Execute(error)),
-        },
-        Err(_) => None,
+    let attempt = match recovered.map(|transactions| run(&input, transactions)) {
+        Some(Ok(executed)) => Some(executed),
+        None | Some(Err(ExecuteError::Invalid(_))) => None,
+        Some(Err(error)) => return Err(TransitionError::Execute(error)),
     };
     let dropped_rest = attempt.is_none();
     let (executed, cursor) = match attempt {

@@ -15,9 +15,11 @@
 //! | `reader` | where nodes come from: [`NodeReader`], [`Verified`] |
 //! | `node` | one node: RLP and hex-prefix codec, total on hostile bytes |
 //! | `node_set` | the difference that an update makes to the stored nodes |
+//! | `made` | what an update makes: nodes, values and roots in its buffer |
 //! | `floating` | nodes whose place is not settled |
 //! | `unhashed` | nodes between their making and their hashing |
 //! | `changes` | sorted changes, and how they fall apart on the way down |
+//! | `leaf_change` | a change to one leaf |
 //! | `ahead` | reads the nodes above many changes before they are asked for |
 //! | `update` | [`update`]: sorted changes to one trie |
 //! | `lookup` | [`get`], [`prove`], [`verify_proof`], [`for_each_leaf`] |
@@ -74,7 +76,9 @@ mod ahead;
 mod changes;
 mod error;
 mod floating;
+mod leaf_change;
 mod lookup;
+mod made;
 mod node;
 mod node_set;
 mod reader;

@@ -11,7 +11,9 @@ use std::{
 };
 
 use alloy::primitives::{Address, Bytes};
-use gainsay_tests::{Devnet, DevnetOptions, Process, Rpc, anvil_binary, free_port, wait_until};
+use gainsay_tests::{
+    Devnet, DevnetOptions, Process, Rpc, anvil_binary, free_port, http_client, wait_until,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -161,7 +163,7 @@ async fn start_anvil(funded: &[Address]) -> (Process, Rpc) {
 async fn drive(rpc: &Rpc, pid: u32, senders: &[Address], load: &[Bytes], nonce: u64) -> Run {
     let requests: Vec<String> = load.chunks(PER_REQUEST).map(request).collect();
     let next = AtomicUsize::new(0);
-    let client = reqwest::Client::new();
+    let client = http_client();
     let (started, cpu_before) = (Instant::now(), cpu::of_process(pid));
     let worker = || async {
         while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -258,6 +258,7 @@ fn config() -> ChainConfig {
         initial_base_fee_wei: 1_000_000,
         sequencer_window_secs: 43_200,
         sequencer_drift_secs: 600,
+        max_blocks_per_sec: 1_000,
     }
 }
 

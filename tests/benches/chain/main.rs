@@ -27,7 +27,7 @@ use report::Report;
 
 /// The allocator of `gainsay`.
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be measured, in this order.
 const PARTS: [&str; 4] = ["bytes", "process", "root", "load"];

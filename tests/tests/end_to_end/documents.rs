@@ -12,7 +12,7 @@ use std::{
 };
 
 use gainsay_challenger::watch::{AlarmKind, Metrics, listen};
-use gainsay_tests::challenger_binary;
+use gainsay_tests::{challenger_binary, http_client};
 
 /// Folders that hold what others wrote, or what was built.
 const FOREIGN: [&str; 6] = ["node_modules", "target", "out", "cache", "corpus", "artifacts"];
@@ -249,7 +249,7 @@ async fn every_metric_and_alarm_is_in_the_runbook() {
     let listener = listen(([127, 0, 0, 1], 0).into()).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(Metrics::default().serve(listener));
-    let answer = reqwest::get(format!("http://{address}/metrics")).await.unwrap();
+    let answer = http_client().get(format!("http://{address}/metrics")).send().await.unwrap();
     let text = answer.text().await.unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE gainsay_challenger_"));
     let names: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();

@@ -7,7 +7,7 @@ use alloy::primitives::{B256, U256};
 use gainsay_l1::bindings::IAssertionChain::Status;
 use gainsay_tests::{
     Challenger, Devnet, DevnetOptions, Role, assertion_chain, claim_wrongly, free_port,
-    program_elf, use_chain, wait_for_safe, wait_until,
+    http_client, program_elf, use_chain, wait_for_safe, wait_until,
 };
 
 /// Seconds of L1 until a claim is confirmed.
@@ -100,7 +100,7 @@ async fn a_wrong_claim_that_stands_alone_gets_a_rival_and_loses() {
     })
     .await;
     assert_ne!(confirmed, wrong, "{}", challenger.log());
-    let numbers = reqwest::get(format!("http://{metrics}/metrics")).await.unwrap();
+    let numbers = http_client().get(format!("http://{metrics}/metrics")).send().await.unwrap();
     let numbers = numbers.text().await.unwrap();
     let alarm = "gainsay_challenger_alarms_total{kind=\"wrong_assertion\"} 1";
     let proposed = "gainsay_challenger_moves_total{move=\"propose\",outcome=\"sent\"} 1";

@@ -11,9 +11,8 @@ use alloy::primitives::{B256, Bytes, keccak256};
 use gainsay_challenger::{
     ChallengerError,
     dispute::{
-        BelievedChild, Commitment, Evidence, SpansEvidence, Trace,
+        BelievedChild, Commitment, Evidence, SpansEvidence, Trace, TracePoint,
         game::{GameAssertion, Heights},
-        strategy::TracePoint,
     },
 };
 use gainsay_derivation::{BatchIndex, Cursor, DepositIndex, claim};

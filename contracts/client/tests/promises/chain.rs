@@ -28,6 +28,7 @@ pub(crate) const CHAIN: ChainConfig = ChainConfig {
     initial_base_fee_wei: 1_000_000,
     sequencer_window_secs: 3_600,
     sequencer_drift_secs: 600,
+    max_blocks_per_sec: 10,
 };
 
 /// A deployed chain.

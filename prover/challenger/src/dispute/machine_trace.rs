@@ -34,9 +34,8 @@ use self::{
 use crate::{
     ArchivedChain, ChallengerError,
     dispute::{
-        BelievedChild, Commitment, Evidence, SpansEvidence, Trace,
+        BelievedChild, Commitment, Evidence, SpansEvidence, Trace, TracePoint,
         game::{GameAssertion, Heights},
-        strategy::TracePoint,
     },
 };
 

@@ -18,9 +18,9 @@ use tracing::debug;
 use crate::{
     ChallengerError,
     dispute::{
-        BelievedChild, Evidence, SpansEvidence,
+        BelievedChild, Evidence, SpansEvidence, TracePoint,
         game::{EdgeId, INFINITE, Level, mutual_id},
-        strategy::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint},
+        strategy::{Move, OpenMove, Position, Settlement, TimerUpdate},
     },
 };
 

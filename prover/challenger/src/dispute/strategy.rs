@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, U256};
 use descent::Descent;
-pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate, TracePoint};
+pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate};
 
 use crate::{
     ChallengerError,

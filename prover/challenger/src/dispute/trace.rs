@@ -11,8 +11,21 @@ use gainsay_l1::bindings::IEdgeGame::{Claim, Program};
 
 use crate::{
     ChallengerError,
-    dispute::{Commitment, game::GameAssertion, strategy::TracePoint},
+    dispute::{Commitment, game::GameAssertion},
 };
+
+/// An instruction, or what contains it. Counts begin at 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TracePoint {
+    /// The assertion whose children are disputed.
+    pub parent: B256,
+    /// Block after the parent.
+    pub block: u64,
+    /// Span of the run on that block.
+    pub span: u64,
+    /// Instruction of that span.
+    pub step: u64,
+}
 
 /// The child of an assertion that a player believes in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,7 @@ use super::{About, Lie};
 use gainsay_challenger::{
     ChallengerError,
     dispute::{
-        BelievedChild, Commitment, Evidence, SpansEvidence, Trace, game::GameAssertion,
-        strategy::TracePoint,
+        BelievedChild, Commitment, Evidence, SpansEvidence, Trace, TracePoint, game::GameAssertion,
     },
 };
 

@@ -13,7 +13,7 @@ use alloy_primitives::{Address, U256, keccak256};
 use anyhow::{Context, bail, ensure};
 use gainsay_l1::{
     FeeLimits, Inbox, L1Client, PendingNonce, RollupConfig, TxSender, TxSenderConfig,
-    bindings::IInbox::depositTransactionCall,
+    bindings::IInbox::depositTransactionCall, http_client,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -122,7 +122,8 @@ impl DrillDevnet {
         for user in &self.users {
             wallet.register_signer(user.clone());
         }
-        let l2 = ProviderBuilder::new().wallet(wallet).connect_http(self.l2_rpc.parse()?);
+        let http = http_client(L2_PATIENCE)?;
+        let l2 = ProviderBuilder::new().wallet(wallet).connect_reqwest(http, self.l2_rpc.parse()?);
         self.deposit().await?;
         let mut sent = Vec::new();
         for _ in 0..WAVES {

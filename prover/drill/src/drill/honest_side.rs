@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use gainsay_l1::L1Client;
+use gainsay_l1::{L1Client, L1Error, http_client};
 use reqwest::Url;
 
 /// Longest time that metrics may take.
@@ -19,8 +19,8 @@ pub(super) struct HonestSide {
 }
 
 impl HonestSide {
-    pub(super) fn new(metrics: Vec<Url>) -> Self {
-        Self { metrics, http: reqwest::Client::new() }
+    pub(super) fn new(metrics: Vec<Url>) -> Result<Self, L1Error> {
+        Ok(Self { metrics, http: http_client(TIMEOUT)? })
     }
 
     /// Whether all of them have read L1 to its head, and compute nothing. While one of them or L1 is
@@ -39,7 +39,7 @@ impl HonestSide {
     }
 
     async fn text(&self, url: &Url) -> reqwest::Result<String> {
-        let answer = self.http.get(url.clone()).timeout(TIMEOUT).send().await?;
+        let answer = self.http.get(url.clone()).send().await?;
         answer.error_for_status()?.text().await
     }
 }

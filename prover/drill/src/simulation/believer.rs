@@ -13,9 +13,8 @@ use super::contract::{RIGHT_CLAIM, Rules, final_of};
 use gainsay_challenger::{
     ChallengerError,
     dispute::{
-        BelievedChild, Commitment, Trace,
+        BelievedChild, Commitment, Trace, TracePoint,
         game::{GameAssertion, Heights},
-        strategy::TracePoint,
     },
 };
 

@@ -167,6 +167,7 @@ impl Chain {
             initial_base_fee_wei: 1_000_000,
             sequencer_window_secs: 3_600,
             sequencer_drift_secs: 60,
+            max_blocks_per_sec: 100,
         };
         let block = genesis(&config, 1_700_000_000, alloc).unwrap();
         let mut preimages = Preimages::default();

@@ -18,6 +18,7 @@ fn config() -> ChainConfig {
         initial_base_fee_wei: 1_000_000_000,
         sequencer_window_secs: 100,
         sequencer_drift_secs: 10,
+        max_blocks_per_sec: 10,
     }
 }
 
@@ -52,7 +53,8 @@ fn block(deposit_count: u64) -> BatchBlock {
 }
 
 fn derive(counts: &[u64], cursor: Cursor, deposits_read: u64) -> Derivation {
-    let batch = Batch { blocks: counts.iter().copied().map(block).collect() };
+    let batch =
+        Batch { blocks: counts.iter().copied().map(block).collect(), slot_max: Some(10_109) };
     let header = header(BatchKind::Calldata, deposits_read);
     Derivation::new(&header, batch, deposits(cursor.deposits_read.get()..deposits_read), cursor)
         .unwrap()
@@ -108,7 +110,8 @@ proptest! {
             if position == invalid {
                 derivation.drop_rest();
                 input = input.into_fallback();
-                prop_assert!(input.transactions.is_empty());
+                prop_assert!(input.transactions.is_empty() && input.later_deposits.is_empty());
+                prop_assert_eq!(input.slot_max, None);
                 prop_assert_eq!(input.cursor_after, END);
             }
             indices.extend(input.deposits.iter().map(|deposit| deposit.index));
@@ -159,10 +162,32 @@ fn a_forced_batch_reads_no_data() {
     assert_eq!(forced.blocks, [deposits_only]);
 }
 
+// PROTOCOL.md DERIVE-8, DERIVE-9
+#[test]
+fn a_batch_has_slots_up_to_the_last_second_that_it_may_name() {
+    let config = config();
+    let data = encode_batch(&[block(0), block(0)], config.chain_id).unwrap();
+    let slot_max = |kind, data: &[u8]| decode_batch(&header(kind, 30), data, &config).slot_max;
+    // The last of 10 slots of second 1,010: 10 seconds of drift after L1's 1,000.
+    assert_eq!(slot_max(BatchKind::Calldata, &data), Some(10_109));
+    assert_eq!(slot_max(BatchKind::Calldata, b"garbage"), None);
+    assert_eq!(slot_max(BatchKind::Forced, &[]), None);
+    let input = derive(&[1, 2], START, 30).next_block().unwrap();
+    assert!(!input.is_over_budget(10_108) && input.is_over_budget(10_109));
+    assert!(!input.into_fallback().is_over_budget(u64::MAX));
+    assert_eq!(
+        [1_009, 1_010, 1_011].map(|time| config.next_slot(10_100, time)),
+        [10_101, 10_101, 10_110]
+    );
+    let last = ChainConfig { max_blocks_per_sec: u64::MAX, ..config };
+    assert_eq!((last.slot_max(u64::MAX), last.next_slot(u64::MAX, 2)), (u64::MAX - 1, u64::MAX));
+    assert_eq!(ChainConfig { max_blocks_per_sec: 0, ..last }.slot_max(1_000), 0);
+}
+
 #[test]
 fn a_cursor_of_another_batch_is_refused() {
     let header = header(BatchKind::Calldata, 30);
-    let batch = || Batch { blocks: vec![block(1), block(2)] };
+    let batch = || Batch { blocks: vec![block(1), block(2)], slot_max: None };
     let new = |cursor: Cursor, deposits| Derivation::new(&header, batch(), deposits, cursor).err();
     assert_eq!(new(START, deposits(20..30)), None);
     for cursor in [Cursor { batch: BatchIndex(4), ..START }, Cursor { block: 2, ..START }] {

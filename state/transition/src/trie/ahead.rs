@@ -16,7 +16,6 @@ use super::{
     NodeReader,
     changes::{groups, under},
     node::Node,
-    update::Trie,
 };
 
 /// Whether so many changes are worth it. There is nothing to wait for in the guest.
@@ -61,27 +60,29 @@ pub(super) struct Visit<'c, C> {
     pub(super) changes: &'c [(Nibbles, C)],
 }
 
-impl<R: NodeReader> Trie<'_, R> {
-    /// Reads the nodes to visit and all below them that have changes under them.
-    pub(super) fn read_ahead<C>(&self, mut visits: Vec<Visit<'_, C>>) -> Ahead {
-        let mut levels = Vec::new();
-        while !visits.is_empty() {
-            let read = |visit: &Visit<'_, C>| {
-                let rlp = self.reader.node(self.owner, &visit.path, &visit.hash).ok()?;
-                Some((visit.path, rlp))
-            };
-            // It ends where a node cannot be read.
-            let mut nodes = Vec::with_capacity(visits.len());
-            nodes.extend(visits.iter().map_while(read));
-            let mut next = Vec::with_capacity(nodes.len());
-            for (visit, (_, rlp)) in visits.iter().zip(&nodes) {
-                visit_children(visit, rlp, &mut next);
-            }
-            levels.push(nodes.into_iter());
-            visits = next;
+/// Reads the nodes to visit and all below them that have changes under them.
+pub(super) fn read_ahead<R: NodeReader, C>(
+    reader: &R,
+    owner: Option<B256>,
+    mut visits: Vec<Visit<'_, C>>,
+) -> Ahead {
+    let mut levels = Vec::new();
+    while !visits.is_empty() {
+        let read = |visit: &Visit<'_, C>| {
+            let rlp = reader.node(owner, &visit.path, &visit.hash).ok()?;
+            Some((visit.path, rlp))
+        };
+        // It ends where a node cannot be read.
+        let mut nodes = Vec::with_capacity(visits.len());
+        nodes.extend(visits.iter().map_while(read));
+        let mut next = Vec::with_capacity(nodes.len());
+        for (visit, (_, rlp)) in visits.iter().zip(&nodes) {
+            visit_children(visit, rlp, &mut next);
         }
-        Ahead { levels, level: 0 }
+        levels.push(nodes.into_iter());
+        visits = next;
     }
+    Ahead { levels, level: 0 }
 }
 
 /// The children of a node that have changes under them. Those within their parents name no others.

@@ -10,70 +10,10 @@
 use alloy_trie::Nibbles;
 
 use super::{
+    made::{Child, Made, New, Value},
     node::{Branch, Link},
-    unhashed::{Child, Made, Unhashed, Value},
+    unhashed::Unhashed,
 };
-
-/// What a descent made of a node. Its place is known, but not yet whether it stays there.
-#[derive(Clone, Debug)]
-pub(super) enum New {
-    /// What was there.
-    Same,
-    Empty,
-    Leaf {
-        path: Nibbles,
-        value: Value,
-    },
-    /// Its child is settled.
-    Extension {
-        path: Nibbles,
-        child: Child,
-    },
-    /// It stays where it is in any case.
-    Branch(Made),
-}
-
-/// What a descent made of the children of a branch.
-#[derive(Debug)]
-pub(super) struct Children {
-    new: [New; 16],
-    /// A bit for each nibble whose child is not the same.
-    changed: u16,
-}
-
-impl Children {
-    /// All the same.
-    pub(super) const SAME: Self = Self { new: [const { New::Same }; 16], changed: 0 };
-
-    pub(super) fn set(&mut self, nibble: u8, new: New) {
-        if !matches!(new, New::Same) {
-            self.changed |= 1 << nibble;
-            self.new[usize::from(nibble)] = new;
-        }
-    }
-
-    pub(super) const fn is_same(&self) -> bool {
-        self.changed == 0
-    }
-
-    /// A bit for each nibble that has a child now, when those in `before` had one.
-    pub(super) fn filled(&self, before: u16) -> u16 {
-        let empty = |(nibble, new)| if matches!(new, &New::Empty) { 1_u16 << nibble } else { 0 };
-        (before | self.changed) & !self.changed().map(empty).fold(0, |all, bit| all | bit)
-    }
-
-    /// The children that are not the same, in order.
-    pub(super) fn changed(&self) -> impl Iterator<Item = (u8, &New)> {
-        let is_changed = |(nibble, _): &(u8, &New)| self.changed >> nibble & 1 == 1;
-        (0..16).zip(&self.new).filter(is_changed)
-    }
-
-    /// Takes one out, which counts as the same from now on.
-    pub(super) fn take(&mut self, nibble: u8) -> New {
-        self.changed &= !(1 << nibble);
-        core::mem::replace(&mut self.new[usize::from(nibble)], New::Same)
-    }
-}
 
 /// A branch before its changes: one that was read, or one that an insertion forks.
 pub(super) struct OldBranch<'r> {

@@ -15,8 +15,9 @@ use gainsay_keccak::keccak256_keys;
 
 use super::{
     AccountChange, NodeReader, NodeSet, TrieAccount, TrieError,
-    changes::LeafChange,
-    unhashed::{Root, Unhashed, Value},
+    leaf_change::LeafChange,
+    made::{Root, Value},
+    unhashed::Unhashed,
     update::{PARALLEL_MIN, Trie},
 };
 

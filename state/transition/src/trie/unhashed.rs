@@ -24,54 +24,13 @@ use gainsay_keccak::keccak256_many;
 use super::{
     account::{STORAGE_ROOT_FROM_END, TrieAccount},
     ahead::Ahead,
-    floating::{Children, New},
+    made::{Child, Children, EntryIndex, Made, New, Root, Value},
     node::{
-        Branch, HASH_CODE, HASH_LINK_LEN, Link, encode_extension, encode_leaf, encode_list_header,
-        encode_string, string_len,
+        Branch, HASH_CODE, Link, encode_extension, encode_leaf, encode_list_header, encode_string,
+        string_len,
     },
     node_set::{StoredNode, merge},
 };
-
-/// Shorter nodes live within their parents.
-const HASHED_LEN_MIN: usize = 32;
-
-/// A node in the buffer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Made {
-    start: usize,
-    end: usize,
-    /// Levels of holes below it and in it.
-    height: usize,
-}
-
-impl Made {
-    const fn len(self) -> usize {
-        self.end - self.start
-    }
-
-    /// Length of its parent's link to it.
-    const fn link_len(self) -> usize {
-        if self.is_short() { self.len() } else { HASH_LINK_LEN }
-    }
-
-    /// Whether it lives within its parent.
-    pub(super) const fn is_short(self) -> bool {
-        self.len() < HASHED_LEN_MIN
-    }
-}
-
-/// The value of a leaf in the buffer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Value {
-    start: usize,
-    end: usize,
-    /// The entry of the root of the storage, when the value is an account that waits for it.
-    root: Option<EntryIndex>,
-}
-
-/// A position in the list of entries.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct EntryIndex(usize);
 
 /// What becomes of one place in the store.
 #[derive(Clone, Copy, Debug)]
@@ -82,20 +41,6 @@ struct Entry {
     /// Where the hash goes. Until its parent is made it is `usize::MAX`, which no buffer reaches:
     /// the hash of a node that nobody names is written nowhere.
     hole: usize,
-}
-
-/// The root of a trie.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Root {
-    Known(B256),
-    Unhashed(EntryIndex),
-}
-
-/// The child of an extension.
-#[derive(Clone, Debug)]
-pub(super) enum Child {
-    Link(RlpNode),
-    Unhashed(EntryIndex),
 }
 
 /// A storage trie among the nodes of an update.

@@ -21,11 +21,13 @@ use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
 
 use super::{
     KEY_NIBBLES_MAX, NodeDefect, NodeReader, TrieError,
-    ahead::{Visit, is_worth_ahead},
-    changes::{LeafChange, common_prefix, groups, inserts, under},
-    floating::{Children, Forked, New, OldBranch, extend, leaf_or_empty, settle},
+    ahead::{Visit, is_worth_ahead, read_ahead},
+    changes::{common_prefix, groups, under},
+    floating::{Forked, OldBranch, extend, leaf_or_empty, settle},
+    leaf_change::{LeafChange, inserts},
+    made::{Child, Children, New, Root, Value},
     node::{Branch, Link, Node},
-    unhashed::{Child, Finished, Root, Unhashed, Value},
+    unhashed::{Finished, Unhashed},
 };
 #[cfg(feature = "std")]
 use super::{changes::middle, unhashed::Piece};
@@ -99,7 +101,7 @@ impl<R: NodeReader> Trie<'_, R> {
         if is_worth_ahead(changes.len()) && !self.is_for_threads(changes) && !old.is_empty() {
             visits.push(Visit { path, hash: root, changes });
         }
-        let outer = core::mem::replace(&mut out.ahead, self.read_ahead(visits));
+        let outer = core::mem::replace(&mut out.ahead, read_ahead(self.reader, self.owner, visits));
         let new = match changes {
             [] => New::Same,
             _ => self.link(&path, old, changes, out)?,
@@ -367,7 +369,7 @@ impl<R: NodeReader> Trie<'_, R> {
             (!self.is_for_threads(changes)).then_some(Visit { path, hash, changes })
         });
         let mut out = Unhashed::default();
-        out.ahead = self.read_ahead(visits.collect());
+        out.ahead = read_ahead(self.reader, self.owner, visits.collect());
         let children: Result<_, _> = groups(path.len(), changes)
             .map(|(nibble, group)| Ok((nibble, self.child(path, nibble, old, group, &mut out)?)))
             .collect();

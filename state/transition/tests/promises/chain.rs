@@ -32,6 +32,7 @@ pub(crate) fn config() -> ChainConfig {
         initial_base_fee_wei: 1_000_000,
         sequencer_window_secs: 3_600,
         sequencer_drift_secs: 60,
+        max_blocks_per_sec: 10,
     }
 }
 

@@ -4,12 +4,12 @@ use alloy_consensus::{SignableTransaction, TxLegacy};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256, address};
 use gainsay_derivation::{
-    Batch, BatchBlock, BatchHeader, BatchIndex, BatchKind, Cursor, Deposit, DepositIndex,
-    DepositKind, Derivation,
+    Batch, BatchBlock, BatchHeader, BatchIndex, BatchKind, BlockInput, Cursor, Deposit,
+    DepositIndex, DepositKind, Derivation,
 };
 use gainsay_transition::{
     BASE_FEE_VAULT, ExecuteError, InvalidTx, L1_FEE_VAULT, RecoveredTx, SEQUENCER_FEE_VAULT,
-    transition,
+    slot_of, transition,
 };
 use op_alloy_consensus::{OpReceiptEnvelope, OpTxEnvelope};
 
@@ -135,8 +135,8 @@ fn an_invalid_transaction_leaves_no_trace() {
     assert_eq!(run(true), run(false));
 }
 
-/// A batch of three blocks, two deposits each; the second block holds a transaction by `broken`.
-fn run_batch(broken: Bytes) -> (Chain, Vec<(Cursor, bool, usize)>) {
+/// A batch of three blocks, two deposits each; the second block holds the transactions `second`.
+fn run_batch(second: Vec<Bytes>, slot_max: u64) -> (Chain, Vec<(Cursor, bool, usize)>) {
     let mut chain = chain();
     let header = BatchHeader {
         kind: BatchKind::Calldata,
@@ -151,7 +151,8 @@ fn run_batch(broken: Bytes) -> (Chain, Vec<(Cursor, bool, usize)>) {
         deposit_count: 2,
         transactions,
     };
-    let batch = Batch { blocks: vec![block(vec![]), block(vec![broken]), block(vec![])] };
+    let blocks = vec![block(vec![]), block(second), block(vec![])];
+    let batch = Batch { blocks, slot_max: Some(slot_max) };
     let deposits = (0..6).map(|index| deposit(index, ALICE, 10, 1, 50_000)).collect();
     let mut derivation = Derivation::new(&header, batch, deposits, Cursor::default()).unwrap();
     let mut steps = Vec::new();
@@ -176,7 +177,7 @@ fn a_block_with_an_invalid_transaction_is_replaced_by_all_deposits_of_its_batch(
         OpTxEnvelope::from(tx.into_signed(Signature::test_signature())).encoded_2718()
     };
     for broken in [vec![], vec![0xff; 100], deposit_bytes, vec![0x03, 0xc0], wrong_chain] {
-        let (chain, steps) = run_batch(broken.clone().into());
+        let (chain, steps) = run_batch(vec![broken.clone().into()], u64::MAX);
         let end = Cursor { batch: BatchIndex(1), block: 0, deposits_read: DepositIndex(6) };
         let first = Cursor { batch: BatchIndex(0), block: 1, deposits_read: DepositIndex(2) };
         assert_eq!(
@@ -187,4 +188,40 @@ fn a_block_with_an_invalid_transaction_is_replaced_by_all_deposits_of_its_batch(
         );
         assert_eq!(chain.balance(BOB), U256::from(6 * 9), "no deposit is lost");
     }
+}
+
+// PROTOCOL.md DERIVE-8, DERIVE-9
+#[test]
+fn a_block_without_a_slot_is_replaced_by_all_deposits_of_its_batch() {
+    let first_slot = 1_700_000_005 * chain().config.max_blocks_per_sec;
+    let slots = |last: u64| {
+        let (chain, steps) = run_batch(vec![], first_slot + last);
+        assert_eq!(chain.balance(BOB), U256::from(6 * 9), "no deposit is lost");
+        assert_eq!(steps.last().unwrap().0.batch, BatchIndex(1));
+        let dropped: Vec<_> = steps.iter().map(|(_, dropped_rest, _)| *dropped_rest).collect();
+        (dropped, slot_of(&chain.head) - first_slot)
+    };
+    // Three blocks take slots 0, 1 and 2. A fallback takes none.
+    assert_eq!(slots(2), (vec![false, false, false], 2));
+    assert_eq!(slots(1), (vec![false, false, true], 1));
+    assert_eq!(slots(0), (vec![false, true], 0));
+}
+
+// PROTOCOL.md DERIVE-8
+#[test]
+fn a_block_that_the_sequencer_did_not_write_takes_no_slot() {
+    let mut chain = chain();
+    let before = slot_of(&chain.head);
+    let input = BlockInput {
+        timestamp: 1_700_000_005,
+        deposits: vec![deposit(0, ALICE, 10, 1, 50_000)],
+        transactions: vec![],
+        cursor_after: Cursor::default(),
+        later_deposits: vec![],
+        slot_max: None,
+    };
+    let step =
+        transition(&chain.config, chain.hash, &chain.head, input, &chain, &chain.nodes).unwrap();
+    chain.apply(&step.block);
+    assert_eq!((step.dropped_rest, slot_of(&chain.head)), (false, before));
 }

@@ -3,13 +3,11 @@
 
 use alloy_primitives::{B256, map::HashSet};
 
-use super::{
-    Decision, Move, OpenMove, Position, Settlement, StrategyConfig, TimerUpdate, TracePoint,
-};
+use super::{Decision, Move, OpenMove, Position, Settlement, StrategyConfig, TimerUpdate};
 use crate::{
     ChallengerError,
     dispute::{
-        Commitment, Trace,
+        Commitment, Trace, TracePoint,
         game::{Edge, EdgeId, Game, INFINITE, Inherited, Level, mutual_id},
     },
 };

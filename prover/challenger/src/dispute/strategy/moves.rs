@@ -7,7 +7,7 @@ use alloy_primitives::{B256, U256};
 
 use super::StrategyConfig;
 use crate::dispute::{
-    BelievedChild, Commitment,
+    BelievedChild, Commitment, TracePoint,
     game::{EdgeId, Game, GameAssertion},
 };
 
@@ -40,19 +40,6 @@ impl Position {
         };
         Self { start, index, lefts, agreed_proof }
     }
-}
-
-/// An instruction, or what contains it. Counts begin at 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TracePoint {
-    /// The assertion whose children are disputed.
-    pub parent: B256,
-    /// Block after the parent.
-    pub block: u64,
-    /// Span of the run on that block.
-    pub span: u64,
-    /// Instruction of that span.
-    pub step: u64,
 }
 
 /// A stake on a tree below a height-0 edge: `openSpans` or `openSteps`.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 
-use super::{Alarm, Decision, Move, Settlement, StrategyConfig, TracePoint, decide};
+use super::{Alarm, Decision, Move, Settlement, StrategyConfig, decide};
 use crate::{
     ChallengerError,
     dispute::{
-        BelievedChild, Commitment, Trace,
+        BelievedChild, Commitment, Trace, TracePoint,
         game::{
             AssertionStatus, EdgeId, Game, GameAssertion, GameEvent, Heights, Level, Opening,
             mutual_id,
