@@ -50,6 +50,7 @@ abstract contract AssertionTest is L1Test {
             stake: STAKE,
             spansStake: 0.1 ether,
             stepsStake: 0.01 ether,
+            gasPrice: 0,
             genesisOutputRoot: GENESIS_OUTPUT
         });
     }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tracing::info;
 
 use crate::{
-    AssertionParams, InboxParams, L1Error, rollup_config::L1Start, transaction::L1Call,
+    AssertionParams, InboxParams, L1Error, prices, rollup_config::L1Start, transaction::L1Call,
     tx_sender::TxSender,
 };
 
@@ -49,6 +49,7 @@ sol! {
         uint256 stake;
         uint256 spansStake;
         uint256 stepsStake;
+        uint256 gasPrice;
         bytes32 genesisOutputRoot;
     }
 }
@@ -60,6 +61,8 @@ pub struct DeployParams {
     pub inbox: InboxParams,
     /// Immutables of the AssertionChain.
     pub assertions: AssertionParams,
+    /// Wei for each gas of the moves that losers pay; stakes of openings are at least what that makes.
+    pub reference_gas_price_wei: u64,
     /// Hash of the L2 chain's parameters, part of the program's input in disputes.
     pub config_hash: B256,
     /// Output root of block 0.
@@ -137,7 +140,9 @@ pub async fn deploy_assertion_chain(
     step_verifier: Address,
     params: &DeployParams,
 ) -> Result<Address, L1Error> {
-    let rules = &params.assertions;
+    let (rules, price) = (&params.assertions, params.reference_gas_price_wei);
+    let spans = prices::stake_for(prices::answers_gas(rules.spans_height), price);
+    let steps = prices::stake_for(prices::step_answers_gas(rules.steps_height), price);
     let arguments = AssertionChainParameters {
         inbox,
         stepVerifier: step_verifier,
@@ -150,11 +155,19 @@ pub async fn deploy_assertion_chain(
         challengePeriod: rules.challenge_period_secs,
         minInterval: rules.min_interval_secs,
         stake: rules.stake_wei,
-        spansStake: part_of(rules.stake_wei, SPANS_STAKE_DIVISOR),
-        stepsStake: part_of(rules.stake_wei, STEPS_STAKE_DIVISOR),
+        spansStake: spans.max(part_of(rules.stake_wei, SPANS_STAKE_DIVISOR)),
+        stepsStake: steps.max(part_of(rules.stake_wei, STEPS_STAKE_DIVISOR)),
+        gasPrice: U256::from(price),
         genesisOutputRoot: params.genesis_output_root,
     };
     create(sender, artifacts, "AssertionChain", arguments).await
+}
+
+/// The least stake on an assertion: half of it pays for all answers to it, and for a right proposal.
+#[must_use]
+pub fn stake_min(blocks_height: u8, reference_gas_price_wei: u64) -> U256 {
+    let gas = prices::answers_gas(blocks_height).saturating_add(prices::PROPOSAL_GAS);
+    prices::stake_for(gas, reference_gas_price_wei)
 }
 
 /// At least one wei: nobody stakes for free.

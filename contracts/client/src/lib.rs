@@ -65,7 +65,8 @@ pub use edge_game::EdgeGame;
 mod step_verifier;
 pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;
+pub mod prices;
 pub use deploy::{
     DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,
-    init_code,
+    init_code, stake_min,
 };

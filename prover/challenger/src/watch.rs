@@ -102,6 +102,7 @@ impl Watch {
             stake: params.stake_wei,
             spans_stake: U256::ZERO,
             steps_stake: U256::ZERO,
+            gas_price: U256::ZERO,
             budget: U256::MAX,
         };
         let rules = player.as_ref().map_or_else(nobody, |it| it.rules().clone());

@@ -7,12 +7,14 @@
 //! | module | job |
 //! |---|---|
 //! | `contract` | the rules |
+//! | `payment` | the rules of who is paid for moves |
 //! | `believer` | beliefs |
 //! | `trial` | what is played, and how it went |
 //! | `table` | trials side by side |
 
 mod believer;
 mod contract;
+mod payment;
 mod table;
 mod trial;
 
@@ -102,6 +104,7 @@ impl Player {
             stake,
             spans_stake,
             steps_stake,
+            gas_price: U256::from(rules.gas_price),
             budget: U256::MAX,
         };
         let believer = Believer::new(rules, lie, number);
@@ -358,8 +361,7 @@ impl Table {
         // A tree of spans answers an assertion, a tree of steps a tree of spans.
         let locked_bound = stake + spans * U256::from(assertions) + steps * theirs(Level::Spans);
         let pending = game.assertions().filter(|(_, it)| it.holds_stake());
-        let open = game.openings().filter(|(_, it)| it.is_open).map(|(_, it)| it.stake);
-        let held = stake * U256::from(pending.count()) + open.sum::<U256>() + game.credit_sum();
+        let held = stake * U256::from(pending.count()) + game.held() + game.credit_sum();
         let (paid_in, accounted) =
             (self.contracts.paid_in, self.contracts.paid_out + self.contracts.burnt + held);
         if paid_in != accounted || self.outcome.returned < self.staked {

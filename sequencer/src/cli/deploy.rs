@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
     AssertionParams, DeployParams, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
-    L1Fees, MAX_BLOCKS_PER_SEC, RollupConfig, deploy,
+    L1Fees, MAX_BLOCKS_PER_SEC, RollupConfig, deploy, stake_min,
 };
 
 use super::{
@@ -110,9 +110,13 @@ pub struct DeployArgs {
     /// log2 of the most blocks that one claim covers.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub blocks_height: u8,
-    /// Stake of a claim, in wei or with a unit. Lost if the claim is proven wrong.
+    /// Stake of a claim, in wei or with a unit. Lost if the claim is proven wrong. More, if half of it
+    /// does not pay all answers to a wrong claim at the reference gas price.
     #[arg(long, value_name = "AMOUNT", default_value = "1eth", value_parser = parse_amount)]
     pub stake_wei: U256,
+    /// Gas price of L1 at which the stakes of losers pay all moves against them, for ever.
+    #[arg(long, value_name = "AMOUNT", default_value = "50gwei", value_parser = parse_gas_price)]
+    pub reference_gas_price: u64,
     /// Hash of the program that disputes run; prover/program/program-hash.txt has this version's.
     #[arg(long, value_name = "HASH", value_parser = parse_program_hash)]
     pub program_hash: B256,
@@ -187,6 +191,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let params = DeployParams {
         inbox,
         assertions,
+        reference_gas_price_wei: args.reference_gas_price,
         config_hash: chain.hash(),
         genesis_output_root: block.output_root,
     };
@@ -284,14 +289,14 @@ fn inbox_params(args: &DeployArgs, sequencer: Address) -> anyhow::Result<InboxPa
     })
 }
 
-const fn assertion_params(args: &DeployArgs) -> AssertionParams {
+fn assertion_params(args: &DeployArgs) -> AssertionParams {
     AssertionParams {
         blocks_height: args.blocks_height,
         spans_height: SPANS_HEIGHT,
         steps_height: STEPS_HEIGHT,
         challenge_period_secs: args.challenge_period_secs,
         min_interval_secs: args.min_interval_secs,
-        stake_wei: args.stake_wei,
+        stake_wei: args.stake_wei.max(stake_min(args.blocks_height, args.reference_gas_price)),
         program_hash: args.program_hash,
         vm_version: args.vm_version,
     }
@@ -337,6 +342,10 @@ fn warnings(args: &DeployArgs, l1_chain_id: u64) -> Vec<String> {
     warn(
         delay < 3_600,
         format!("a force delay of {} lets L1 congestion stop the sequencer", format_secs(delay)),
+    );
+    warn(
+        args.reference_gas_price == 0,
+        "a reference gas price of 0 pays nobody who defends a claim of somebody else".to_owned(),
     );
     warn(
         args.stake_wei < U256::from(100_000_000_000_000_000_u64),

@@ -75,6 +75,7 @@ impl Chain {
                 program_hash: B256::repeat_byte(0x70),
                 vm_version: 1,
             },
+            reference_gas_price_wei: 0,
             config_hash: CHAIN.hash(),
             genesis_output_root: GENESIS_OUTPUT_ROOT,
         };
