@@ -44,6 +44,15 @@ impl EdgeGame {
         Ok((spans, steps.map_err(L1Error::view("STEPS_STAKE", self.address()))?))
     }
 
+    /// Address of the contract that judges one instruction.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn step_verifier(&self) -> Result<Address, L1Error> {
+        let found = self.contract.STEP_VERIFIER().call().await;
+        found.map_err(L1Error::view("STEP_VERIFIER", self.address()))
+    }
+
     /// Splits edges in two.
     ///
     /// # Errors

@@ -65,6 +65,6 @@ mod step_verifier;
 pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;
 pub use deploy::{
-    DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,
-    init_code,
+    AssertionChainParameters, DeployParams, Deployment, InboxParameters, deploy,
+    deploy_assertion_chain, deploy_inbox, deploy_step_verifier, init_code,
 };
