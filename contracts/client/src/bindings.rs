@@ -19,6 +19,14 @@ sol!(
     "../src/IStepVerifier.sol"
 );
 
+// What StepVerifier has besides its interface: for those who check what is deployed.
+sol! {
+    #[sol(rpc)]
+    interface IHasOracle {
+        function ORACLE() external view returns (address);
+    }
+}
+
 sol!(
     #[sol(rpc, all_derives)]
     "../src/IPreimageOracle.sol"

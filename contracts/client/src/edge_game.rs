@@ -55,6 +55,15 @@ impl EdgeGame {
         found.map_err(L1Error::view("GAS_PRICE", self.address()))
     }
 
+    /// Address of the contract that judges one instruction.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn step_verifier(&self) -> Result<Address, L1Error> {
+        let found = self.contract.STEP_VERIFIER().call().await;
+        found.map_err(L1Error::view("STEP_VERIFIER", self.address()))
+    }
+
     /// Splits edges in two.
     ///
     /// # Errors

@@ -67,6 +67,6 @@ pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;
 pub mod prices;
 pub use deploy::{
-    DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,
-    init_code, stake_min,
+    AssertionChainParameters, DeployParams, Deployment, InboxParameters, deploy,
+    deploy_assertion_chain, deploy_inbox, deploy_step_verifier, init_code, stake_min,
 };

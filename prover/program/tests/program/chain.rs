@@ -31,6 +31,10 @@ const CALLER_CODE: [u8; 25] = hex!("602036038060205f3760205f825f5f355afa5f51015f
 /// Stores the hash of as many bytes as the first word says, in the slot of that number: a word of
 /// ones at 5, else zeros.
 const HASHER_CODE: [u8; 13] = hex!("5f196005525f355f205f355500");
+/// Calls the address in the first word with as many zeros as the second says; stores success plus
+/// the result.
+const FILLER_CODE: [u8; 19] = hex!("60205f6020355f5f355afa5f51015f35550000");
+pub(crate) const FILLER: Address = Address::repeat_byte(0xf1);
 pub(crate) const HASHER: Address = Address::repeat_byte(0x4a);
 pub(crate) const CALLER: Address = Address::repeat_byte(0xca);
 pub(crate) const L1_TIME: u64 = 1_700_000_100;
@@ -151,6 +155,7 @@ impl Chain {
             (HISTORY_STORAGE, contract(&HISTORY_CODE)),
             (CALLER, contract(&CALLER_CODE)),
             (HASHER, contract(&HASHER_CODE)),
+            (FILLER, contract(&FILLER_CODE)),
         ]);
         alloc.extend((0..wallets).map(|index| (wallet(index).address(), funded())));
         Self::with_genesis(&alloc)

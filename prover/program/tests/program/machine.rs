@@ -75,10 +75,11 @@ impl Prover {
 #[test]
 fn the_machine_claims_what_the_transition_claims() {
     let prover = Prover::expect();
-    let (chain, steps) = crate::claims::chain();
-    for step in &steps {
-        let instructions = prover.prove(&chain, step);
-        assert_eq!(prover.prove_on(Engine::Fast, &chain, step), instructions);
+    for (chain, steps) in [crate::claims::chain(), crate::claims::long_calls()] {
+        for step in &steps {
+            let instructions = prover.prove(&chain, step);
+            assert_eq!(prover.prove_on(Engine::Fast, &chain, step), instructions);
+        }
     }
 }
 
