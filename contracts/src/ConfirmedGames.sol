@@ -247,7 +247,7 @@ contract ConfirmedGames is IConfirmedGames {
         // halt, which has no state.
         require(
             assertion.status == IAssertionChain.Status.Confirmed,
-            GamesNotConfirmed(id, assertion.status)
+            GamesNotConfirmed(id, uint8(assertion.status))
         );
     }
 

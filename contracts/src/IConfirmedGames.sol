@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IAssertionChain} from "./IAssertionChain.sol";
-
 /// @title  IConfirmedGames
 /// @notice Confirmed assertions as OP's tools look for them: as dispute games with an L2 block
 ///         number, of which the defender has won. The ABI is that of OP's DisputeGameFactory and
@@ -18,8 +16,9 @@ interface IConfirmedGames {
         bytes extraData;
     }
 
-    /// @notice The assertion is not confirmed, so its state may be a lie.
-    error GamesNotConfirmed(bytes32 assertionId, IAssertionChain.Status status);
+    /// @notice The assertion is not confirmed, so its state may be a lie. `status` is as in
+    ///         `IAssertionChain`.
+    error GamesNotConfirmed(bytes32 assertionId, uint8 status);
     /// @notice State root, storage root and header are not those behind the assertion.
     error GamesOutputRootMismatch(bytes32 assertionId, bytes32 expected, bytes32 found);
     /// @notice A later block is listed, and its state serves for all withdrawals up to it.

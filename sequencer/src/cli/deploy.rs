@@ -10,7 +10,7 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
-    AssertionParams, DeployParams, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
+    AssertionParams, DeployParams, DeployPlan, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
     L1Fees, RollupConfig, deploy,
 };
 
@@ -161,6 +161,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let sender = l1_sender::sender(&args.key.source()?, &client).await?;
     let sequencer = args.sequencer_address.unwrap_or(sender.address());
     let inbox = inbox_params(&args, sequencer)?;
+    let plan = DeployPlan::next(&sender).await?;
     let l1_block = client.latest().await?;
     let l1_fees = client.fees_with_blobs().await?;
     let chain = chain_config(&args);
@@ -184,12 +185,13 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
         config_hash: chain.hash(),
         genesis_output_root: block.output_root,
     };
-    let deployment = deploy(&sender, &args.artifacts, &params).await?;
+    let deployment = deploy(&sender, &args.artifacts, &params, &plan).await?;
     let rollup = RollupConfig {
         l1_chain_id,
         l1_start: deployment.l1_start,
         inbox: deployment.inbox,
         assertion_chain: deployment.assertion_chain,
+        bridge: deployment.bridge,
         sequencer,
         force_delay_secs: inbox.force_delay_secs,
         max_batch_deposit_gas: inbox.max_batch_deposit_gas,
@@ -209,6 +211,8 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
 fn print_summary(args: &DeployArgs, rollup: &RollupConfig) {
     println!("Inbox          {}", rollup.inbox);
     println!("AssertionChain {}", rollup.assertion_chain);
+    println!("Portal         {}", rollup.bridge.portal);
+    println!("ConfirmedGames {}", rollup.bridge.confirmed_games);
     println!("sequencer      {}", rollup.sequencer);
     println!(
         "L2 chain id    {}, {} genesis accounts",

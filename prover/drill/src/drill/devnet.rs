@@ -12,8 +12,8 @@ use alloy::{
 use alloy_primitives::{Address, U256, keccak256};
 use anyhow::{Context, bail, ensure};
 use gainsay_l1::{
-    FeeLimits, Inbox, L1Client, PendingNonce, RollupConfig, TxSender, TxSenderConfig,
-    bindings::IInbox::depositTransactionCall,
+    FeeLimits, L1Client, PendingNonce, Portal, RollupConfig, TxSender, TxSenderConfig,
+    bindings::IPortal::depositTransactionCall,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -164,8 +164,8 @@ impl DrillDevnet {
             isCreation: false,
             data: Default::default(),
         };
-        let inbox = Inbox::new(&self.client, self.rollup.inbox);
-        inbox.deposit_transaction(&sender, call, U256::ONE).await.context("depositing")?;
+        let portal = Portal::new(&self.client, self.rollup.bridge.portal);
+        portal.deposit_transaction(&sender, call, U256::ONE).await.context("depositing")?;
         Ok(())
     }
 }
