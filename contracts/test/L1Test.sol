@@ -27,12 +27,15 @@ interface Vm {
     function blobBaseFee(uint256 excessBlobGas) external;
     function blobhashes(bytes32[] calldata hashes) external;
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
+    /// The account and its storage are cold again.
+    function cool(address account) external;
     function deal(address account, uint256 balance) external;
     function etch(address account, bytes calldata code) external;
     function expectEmit(address emitter) external;
     function expectRevert(bytes calldata data) external;
     function fee(uint256 baseFee) external;
     function expectRevert(bytes4 selector) external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function getNonce(address account) external view returns (uint64);
     function getRecordedLogs() external returns (Log[] memory);
     function mockCall(address callee, bytes calldata data, bytes calldata returned) external;

@@ -44,6 +44,20 @@ sol!(
     "../src/IEdgeGame.sol"
 );
 
+sol! {
+    /// What `L1CrossDomainMessenger` says of itself.
+    #[sol(rpc)]
+    interface IL1CrossDomainMessenger {
+        function PORTAL() external view returns (address);
+    }
+
+    /// What `L1StandardBridge` says of itself.
+    #[sol(rpc)]
+    interface IL1StandardBridge {
+        function MESSENGER() external view returns (address);
+    }
+}
+
 impl From<IAssertionChain::Cursor> for Cursor {
     fn from(it: IAssertionChain::Cursor) -> Self {
         Self {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     L1Client, L1Error,
     bindings::{
-        IConfirmedGames,
+        IConfirmedGames, IL1CrossDomainMessenger, IL1StandardBridge,
         IPortal::{self, IPortalInstance},
     },
     inbox::Inbox,
@@ -27,6 +27,10 @@ pub struct BridgeContracts {
     pub portal: Address,
     /// Lists confirmed assertions as OP's dispute games.
     pub confirmed_games: Address,
+    /// Sends messages to L2 and runs those that come from it.
+    pub cross_domain_messenger: Address,
+    /// Moves ether and tokens by messages, and holds the tokens.
+    pub standard_bridge: Address,
 }
 
 impl BridgeContracts {
@@ -48,7 +52,16 @@ impl BridgeContracts {
         let games = IConfirmedGames::new(self.confirmed_games, client.provider().clone());
         let read = games.ASSERTION_CHAIN().call().await;
         let read = read.map_err(L1Error::view("ASSERTION_CHAIN", self.confirmed_games))?;
-        same("assertion chain of the games", assertion_chain, read)
+        same("assertion chain of the games", assertion_chain, read)?;
+        let provider = client.provider();
+        let messenger = IL1CrossDomainMessenger::new(self.cross_domain_messenger, provider.clone());
+        let read = messenger.PORTAL().call().await;
+        let read = read.map_err(L1Error::view("PORTAL", self.cross_domain_messenger))?;
+        same("portal of the messenger", self.portal, read)?;
+        let bridge = IL1StandardBridge::new(self.standard_bridge, provider.clone());
+        let read = bridge.MESSENGER().call().await;
+        let read = read.map_err(L1Error::view("MESSENGER", self.standard_bridge))?;
+        same("messenger of the standard bridge", self.cross_domain_messenger, read)
     }
 }
 

@@ -94,6 +94,8 @@ impl DeployPlan {
     const ASSERTION_CHAIN: u64 = 3;
     const CONFIRMED_GAMES: u64 = 4;
     const PORTAL: u64 = 5;
+    const CROSS_DOMAIN_MESSENGER: u64 = 6;
+    const STANDARD_BRIDGE: u64 = 7;
 
     /// What [`deploy`] will create if the account sends nothing else before.
     ///
@@ -113,6 +115,8 @@ impl DeployPlan {
         BridgeContracts {
             portal: self.at(Self::PORTAL),
             confirmed_games: self.at(Self::CONFIRMED_GAMES),
+            cross_domain_messenger: self.at(Self::CROSS_DOMAIN_MESSENGER),
+            standard_bridge: self.at(Self::STANDARD_BRIDGE),
         }
     }
 
@@ -236,7 +240,13 @@ async fn deploy_bridge(
     let arguments = (inbox, games).abi_encode();
     let takes = "(address inbox,address games)";
     let portal = create_plain(sender, artifacts, "Portal", takes, &arguments).await?;
-    plan.check("address of the Portal", DeployPlan::PORTAL, portal)
+    plan.check("address of the Portal", DeployPlan::PORTAL, portal)?;
+    let (name, takes) = ("L1CrossDomainMessenger", "(address thePortal)");
+    let messenger = create_plain(sender, artifacts, name, takes, &portal.abi_encode()).await?;
+    plan.check("address of the messenger", DeployPlan::CROSS_DOMAIN_MESSENGER, messenger)?;
+    let (name, takes) = ("L1StandardBridge", "(address messengerOnL1)");
+    let bridge = create_plain(sender, artifacts, name, takes, &messenger.abi_encode()).await?;
+    plan.check("address of the standard bridge", DeployPlan::STANDARD_BRIDGE, bridge)
 }
 
 /// At least one wei: nobody stakes for free.

@@ -67,6 +67,6 @@ mod step_verifier;
 pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;
 pub use deploy::{
-    DeployParams, DeployPlan, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,
-    init_code,
+    DeployParams, DeployPlan, Deployment, deploy, deploy_assertion_chain, deploy_inbox,
+    deploy_step_verifier, init_code,
 };

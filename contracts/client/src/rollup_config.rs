@@ -215,6 +215,7 @@ mod tests {
             bridge: BridgeContracts {
                 portal: Address::repeat_byte(7),
                 confirmed_games: Address::repeat_byte(8),
+                ..BridgeContracts::default()
             },
             sequencer: Address::repeat_byte(3),
             force_delay_secs: 60,

@@ -163,9 +163,8 @@ contract L2StandardBridgeTest is L2Test {
     function test_mintableToken_againstAnotherRemoteToken_reverts() external {
         mintFromL1(ALICE, 5);
         address other = address(0xbad);
-        bytes memory refusal = abi.encodeWithSelector(
-            StandardBridge.WrongRemoteToken.selector, address(token), other
-        );
+        bytes memory refusal =
+            abi.encodeWithSelector(StandardBridge.WrongRemoteToken.selector, address(token), other);
         vm.prank(ALICE);
         vm.expectRevert(refusal);
         bridge.bridgeERC20To(address(token), other, BOB, 5, GAS, "");

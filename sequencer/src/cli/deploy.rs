@@ -10,8 +10,8 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
-    AssertionParams, DeployParams, DeployPlan, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
-    L1Fees, RollupConfig, deploy,
+    AssertionParams, BridgeContracts, DeployParams, DeployPlan, DeployerKeyArgs, Genesis,
+    InboxParams, L1BlockRef, L1Client, L1Fees, RollupConfig, deploy,
 };
 
 use super::{
@@ -171,7 +171,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
             manifest: &args.genesis_manifest,
             artifacts: &args.artifacts,
             chain_id: args.chain_id,
-            parameters: parameters(&args, &l1_block, &l1_fees, sequencer),
+            parameters: parameters(&args, &l1_block, &l1_fees, sequencer, &plan.bridge()),
             funds: &args.fund,
         })?,
     };
@@ -213,6 +213,8 @@ fn print_summary(args: &DeployArgs, rollup: &RollupConfig) {
     println!("AssertionChain {}", rollup.assertion_chain);
     println!("Portal         {}", rollup.bridge.portal);
     println!("ConfirmedGames {}", rollup.bridge.confirmed_games);
+    println!("messenger      {}", rollup.bridge.cross_domain_messenger);
+    println!("bridge         {}", rollup.bridge.standard_bridge);
     println!("sequencer      {}", rollup.sequencer);
     println!(
         "L2 chain id    {}, {} genesis accounts",
@@ -284,6 +286,7 @@ fn parameters(
     l1_block: &L1BlockRef,
     l1_fees: &L1Fees,
     sequencer: Address,
+    bridge: &BridgeContracts,
 ) -> BTreeMap<String, U256> {
     let fee_recipient = args.fee_recipient.unwrap_or(sequencer);
     [
@@ -293,6 +296,8 @@ fn parameters(
         // The first batch brings the price of its day; until then the lowest that there is.
         ("l1BlobBaseFee", U256::from(l1_fees.blob_base_fee.unwrap_or(1))),
         ("feeRecipient", fee_recipient.into_word().into()),
+        ("l1CrossDomainMessenger", bridge.cross_domain_messenger.into_word().into()),
+        ("l1StandardBridge", bridge.standard_bridge.into_word().into()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

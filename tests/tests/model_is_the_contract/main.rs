@@ -28,8 +28,8 @@ use gainsay_drill::adversary::{
     About, Behaviour, Disputes, Fault, Liar, Lie, LyingTrace, read_disputes,
 };
 use gainsay_l1::{
-    AssertionChain, AssertionParams, BatchPosition, DeployParams, DeployPlan, Deployment, Inbox, InboxParams,
-    L1Client, PendingNonce, TxSender, TxSenderConfig, bindings::IEdgeGame, deploy,
+    AssertionChain, AssertionParams, BatchPosition, DeployParams, DeployPlan, Deployment, Inbox,
+    InboxParams, L1Client, PendingNonce, TxSender, TxSenderConfig, bindings::IEdgeGame, deploy,
 };
 use gainsay_tests::{L1, Role, artifacts, rounds, seeded, signer};
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};

@@ -6,9 +6,9 @@ use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::{BatchIndex, ChainConfig, DepositIndex};
 use gainsay_l1::{
-    AssertionChain, AssertionParams, BatchPosition, Contracts, DeployParams, DeployPlan, Deployment, Inbox,
-    InboxParams, L1Advance, L1Error, L1News, LogReader, Portal, ReaderConfig, ReaderState, TxSender,
-    bindings::IPortal::depositTransactionCall, deploy,
+    AssertionChain, AssertionParams, BatchPosition, Contracts, DeployParams, DeployPlan,
+    Deployment, Inbox, InboxParams, L1Advance, L1Error, L1News, LogReader, Portal, ReaderConfig,
+    ReaderState, TxSender, bindings::IPortal::depositTransactionCall, deploy,
 };
 use tokio::time::Duration;
 

@@ -195,6 +195,8 @@ async fn a_rollup_json_is_compared_with_the_contracts() {
     assert!(error.contains("bridge.portal is"), "{error}");
     let error = differs(|config| config.bridge.confirmed_games = config.inbox).await;
     assert!(error.contains("bridge.confirmedGames is"), "{error}");
+    let error = differs(|config| config.bridge.cross_domain_messenger = config.inbox).await;
+    assert!(error.contains("messenger of the standard bridge is"), "{error}");
     let error = differs(|config| config.inbox = config.sequencer).await;
     assert!(error.contains("SEQUENCER"), "{error}");
 }
