@@ -51,9 +51,9 @@ sol! {
         function PORTAL() external view returns (address);
     }
 
-    /// What `L1StandardBridge` says of itself.
+    /// What `L1StandardBridge` and `L1ERC721Bridge` say of themselves.
     #[sol(rpc)]
-    interface IL1StandardBridge {
+    interface IL1Bridge {
         function MESSENGER() external view returns (address);
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     L1Client, L1Error,
     bindings::{
-        IConfirmedGames, IL1CrossDomainMessenger, IL1StandardBridge,
+        IConfirmedGames, IL1Bridge, IL1CrossDomainMessenger,
         IPortal::{self, IPortalInstance},
     },
     inbox::Inbox,
@@ -29,8 +29,12 @@ pub struct BridgeContracts {
     pub confirmed_games: Address,
     /// Sends messages to L2 and runs those that come from it.
     pub cross_domain_messenger: Address,
-    /// Moves ether and tokens by messages, and holds the tokens.
+    /// Moves ether and ERC-20 tokens by messages, and holds the tokens.
     pub standard_bridge: Address,
+    /// The same for ERC-721 tokens.
+    pub erc721_bridge: Address,
+    /// Makes L1 tokens for tokens that are native to L2.
+    pub mintable_erc20_factory: Address,
 }
 
 impl BridgeContracts {
@@ -58,10 +62,15 @@ impl BridgeContracts {
         let read = messenger.PORTAL().call().await;
         let read = read.map_err(L1Error::view("PORTAL", self.cross_domain_messenger))?;
         same("portal of the messenger", self.portal, read)?;
-        let bridge = IL1StandardBridge::new(self.standard_bridge, provider.clone());
-        let read = bridge.MESSENGER().call().await;
-        let read = read.map_err(L1Error::view("MESSENGER", self.standard_bridge))?;
-        same("messenger of the standard bridge", self.cross_domain_messenger, read)
+        for (what, bridge) in [
+            ("messenger of the standard bridge", self.standard_bridge),
+            ("messenger of the ERC-721 bridge", self.erc721_bridge),
+        ] {
+            let read = IL1Bridge::new(bridge, provider.clone()).MESSENGER().call().await;
+            let read = read.map_err(L1Error::view("MESSENGER", bridge))?;
+            same(what, self.cross_domain_messenger, read)?;
+        }
+        Ok(())
     }
 }
 

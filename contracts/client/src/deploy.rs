@@ -96,6 +96,8 @@ impl DeployPlan {
     const PORTAL: u64 = 5;
     const CROSS_DOMAIN_MESSENGER: u64 = 6;
     const STANDARD_BRIDGE: u64 = 7;
+    const ERC721_BRIDGE: u64 = 8;
+    const MINTABLE_ERC20_FACTORY: u64 = 9;
 
     /// What [`deploy`] will create if the account sends nothing else before.
     ///
@@ -117,6 +119,8 @@ impl DeployPlan {
             confirmed_games: self.at(Self::CONFIRMED_GAMES),
             cross_domain_messenger: self.at(Self::CROSS_DOMAIN_MESSENGER),
             standard_bridge: self.at(Self::STANDARD_BRIDGE),
+            erc721_bridge: self.at(Self::ERC721_BRIDGE),
+            mintable_erc20_factory: self.at(Self::MINTABLE_ERC20_FACTORY),
         }
     }
 
@@ -246,7 +250,13 @@ async fn deploy_bridge(
     plan.check("address of the messenger", DeployPlan::CROSS_DOMAIN_MESSENGER, messenger)?;
     let (name, takes) = ("L1StandardBridge", "(address messengerOnL1)");
     let bridge = create_plain(sender, artifacts, name, takes, &messenger.abi_encode()).await?;
-    plan.check("address of the standard bridge", DeployPlan::STANDARD_BRIDGE, bridge)
+    plan.check("address of the standard bridge", DeployPlan::STANDARD_BRIDGE, bridge)?;
+    let name = "L1ERC721Bridge";
+    let tokens = create_plain(sender, artifacts, name, takes, &messenger.abi_encode()).await?;
+    plan.check("address of the ERC-721 bridge", DeployPlan::ERC721_BRIDGE, tokens)?;
+    let (name, takes) = ("L1MintableERC20Factory", "(address bridgeOnL1)");
+    let factory = create_plain(sender, artifacts, name, takes, &bridge.abi_encode()).await?;
+    plan.check("address of the token factory", DeployPlan::MINTABLE_ERC20_FACTORY, factory)
 }
 
 /// At least one wei: nobody stakes for free.

@@ -120,6 +120,7 @@ abstract contract CrossDomainMessenger {
         bytes memory message = _message;
         bytes32 msgHash =
             Hashing.hashCrossDomainMessage(_nonce, _sender, _target, _value, _minGasLimit, message);
+        // PROTOCOL.md BRIDGE-10
         // INVARIANT: a message runs because the other chain sent it, and with exactly the ether that it
         // gave;
         // a replay uses the ether that stayed here when it failed.

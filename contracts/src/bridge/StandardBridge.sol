@@ -70,6 +70,7 @@ abstract contract StandardBridge {
     }
 
     modifier onlyOtherBridge() {
+        // PROTOCOL.md BRIDGE-11
         // INVARIANT: only the other bridge releases ether or makes tokens here.
         if (
             msg.sender != address(messenger()) || otherBridge == address(0)

@@ -171,7 +171,14 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
             manifest: &args.genesis_manifest,
             artifacts: &args.artifacts,
             chain_id: args.chain_id,
-            parameters: parameters(&args, &l1_block, &l1_fees, sequencer, &plan.bridge()),
+            parameters: parameters(
+                &args,
+                l1_chain_id,
+                &l1_block,
+                &l1_fees,
+                sequencer,
+                &plan.bridge(),
+            ),
             funds: &args.fund,
         })?,
     };
@@ -283,6 +290,7 @@ const fn assertion_params(args: &DeployArgs) -> AssertionParams {
 /// Values of the manifest's parameters that have no default.
 fn parameters(
     args: &DeployArgs,
+    l1_chain_id: u64,
     l1_block: &L1BlockRef,
     l1_fees: &L1Fees,
     sequencer: Address,
@@ -298,6 +306,8 @@ fn parameters(
         ("feeRecipient", fee_recipient.into_word().into()),
         ("l1CrossDomainMessenger", bridge.cross_domain_messenger.into_word().into()),
         ("l1StandardBridge", bridge.standard_bridge.into_word().into()),
+        ("l1ERC721Bridge", bridge.erc721_bridge.into_word().into()),
+        ("l1ChainId", U256::from(l1_chain_id)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
