@@ -1,7 +1,7 @@
 //! The L1 contracts as Rust types, generated from the Solidity interfaces themselves.
 //!
-//! In: `IInbox.sol`, `IAssertionChain.sol` and `IEdgeGame.sol` of `contracts/src`, read at build
-//! time, so that there is no second copy to keep in step. Out: calls, events, errors and views.
+//! In: the interfaces of `contracts/src` (`IInbox.sol`, `IPortal.sol`, `IAssertionChain.sol` and so
+//! on), read at build time, so that there is no second copy to keep in step. Out: calls, events, errors and views.
 
 #![expect(missing_docs, reason = "NatSpec documents what the generator does not")]
 #![expect(clippy::too_many_arguments, reason = "the ABI decides")]
@@ -12,6 +12,16 @@ use gainsay_derivation::{BatchIndex, Cursor, Deposit, DepositIndex, UnknownDepos
 sol!(
     #[sol(rpc, all_derives)]
     "../src/IInbox.sol"
+);
+
+sol!(
+    #[sol(rpc, all_derives)]
+    "../src/IPortal.sol"
+);
+
+sol!(
+    #[sol(rpc, all_derives)]
+    "../src/IConfirmedGames.sol"
 );
 
 sol!(
@@ -41,6 +51,20 @@ sol!(
     #[sol(rpc, all_derives)]
     "../src/IEdgeGame.sol"
 );
+
+sol! {
+    /// What `L1CrossDomainMessenger` says of itself.
+    #[sol(rpc)]
+    interface IL1CrossDomainMessenger {
+        function PORTAL() external view returns (address);
+    }
+
+    /// What `L1StandardBridge` and `L1ERC721Bridge` say of themselves.
+    #[sol(rpc)]
+    interface IL1Bridge {
+        function MESSENGER() external view returns (address);
+    }
+}
 
 impl From<IAssertionChain::Cursor> for Cursor {
     fn from(it: IAssertionChain::Cursor) -> Self {

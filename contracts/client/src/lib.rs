@@ -58,6 +58,8 @@ mod tx_sender;
 pub use tx_sender::{PendingNonce, TxSender, TxSenderConfig};
 mod inbox;
 pub use inbox::{BatchPosition, Inbox, InboxParams};
+mod bridge;
+pub use bridge::{BridgeContracts, Portal};
 mod assertion_chain;
 pub use assertion_chain::{AssertionChain, AssertionParams, AssertionView, Proposal};
 mod edge_game;
@@ -67,6 +69,6 @@ pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;
 pub mod prices;
 pub use deploy::{
-    AssertionChainParameters, DeployParams, Deployment, InboxParameters, deploy,
+    AssertionChainParameters, DeployParams, DeployPlan, Deployment, InboxParameters, deploy,
     deploy_assertion_chain, deploy_inbox, deploy_step_verifier, init_code, stake_min,
 };

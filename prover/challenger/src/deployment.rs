@@ -125,6 +125,7 @@ fn expected_codes(
         forceDelay: rollup.force_delay_secs,
         maxBatchDepositGas: rollup.max_batch_deposit_gas,
         maxDepositGasPerBlock: rollup.max_deposit_gas_per_block,
+        portal: rollup.bridge.portal,
     };
     let chain = assertion_chain_parameters(rollup, places)?;
     let oracle = places.preimage_oracle.abi_encode();
@@ -147,6 +148,37 @@ fn expected_codes(
     let game = game.map(|code| code.original_bytes()).filter(|code| !code.is_empty());
     let game = game.ok_or_else(|| "the AssertionChain creates no game".to_owned());
     expected.push(("EdgeGame", places.edge_game, game));
+    // These ask those above while they are made.
+    let bridge = &rollup.bridge;
+    let messenger = bridge.cross_domain_messenger.abi_encode();
+    let inbox_and_games = (places.inbox, bridge.confirmed_games).abi_encode();
+    let constructors = [
+        (
+            "ConfirmedGames",
+            bridge.confirmed_games,
+            "(address assertionChain)",
+            places.assertion_chain.abi_encode(),
+        ),
+        ("Portal", bridge.portal, "(address inbox,address games)", inbox_and_games),
+        (
+            "L1CrossDomainMessenger",
+            bridge.cross_domain_messenger,
+            "(address thePortal)",
+            bridge.portal.abi_encode(),
+        ),
+        ("L1StandardBridge", bridge.standard_bridge, "(address messengerOnL1)", messenger.clone()),
+        ("L1ERC721Bridge", bridge.erc721_bridge, "(address messengerOnL1)", messenger),
+        (
+            "L1MintableERC20Factory",
+            bridge.mintable_erc20_factory,
+            "(address bridgeOnL1)",
+            bridge.standard_bridge.abi_encode(),
+        ),
+    ];
+    for (contract, address, parameters, arguments) in constructors {
+        let init_code = init_code(artifacts, contract, parameters, &arguments)?;
+        expected.push((contract, address, construct(&mut l1, address, init_code)));
+    }
     Ok(expected)
 }
 

@@ -10,8 +10,8 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
-    AssertionParams, DeployParams, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
-    L1Fees, MAX_BLOCKS_PER_SEC, RollupConfig, deploy, stake_min,
+    AssertionParams, BridgeContracts, DeployParams, DeployPlan, DeployerKeyArgs, Genesis,
+    InboxParams, L1BlockRef, L1Client, L1Fees, MAX_BLOCKS_PER_SEC, RollupConfig, deploy, stake_min,
 };
 
 use super::{
@@ -171,6 +171,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let sender = l1_sender::sender(&args.key.source()?, &client).await?;
     let sequencer = args.sequencer_address.unwrap_or(sender.address());
     let inbox = inbox_params(&args, sequencer)?;
+    let plan = DeployPlan::next(&sender).await?;
     let l1_block = client.latest().await?;
     let l1_fees = client.fees_with_blobs().await?;
     let chain = chain_config(&args)?;
@@ -180,7 +181,14 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
             manifest: &args.genesis_manifest,
             artifacts: &args.artifacts,
             chain_id: args.chain_id,
-            parameters: parameters(&args, &l1_block, &l1_fees, sequencer),
+            parameters: parameters(
+                &args,
+                l1_chain_id,
+                &l1_block,
+                &l1_fees,
+                sequencer,
+                &plan.bridge(),
+            ),
             funds: &args.fund,
         })?,
     };
@@ -195,12 +203,13 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
         config_hash: chain.hash(),
         genesis_output_root: block.output_root,
     };
-    let deployment = deploy(&sender, &args.artifacts, &params).await?;
+    let deployment = deploy(&sender, &args.artifacts, &params, &plan).await?;
     let rollup = RollupConfig {
         l1_chain_id,
         l1_start: deployment.l1_start,
         inbox: deployment.inbox,
         assertion_chain: deployment.assertion_chain,
+        bridge: deployment.bridge,
         sequencer,
         force_delay_secs: inbox.force_delay_secs,
         max_batch_deposit_gas: inbox.max_batch_deposit_gas,
@@ -220,6 +229,10 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
 fn print_summary(args: &DeployArgs, rollup: &RollupConfig) {
     println!("Inbox          {}", rollup.inbox);
     println!("AssertionChain {}", rollup.assertion_chain);
+    println!("Portal         {}", rollup.bridge.portal);
+    println!("ConfirmedGames {}", rollup.bridge.confirmed_games);
+    println!("messenger      {}", rollup.bridge.cross_domain_messenger);
+    println!("bridge         {}", rollup.bridge.standard_bridge);
     println!("sequencer      {}", rollup.sequencer);
     println!(
         "L2 chain id    {}, {} genesis accounts",
@@ -305,9 +318,11 @@ fn assertion_params(args: &DeployArgs) -> AssertionParams {
 /// Values of the manifest's parameters that have no default.
 fn parameters(
     args: &DeployArgs,
+    l1_chain_id: u64,
     l1_block: &L1BlockRef,
     l1_fees: &L1Fees,
     sequencer: Address,
+    bridge: &BridgeContracts,
 ) -> BTreeMap<String, U256> {
     let fee_recipient = args.fee_recipient.unwrap_or(sequencer);
     [
@@ -317,6 +332,10 @@ fn parameters(
         // The first batch brings the price of its day; until then the lowest that there is.
         ("l1BlobBaseFee", U256::from(l1_fees.blob_base_fee.unwrap_or(1))),
         ("feeRecipient", fee_recipient.into_word().into()),
+        ("l1CrossDomainMessenger", bridge.cross_domain_messenger.into_word().into()),
+        ("l1StandardBridge", bridge.standard_bridge.into_word().into()),
+        ("l1ERC721Bridge", bridge.erc721_bridge.into_word().into()),
+        ("l1ChainId", U256::from(l1_chain_id)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

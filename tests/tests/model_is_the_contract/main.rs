@@ -28,8 +28,8 @@ use gainsay_drill::adversary::{
     About, Behaviour, Disputes, Fault, Liar, Lie, LyingTrace, read_disputes,
 };
 use gainsay_l1::{
-    AssertionChain, AssertionParams, BatchPosition, DeployParams, Deployment, Inbox, InboxParams,
-    L1Client, PendingNonce, TxSender, TxSenderConfig, bindings::IEdgeGame, deploy,
+    AssertionChain, AssertionParams, BatchPosition, DeployParams, DeployPlan, Deployment, Inbox,
+    InboxParams, L1Client, PendingNonce, TxSender, TxSenderConfig, bindings::IEdgeGame, deploy,
 };
 use gainsay_tests::{L1, Role, artifacts, rounds, seeded, signer};
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
@@ -93,7 +93,8 @@ impl Chain {
             config_hash: CONFIG_HASH,
             genesis_output_root: GENESIS_OUTPUT_ROOT,
         };
-        let deployment = deploy(&deployer, &artifacts(), &params).await.unwrap();
+        let plan = DeployPlan::next(&deployer).await.unwrap();
+        let deployment = deploy(&deployer, &artifacts(), &params, &plan).await.unwrap();
         let inbox = Inbox::new(&client, deployment.inbox);
         let deposits_read = inbox.deposit_count().await.unwrap();
         let deposit_acc = inbox.deposit_acc(deposits_read, Default::default()).await.unwrap();
