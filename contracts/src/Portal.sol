@@ -223,6 +223,7 @@ contract Portal is IPortal {
     function deposit(address to, uint256 value, uint64 gasLimit, bool isCreation, bytes memory data)
         private
     {
+        // PROTOCOL.md L1-4
         // PROTOCOL.md BRIDGE-1
         address from = senderOnL2();
         IInbox(INBOX).enqueueDeposit(from, to, msg.value, value, gasLimit, isCreation, data);

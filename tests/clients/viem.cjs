@@ -28,9 +28,7 @@ const publicClient = viem
 const wallet = viem
   .createWalletClient({ account, chain, transport: viem.http() })
   .extend(op.walletActionsL2());
-// viem asks for games through Multicall3.
-const multicall3 = { address: '0xcA11bde05977b3631167028862bE2a173976CA11' };
-const l1 = { ...foundry, id: rollup.l1ChainId, contracts: { multicall3 } };
+const l1 = { ...foundry, id: rollup.l1ChainId };
 const l1Public = viem
   .createPublicClient({ chain: l1, transport: viem.http(endpoints.l1_rpc), pollingInterval: 200 })
   .extend(op.publicActionsL1());
@@ -224,9 +222,6 @@ main(async () => {
     assert.equal(receipt.status, 'success');
     const [withdrawal] = op.getWithdrawals(receipt);
     assert.equal(withdrawal.value, value);
-    // The Portal on L1 has no confirmed state yet that holds it.
-    const status = await l1Public.getWithdrawalStatus({ receipt, targetChain: chain });
-    assert.equal(status, 'waiting-to-prove');
     const slot = op.getWithdrawalHashStorageSlot(withdrawal);
     const { blockNumber } = receipt;
     const proof = await publicClient.getProof({ address: L2_TO_L1_MESSAGE_PASSER, storageKeys: [slot], blockNumber });

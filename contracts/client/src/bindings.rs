@@ -1,7 +1,8 @@
 //! The L1 contracts as Rust types, generated from the Solidity interfaces themselves.
 //!
 //! In: the interfaces of `contracts/src` (`IInbox.sol`, `IPortal.sol`, `IAssertionChain.sol` and so
-//! on), read at build time, so that there is no second copy to keep in step. Out: calls, events, errors and views.
+//! on), read at build time, so that there is no second copy to keep in step. Out: calls, events,
+//! errors and views.
 
 #![expect(missing_docs, reason = "NatSpec documents what the generator does not")]
 #![expect(clippy::too_many_arguments, reason = "the ABI decides")]
