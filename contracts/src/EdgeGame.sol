@@ -250,8 +250,9 @@ contract EdgeGame is IEdgeGame {
             uint64 timer =
                 Timers.plus(Timers.unrivaled(found, mutuals[next.mutualId]), below(found, next));
             // INVARIANT: a cached timer never falls.
-            if (timer <= Timers.loaded(found.cached)) continue;
-            edges[id].cached = Timers.stored(timer);
+            uint32 stored = Timers.stored(timer);
+            if (stored <= found.cached) continue;
+            edges[id].cached = stored;
             emit TimerUpdated(next.mutualId, next.root, timer);
         }
     }

@@ -49,7 +49,7 @@ library Timers {
     /// A proven edge's.
     uint64 internal constant INFINITE = type(uint64).max;
 
-    /// It in a record: more than a century, which no other timer reaches.
+    /// It in a record. Other timers stop one second before it, after more than a century.
     uint32 private constant STORED_INFINITE = type(uint32).max;
 
     /// @notice Children are made only once their parent has a rival, so the unrivaled times on a
@@ -65,7 +65,9 @@ library Timers {
     }
 
     function stored(uint64 timer) internal pure returns (uint32) {
-        return timer < STORED_INFINITE ? uint32(timer) : STORED_INFINITE;
+        if (timer == INFINITE) return STORED_INFINITE;
+        // INVARIANT: what is stored is never ahead of the timer.
+        return timer < STORED_INFINITE ? uint32(timer) : STORED_INFINITE - 1;
     }
 
     function loaded(uint32 timer) internal pure returns (uint64) {

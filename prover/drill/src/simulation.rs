@@ -143,6 +143,7 @@ impl Table {
             locked_bound: U256::ZERO,
             returned: U256::ZERO,
             gained: U256::ZERO,
+            unpaid: 0,
             edges: 0,
         };
         let claims = honest.believer.claims()?;
@@ -371,6 +372,10 @@ impl Table {
         self.outcome.locked_bound = locked_bound;
         self.outcome.settled_secs = self.now - START;
         self.outcome.delay_secs = self.confirmed_at.map_or(0, |at| at - START);
+        // Its trees win, so each of its moves is in a tree that has won.
+        let is_unpaid = |mover: Option<Address>, is_paid: bool| mover == Some(honest) && !is_paid;
+        let unpaid = game.edges().filter(|(_, it)| is_unpaid(it.mover, it.is_paid));
+        self.outcome.unpaid = unpaid.count();
         self.outcome.edges = game.edges().count();
         Ok(self.outcome)
     }
@@ -378,6 +383,8 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use gainsay_l1::prices::PROPOSAL_GAS;
+
     use super::*;
 
     /// Every tactic, with heights that make rivals meet at each level.
@@ -394,10 +401,12 @@ mod tests {
                     let outcome = simulate(trial, seed).unwrap();
                     assert!(outcome.delay_secs <= outcome.bound_secs, "{trial:?} {outcome:?}");
                     assert!(outcome.locked_max <= outcome.locked_bound, "{trial:?}");
-                    // Whoever was first with the right assertion gets half of a wrong one's stake.
+                    // Whoever was first with the right assertion has at least a proposal's gas, and
+                    // each move is paid.
                     let has_proposed = outcome.moves.contains_key("propose");
-                    let least = if has_proposed { trial.rules.stakes[0] / 2 } else { 0 };
+                    let least = if has_proposed { PROPOSAL_GAS * trial.rules.gas_price } else { 0 };
                     assert!(outcome.gained >= U256::from(least), "{trial:?} {outcome:?}");
+                    assert_eq!(outcome.unpaid, 0, "{trial:?} {outcome:?}");
                 }
             }
         }
