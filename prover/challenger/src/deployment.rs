@@ -29,6 +29,9 @@ use crate::ChallengerError;
 /// Gas of a constructor: a transaction that creates the contract on L1 cannot have more.
 const CONSTRUCTOR_GAS: u64 = 1 << 24;
 
+/// Who runs them here. No contract of a chain is there, and none may be: a sender has no code.
+const DEPLOYER: Address = Address::repeat_byte(0xca);
+
 /// What came of one contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -223,8 +226,12 @@ fn construct(l1: &mut InMemoryDB, address: Address, init_code: Bytes) -> Result<
         })
         .build_mainnet();
     let kind = TxKind::Call(address);
-    let result =
-        evm.transact_commit(TxEnv { kind, gas_limit: CONSTRUCTOR_GAS, ..TxEnv::default() });
+    let result = evm.transact_commit(TxEnv {
+        caller: DEPLOYER,
+        kind,
+        gas_limit: CONSTRUCTOR_GAS,
+        ..TxEnv::default()
+    });
     drop(evm);
     match result.map_err(|error| format!("its constructor cannot run: {error:?}"))? {
         ExecutionResult::Success { output, .. } => {

@@ -149,7 +149,8 @@ fn bytes_that_do_not_count_are_not_asked_for() {
             successes += usize::from(found.is_some());
         }
     }
-    assert!(successes > 80, "{successes}");
+    // ECRECOVER, MODEXP of short operands and P256VERIFY take anything.
+    assert!(successes >= 60, "{successes}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ async fn contracts_and_rules_that_are_not_known_are_alarms() {
     let set_code = async |address: String, code: String| {
         devnet.l1.rpc.call("anvil_setCode", json!([address, code])).await;
     };
-    set_code(verifier.to_string(), alloy::hex::encode_prefixed(&wrong)).await;
+    set_code(verifier.to_string(), alloy::primitives::hex::encode_prefixed(&wrong)).await;
     let report = Challenger::new(&devnet, "second-auditor").verify_deployment().await;
     assert_eq!(report.code, 1, "{}", report.text);
     assert!(report.text.contains("DIFFERS  StepVerifier"), "{}", report.text);
