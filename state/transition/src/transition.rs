@@ -62,38 +62,45 @@ where
     N: NodeReader + Sync,
     N::Error: core::error::Error + Send + 'static,
 {
-    let run = |input: &BlockInput, transactions: Vec<RecoveredTx>| {
+    let start = |input: &BlockInput| {
         let hash = Box::new(move || parent_hash);
         let mut executor = BlockExecutor::new(config, parent, input.timestamp, state, hash);
         for deposit in &input.deposits {
             executor.execute_deposit(deposit)?;
         }
-        for tx in transactions {
-            executor.execute(tx)?;
+        Ok(executor)
+    };
+    let run = || {
+        let mut executor = start(&input)?;
+        if S::PROVES_PRECOMPILES {
+            // One by one: a batch can hold many more than a block's gas can run, and each costs
+            // memory and steps of the machine.
+            for raw in &input.transactions {
+                let decoded = RecoveredTx::decode_proven(raw.clone(), state);
+                let Ok(tx) = decoded.map_err(ExecuteError::Read)? else { return Ok(None) };
+                executor.execute(tx)?;
+            }
+        } else {
+            let Ok(transactions) = recover_all(&input.transactions) else { return Ok(None) };
+            for tx in transactions {
+                executor.execute(tx)?;
+            }
         }
-        executor.finish().map_err(ExecuteError::Read)
+        executor.finish().map(Some).map_err(ExecuteError::Read)
     };
-    let recovered = if S::PROVES_PRECOMPILES {
-        let decode = |raw: &Bytes| RecoveredTx::decode_proven(raw.clone(), state);
-        let read: Result<Result<Vec<_>, _>, _> = input.transactions.iter().map(decode).collect();
-        read.map_err(|error| TransitionError::Execute(ExecuteError::Read(error)))?
-    } else {
-        recover_all(&input.transactions)
-    };
-    let attempt = match recovered {
-        Ok(transactions) => match run(&input, transactions) {
-            Ok(executed) => Some(executed),
-            Err(ExecuteError::Invalid(_)) => None,
-            Err(error) => return Err(TransitionError::Execute(error)),
-        },
-        Err(_) => None,
+    let attempt = match run() {
+        Ok(attempt) => attempt,
+        Err(ExecuteError::Invalid(_)) => None,
+        Err(error) => return Err(TransitionError::Execute(error)),
     };
     let dropped_rest = attempt.is_none();
     let (executed, cursor) = match attempt {
         Some(executed) => (executed, input.cursor_after),
         None => {
             let input = input.into_fallback();
-            let executed = run(&input, Vec::new()).map_err(TransitionError::Execute)?;
+            let executed = start(&input)
+                .and_then(|executor| executor.finish().map_err(ExecuteError::Read))
+                .map_err(TransitionError::Execute)?;
             (executed, input.cursor_after)
         }
     };
