@@ -9,21 +9,28 @@ use std::collections::BTreeMap;
 
 use alloy_consensus::TxEip1559;
 use alloy_eips::eip2930::{AccessList, AccessListItem};
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, keccak256};
 use alloy_rlp::Encodable;
 use gainsay_derivation::GenesisAccount;
-use gainsay_transition::trie::{Account, EMPTY_ROOT_HASH, TrieAccount};
+use gainsay_transition::{
+    BASE_FEE_VAULT, L1_FEE_VAULT, SEQUENCER_FEE_VAULT,
+    trie::{Account, EMPTY_ROOT_HASH, TrieAccount},
+};
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 
 use super::{
     Fuzzer,
     world::{GAS_MAX, World, genesis, push},
 };
-use crate::chain::{Chain, Preimages, contract, tx};
+use crate::chain::{Chain, Preimages, contract, funded, tx};
 
 /// log16(2^40).
 pub(crate) const DEPTH: usize = 10;
 const TARGET: Address = Address::repeat_byte(0xd7);
+/// Receives transactions that are worth their access lists alone.
+const LISTING: Address = Address::repeat_byte(0x77);
+/// What op-revm touches with each fee.
+const OPERATOR_FEE_VAULT: Address = address!("420000000000000000000000000000000000001b");
 /// Dug accounts stand from here on.
 const FIRST: u64 = 0x5000_0000;
 
@@ -122,6 +129,11 @@ pub(crate) fn world(access: Access, siblings: Siblings, depth: usize, gas: u64) 
     let mut alloc = genesis();
     let rich = GenesisAccount { balance: U256::MAX >> 8, ..contract(&looped(access)) };
     alloc.insert(TARGET, rich);
+    // What every block touches exists: where it does not, its place may lie behind a made-up sibling.
+    for address in [SEQUENCER_FEE_VAULT, BASE_FEE_VAULT, L1_FEE_VAULT, OPERATOR_FEE_VAULT, LISTING]
+    {
+        alloc.insert(address, funded());
+    }
     let mut chain = Chain::with_genesis(&alloc);
     let mut digger = Digger { preimages: &mut chain.preimages, siblings, depth };
     let mut storage = Vec::new();
@@ -174,7 +186,7 @@ fn access_list(world: &mut World, sender: u64, from: u64, gas: u64) -> Bytes {
     let storage_keys = (from..from + count).map(|slot| B256::from(U256::from(slot))).collect();
     let access_list = AccessList(vec![AccessListItem { address: TARGET, storage_keys }]);
     let nonce = world.take_nonce(sender);
-    let to = TxKind::Call(Address::repeat_byte(0x77));
+    let to = TxKind::Call(LISTING);
     let tx = TxEip1559 { nonce, gas_limit: gas, to, access_list, ..tx() };
     world.chain.sign(sender, tx)
 }
