@@ -12,7 +12,7 @@ use gainsay_vm::{Engine, Host, Machine, Program};
 use crate::chain::{Chain, L1_TIME, Step};
 
 /// A witness as the machine's host.
-struct Preimages(BTreeMap<B256, (Request, Bytes)>);
+pub(crate) struct Preimages(pub(crate) BTreeMap<B256, (Request, Bytes)>);
 
 impl Host for Preimages {
     fn preimage(&mut self, key: &B256) -> Option<Bytes> {
