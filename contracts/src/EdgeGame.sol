@@ -374,8 +374,7 @@ contract EdgeGame is IEdgeGame {
             // INVARIANT: of all trees opened here the winner alone is paid.
             require(edges[opened].confirmed, EdgeNotConfirmed(openedId, line.opened));
             require(
-                openings[opened].parentRoot == line.node,
-                EdgeNotOpenedBelow(line.node, line.opened)
+                openings[opened].parentRoot == line.node, EdgeNotOpenedBelow(line.node, line.opened)
             );
             mover = openings[opened].staker;
         }
@@ -410,8 +409,7 @@ contract EdgeGame is IEdgeGame {
         uint256 stake = stakeOf(level);
         require(msg.value == stake, EdgeStakeMismatch(msg.value, stake));
         contradictedLeaf(parentId, parentRoot, level == Level.Spans ? Level.Blocks : Level.Spans);
-        bytes32 mutualId =
-            belowOf(level == Level.Spans ? Level.Blocks : Level.Spans, parentId);
+        bytes32 mutualId = belowOf(level == Level.Spans ? Level.Blocks : Level.Spans, parentId);
         bytes32 id = edgeId(mutualId, root);
         // PROTOCOL.md GAME-9
         if (edges[id].createdAt != 0) {

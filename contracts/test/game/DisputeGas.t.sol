@@ -261,9 +261,7 @@ contract DisputeGasTest is GameTest {
         bytes32 root = node(tree, 20, 0);
         uint256 stake = stakes()[2];
         vm.prank(p.account);
-        game.openSteps{value: stake}(
-            position, keccak256("span before"), leaf(above), root, proof
-        );
+        game.openSteps{value: stake}(position, keccak256("span before"), leaf(above), root, proof);
     }
 
     function metered(string memory move) private {

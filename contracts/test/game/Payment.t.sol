@@ -229,9 +229,7 @@ contract PaymentTest is GameTest {
         returns (IEdgeGame.Line memory)
     {
         bytes32[] memory beside = board.tree.siblings(index, board.tree.height);
-        return IEdgeGame.Line(
-            board.start, uint64(index), board.tree.leaf(index), beside, opened
-        );
+        return IEdgeGame.Line(board.start, uint64(index), board.tree.leaf(index), beside, opened);
     }
 
     function spans(Player memory p) private view returns (Board memory) {
