@@ -18,8 +18,8 @@ use revm::{
     handler::{PrecompileProvider, precompile_output_to_interpreter_result},
     interpreter::{CallInputs, InterpreterResult},
     precompile::{
-        Crypto, DefaultCrypto, PrecompileHalt, PrecompileOutput, bls12_381_const as bls,
-        bls12_381_utils, calc_linear_cost, modexp, u64_to_address,
+        Crypto, DefaultCrypto, PrecompileHalt, PrecompileOutput, Precompiles as EthPrecompiles,
+        bls12_381_const as bls, bls12_381_utils, calc_linear_cost, modexp, u64_to_address,
     },
 };
 
@@ -278,7 +278,11 @@ fn word_at(input: &[u8], offset: usize) -> U256 {
 /// Runs a precompile by revm's code, with all the gas that L1 would give it.
 #[must_use]
 pub fn run_precompile(address: Address, input: &[u8]) -> Option<Bytes> {
-    let precompile = op_revm::precompiles::karst().get(&address)?;
+    // Proven in pieces, a multiplication has no bound of OP's.
+    let is_multiplication = matches!(Precompiles::number(&address), Some(0x0c | 0x0e));
+    let precompiles =
+        if is_multiplication { EthPrecompiles::osaka() } else { op_revm::precompiles::karst() };
+    let precompile = precompiles.get(&address)?;
     let output = precompile.execute(input, u64::MAX, 0).ok()?;
     output.is_success().then_some(output.bytes)
 }
