@@ -23,7 +23,7 @@ async fn contracts_and_rules_that_are_not_known_are_alarms() {
     let devnet = Devnet::start(DevnetOptions::default()).await;
     let report = Challenger::new(&devnet, "auditor").verify_deployment().await;
     assert_eq!(report.code, 0, "{}", report.text);
-    assert_eq!(report.text.matches("right  ").count(), 6, "{}", report.text);
+    assert_eq!(report.text.matches("right  ").count(), 12, "{}", report.text);
     let content = Challenger::new(&devnet, "content");
     let _watch = content.watch_only(&["--keep-watching"]);
     let log = wait_for_line(&content, "| no alarm").await;
@@ -44,7 +44,7 @@ async fn contracts_and_rules_that_are_not_known_are_alarms() {
     let report = Challenger::new(&devnet, "second-auditor").verify_deployment().await;
     assert_eq!(report.code, 1, "{}", report.text);
     assert!(report.text.contains("DIFFERS  StepVerifier"), "{}", report.text);
-    assert_eq!(report.text.matches("right  ").count(), 5, "{}", report.text);
+    assert_eq!(report.text.matches("right  ").count(), 11, "{}", report.text);
     let alarmed = Challenger::new(&devnet, "alarmed");
     let _watch = alarmed.watch_only(&["--keep-watching"]);
     let log = wait_for_line(&alarmed, "ALARM deployment: StepVerifier").await;
