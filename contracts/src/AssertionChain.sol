@@ -7,6 +7,7 @@ import {IEdgeGame} from "./IEdgeGame.sol";
 import {IInbox} from "./IInbox.sol";
 import {MerkleTree} from "./MerkleTree.sol";
 import {MutualId} from "./game/MutualId.sol";
+import {Prices} from "./game/Prices.sol";
 
 /// @title  AssertionChain
 /// @notice A tree of staked claims. Of the children of one assertion exactly one is right, because
@@ -30,6 +31,7 @@ contract AssertionChain is IAssertionChain {
         uint256 stake;
         uint256 spansStake;
         uint256 stepsStake;
+        uint256 gasPrice;
         bytes32 genesisOutputRoot;
     }
 
@@ -53,6 +55,11 @@ contract AssertionChain is IAssertionChain {
     uint64 public immutable MIN_INTERVAL;
     /// @inheritdoc IAssertionChain
     uint256 public immutable STAKE;
+
+    /// Wei of each lost stake for who collects it, and for who moved against it.
+    uint256 private immutable CLOSING;
+    uint256 private immutable POT_SHARE;
+
     /// @inheritdoc IAssertionChain
     bytes32 public immutable genesisId;
 
@@ -95,7 +102,17 @@ contract AssertionChain is IAssertionChain {
         CHALLENGE_PERIOD = parameters.challengePeriod;
         MIN_INTERVAL = parameters.minInterval;
         STAKE = parameters.stake;
-        GAME = address(createGame(parameters));
+        EdgeGame game = createGame(parameters);
+        GAME = address(game);
+        // INVARIANT: half of a loser's stake pays all moves that answer it, and the right proposal.
+        // PROTOCOL.md GAME-17
+        uint256 answers = game.answerPrice(IEdgeGame.Level.Blocks);
+        require(
+            parameters.stake / 2 >= answers + parameters.gasPrice * Prices.PROPOSAL,
+            AssertionInvalidParameter("stake", parameters.stake)
+        );
+        CLOSING = parameters.gasPrice * Prices.CLOSING;
+        POT_SHARE = answers - parameters.gasPrice * Prices.CLOSING;
 
         // PROTOCOL.md ASSERT-2
         Cursor memory start = Cursor(0, 0, 0);
@@ -149,7 +166,9 @@ contract AssertionChain is IAssertionChain {
         // PROTOCOL.md ASSERT-8
         confirm(winner);
         Assertion storage won = assertions[winner];
-        uint256 reward = 0;
+        uint256 half = STAKE / 2;
+        uint256 reward = half - CLOSING - POT_SHARE;
+        uint256 taken = 0;
         for (uint256 i = 0; i < losers.length; ++i) {
             Assertion storage lost = known(losers[i]);
             if (losers[i] == winner || lost.status == Status.Lost) continue;
@@ -162,14 +181,19 @@ contract AssertionChain is IAssertionChain {
             // Half is burnt, so that to lose against oneself is not free. The stake of a wrong
             // assertion may have moved on to what builds on it, or been freed by a stake there:
             // it lies on the leaves of its branch, and is lost there.
-            uint256 taken = holdsStake(lost) ? STAKE : 0;
+            bool staked = holdsStake(lost);
             lost.status = Status.Lost;
             lost.beatenBy = winner;
-            reward += taken / 2;
-            emit AssertionLost(losers[i], winner, taken / 2, taken - taken / 2);
-            if (taken > 0) burn(taken - taken / 2);
+            emit AssertionLost(losers[i], winner, staked ? reward : 0, staked ? STAKE - half : 0);
+            if (!staked) continue;
+            ++taken;
+            burn(STAKE - half);
         }
-        if (reward > 0) credited(won.proposer, reward);
+        if (taken == 0) return;
+        if (reward > 0) credited(won.proposer, taken * reward);
+        if (CLOSING == 0) return;
+        credited(msg.sender, taken * CLOSING);
+        IEdgeGame(GAME).fill{value: taken * POT_SHARE}(won.parent);
     }
 
     /// @inheritdoc IAssertionChain
@@ -178,14 +202,15 @@ contract AssertionChain is IAssertionChain {
     }
 
     /// @inheritdoc IAssertionChain
-    function withdrawCredit() external returns (uint256 amount) {
+    function withdrawCredit(address to) external returns (uint256 amount) {
         // PROTOCOL.md ASSERT-9
+        require(to != address(0), AssertionPaymentFailed(to, 0));
         amount = credit[msg.sender];
         if (amount == 0) return 0;
         credit[msg.sender] = 0;
-        emit CreditWithdrawn(msg.sender, amount);
-        (bool paid,) = msg.sender.call{value: amount}("");
-        require(paid, AssertionPaymentFailed(msg.sender, amount));
+        emit CreditWithdrawn(msg.sender, to, amount);
+        (bool paid,) = to.call{value: amount}("");
+        require(paid, AssertionPaymentFailed(to, amount));
     }
 
     /// @inheritdoc IAssertionChain
@@ -432,7 +457,8 @@ contract AssertionChain is IAssertionChain {
                 stepsHeight: parameters.stepsHeight,
                 challengePeriod: parameters.challengePeriod,
                 spansStake: parameters.spansStake,
-                stepsStake: parameters.stepsStake
+                stepsStake: parameters.stepsStake,
+                gasPrice: parameters.gasPrice
             })
         );
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {IAssertionChain} from "./IAssertionChain.sol";
 import {IEdgeGame} from "./IEdgeGame.sol";
 import {IInbox} from "./IInbox.sol";
@@ -8,7 +9,8 @@ import {IStepVerifier} from "./IStepVerifier.sol";
 import {Execution} from "./game/Execution.sol";
 import {MutualId} from "./game/MutualId.sol";
 import {Positions} from "./game/Positions.sol";
-import {EdgeRecord, MutualRecord, Timers} from "./game/Timers.sol";
+import {Prices} from "./game/Prices.sol";
+import {EdgeRecord, MutualRecord, PAID, Timers} from "./game/Timers.sol";
 
 /// @title  EdgeGame
 /// @notice Decides which of rival assertions is right. An honest player who answers each rival with
@@ -33,6 +35,13 @@ contract EdgeGame is IEdgeGame {
         uint64 challengePeriod;
         uint256 spansStake;
         uint256 stepsStake;
+        uint256 gasPrice;
+    }
+
+    /// @dev Who is owed what, so that what one account gets is one payment.
+    struct Debt {
+        address account;
+        uint256 amount;
     }
 
     /// @inheritdoc IEdgeGame
@@ -57,6 +66,8 @@ contract EdgeGame is IEdgeGame {
     uint256 public immutable SPANS_STAKE;
     /// @inheritdoc IEdgeGame
     uint256 public immutable STEPS_STAKE;
+    /// @inheritdoc IEdgeGame
+    uint256 public immutable GAS_PRICE;
 
     /// @inheritdoc IEdgeGame
     mapping(bytes32 mutualId => bytes32) public agreedState;
@@ -79,6 +90,20 @@ contract EdgeGame is IEdgeGame {
         CHALLENGE_PERIOD = parameters.challengePeriod;
         SPANS_STAKE = parameters.spansStake;
         STEPS_STAKE = parameters.stepsStake;
+        GAS_PRICE = parameters.gasPrice;
+        // INVARIANT: half of a loser's stake pays all moves that answer it, so that the other half
+        // is burnt in any case.
+        // PROTOCOL.md GAME-17
+        uint256 spans = parameters.gasPrice * Prices.answers(parameters.spansHeight, false);
+        uint256 steps = parameters.gasPrice * Prices.answers(parameters.stepsHeight, true);
+        require(
+            parameters.spansStake / 2 >= spans,
+            EdgeInvalidParameter("spansStake", parameters.spansStake)
+        );
+        require(
+            parameters.stepsStake / 2 >= steps,
+            EdgeInvalidParameter("stepsStake", parameters.stepsStake)
+        );
     }
 
     /// @inheritdoc IEdgeGame
@@ -89,6 +114,12 @@ contract EdgeGame is IEdgeGame {
         bytes32 mutualId = MutualId.ofBlocks(parentAssertion);
         add(mutualId, root, Level.Blocks, uint8(BLOCKS_HEIGHT), createdAt);
         emit RootAdded(mutualId, root, parentAssertion, assertion, createdAt);
+    }
+
+    /// @inheritdoc IEdgeGame
+    function fill(bytes32 parentAssertion) external payable {
+        require(msg.sender == CHAIN, EdgeNotAssertionChain(msg.sender));
+        fillPot(MutualId.ofBlocks(parentAssertion), msg.value);
     }
 
     /// @inheritdoc IEdgeGame
@@ -140,6 +171,8 @@ contract EdgeGame is IEdgeGame {
     {
         bytes32 first = agreedState[position.start];
         bytes32 mutualId = position.locate(position.start, first, agreed, STEPS_HEIGHT);
+        // One root can be proven here, so that a copied proof costs no instruction.
+        if (mutuals[mutualId].proven) return;
         // PROTOCOL.md GAME-10
         bytes32 root = IStepVerifier(STEP_VERIFIER).step(agreed, witness);
         prove(mutualId, root, Level.Steps);
@@ -156,26 +189,28 @@ contract EdgeGame is IEdgeGame {
     }
 
     /// @inheritdoc IEdgeGame
-    function update(TimerUpdate[] calldata updates) external {
-        for (uint256 i = 0; i < updates.length; ++i) {
-            TimerUpdate calldata next = updates[i];
-            (bytes32 id, EdgeRecord memory found) = known(next.mutualId, next.root);
-            // PROTOCOL.md GAME-11
-            uint64 timer =
-                Timers.plus(Timers.unrivaled(found, mutuals[next.mutualId]), below(found, next));
-            // INVARIANT: a cached timer never falls.
-            if (timer <= found.cached) continue;
-            edges[id].cached = timer;
-            emit TimerUpdated(next.mutualId, next.root, timer);
+    function conclude(
+        TimerUpdate[] calldata updates,
+        Settlement[] calldata settlements,
+        Line[] calldata lines
+    ) external {
+        update(updates);
+        Debt memory debt;
+        for (uint256 i = 0; i < settlements.length; ++i) {
+            Settlement calldata next = settlements[i];
+            settleInto(debt, next.mutualId, next.winner, next.losers);
         }
+        for (uint256 i = 0; i < lines.length; ++i) {
+            payInto(debt, lines[i]);
+        }
+        payOut(debt);
     }
 
     /// @inheritdoc IEdgeGame
-    function settleMany(Settlement[] calldata settlements) external {
-        for (uint256 i = 0; i < settlements.length; ++i) {
-            Settlement calldata next = settlements[i];
-            settle(next.mutualId, next.winner, next.losers);
-        }
+    function settle(bytes32 mutualId, bytes32 winner, bytes32[] calldata losers) external {
+        Debt memory debt;
+        settleInto(debt, mutualId, winner, losers);
+        payOut(debt);
     }
 
     /// @inheritdoc IEdgeGame
@@ -187,7 +222,7 @@ contract EdgeGame is IEdgeGame {
         found.timer = timerOf(mutualId, root);
         found.level = stored.level;
         found.height = stored.height;
-        found.bisected = stored.bisected;
+        found.bisected = isBisected(stored);
         found.confirmed = stored.confirmed;
     }
 
@@ -197,18 +232,44 @@ contract EdgeGame is IEdgeGame {
     }
 
     /// @inheritdoc IEdgeGame
+    function pot(bytes32 mutualId) external view returns (uint256) {
+        return mutuals[mutualId].pot;
+    }
+
+    /// @inheritdoc IEdgeGame
+    function answerPrice(Level level) external view returns (uint256) {
+        return priceOf(level);
+    }
+
+    /// @inheritdoc IEdgeGame
+    function update(TimerUpdate[] calldata updates) public {
+        for (uint256 i = 0; i < updates.length; ++i) {
+            TimerUpdate calldata next = updates[i];
+            (bytes32 id, EdgeRecord memory found) = known(next.mutualId, next.root);
+            // PROTOCOL.md GAME-11
+            uint64 timer =
+                Timers.plus(Timers.unrivaled(found, mutuals[next.mutualId]), below(found, next));
+            // INVARIANT: a cached timer never falls.
+            uint32 stored = Timers.stored(timer);
+            if (stored <= found.cached) continue;
+            edges[id].cached = stored;
+            emit TimerUpdated(next.mutualId, next.root, timer);
+        }
+    }
+
+    /// @inheritdoc IEdgeGame
     function bisect(bytes32 mutualId, bytes32 left, bytes32 right) public {
-        bytes32 root = keccak256(abi.encodePacked(left, right));
+        bytes32 root = Hashes.efficientKeccak256(left, right);
         (bytes32 id, EdgeRecord memory found) = known(mutualId, root);
-        if (found.bisected) return;
+        if (isBisected(found)) return;
         // PROTOCOL.md GAME-5
         require(found.height > 0, EdgeMisplaced(mutualId, root, found.level, 0));
         requireRival(mutualId, root);
-        edges[id].bisected = true;
+        edges[id].mover = msg.sender;
         uint64 time = uint64(block.timestamp);
         add(MutualId.ofLeft(mutualId), left, found.level, found.height - 1, time);
         add(MutualId.ofRight(mutualId, left), right, found.level, found.height - 1, time);
-        emit EdgeBisected(mutualId, root, left, right, time);
+        emit EdgeBisected(mutualId, root, left, right, msg.sender);
     }
 
     /// @inheritdoc IEdgeGame
@@ -225,35 +286,120 @@ contract EdgeGame is IEdgeGame {
         emit EdgeConfirmed(mutualId, root);
     }
 
-    /// @inheritdoc IEdgeGame
-    function settle(bytes32 mutualId, bytes32 winner, bytes32[] calldata losers) public {
+    /// @dev Closes stakes of one level.
+    function settleInto(
+        Debt memory debt,
+        bytes32 mutualId,
+        bytes32 winner,
+        bytes32[] calldata losers
+    ) private {
         // PROTOCOL.md GAME-13
         confirm(mutualId, winner);
         Opening storage won = openings[edgeId(mutualId, winner)];
         address staker = won.staker;
         require(staker != address(0), EdgeNotOpened(mutualId, winner));
-        uint256 stake = stakeOf(edges[edgeId(mutualId, winner)].level);
-        // INVARIANT: the balance is the sum of the open stakes (+ what was forced in by
-        // selfdestruct). Each one leaves in the call that closes it.
+        Level level = edges[edgeId(mutualId, winner)].level;
+        uint256 stake = stakeOf(level);
+        // INVARIANT: the balance is the sum of the open stakes and of the pots (+ what was forced in
+        // by selfdestruct). Each stake leaves in the call that closes it, or becomes a part of a pot.
         uint256 amount = 0;
         if (won.isOpen) {
             won.isOpen = false;
             amount = stake;
             emit StakeReturned(mutualId, winner, staker, stake);
         }
+        uint256 price = priceOf(level);
+        uint256 taken = 0;
         for (uint256 i = 0; i < losers.length; ++i) {
             Opening storage lost = openings[edgeId(mutualId, losers[i])];
             require(lost.staker != address(0), EdgeNotOpened(mutualId, losers[i]));
             // Closed already, or the winner's own.
             if (!lost.isOpen) continue;
             lost.isOpen = false;
+            ++taken;
             // Half is burnt, so that to lose against oneself is not free.
-            uint256 reward = stake / 2;
+            uint256 reward = stake / 2 - price;
             amount += reward;
-            emit StakeTaken(mutualId, losers[i], staker, reward, stake - reward);
-            burn(stake - reward);
+            emit StakeTaken(mutualId, losers[i], staker, reward, stake - stake / 2);
+            burn(stake - stake / 2);
         }
-        if (amount > 0) IAssertionChain(CHAIN).addCredit{value: amount}(staker);
+        owe(debt, staker, amount);
+        if (taken == 0 || price == 0) return;
+        uint256 closing = GAS_PRICE * Prices.CLOSING;
+        fillPot(mutualId, taken * (price - closing));
+        owe(debt, msg.sender, taken * closing);
+    }
+
+    /// @dev Pays the moves on one line of a tree that has won: whatever is a part of it is right.
+    function payInto(Debt memory debt, Line calldata line) private {
+        // PROTOCOL.md GAME-17
+        bytes32[] memory nodes = Positions.nodesAbove(line);
+        uint256 depth = line.siblings.length;
+        require(
+            edges[edgeId(line.mutualId, nodes[0])].confirmed,
+            EdgeNotConfirmed(line.mutualId, nodes[0])
+        );
+        uint256 price = GAS_PRICE * Prices.BISECTION;
+        (bytes32 mutualId, uint256 total) = (line.mutualId, 0);
+        for (uint256 i = 0; i < depth; ++i) {
+            EdgeRecord storage above = edges[edgeId(mutualId, nodes[i])];
+            address mover = above.mover;
+            if (mover > PAID) {
+                above.mover = PAID;
+                total += price;
+                owe(debt, mover, price);
+            }
+            mutualId = line.index >> (depth - 1 - i) & 1 == 0
+                ? MutualId.ofLeft(mutualId)
+                : MutualId.ofRight(mutualId, line.siblings[depth - 1 - i]);
+        }
+        total += payLeafInto(debt, line, mutualId);
+        MutualRecord storage mutual = mutuals[line.mutualId];
+        require(total <= mutual.pot, EdgePotTooSmall(line.mutualId, mutual.pot, total));
+        mutual.pot -= uint96(total);
+        emit LinePaid(line.mutualId, mutualId, line.node, line.opened, total);
+    }
+
+    /// @dev Pays what was done at the end of a line, if that is an edge of height 0.
+    function payLeafInto(Debt memory debt, Line calldata line, bytes32 mutualId)
+        private
+        returns (uint256 price)
+    {
+        (bytes32 id, EdgeRecord memory leaf) = known(mutualId, line.node);
+        address mover = leaf.mover;
+        if (leaf.height > 0 || mover == PAID) return 0;
+        if (line.opened != 0) {
+            bytes32 openedId = belowOf(leaf.level, mutualId);
+            bytes32 opened = edgeId(openedId, line.opened);
+            // INVARIANT: of all trees opened here the winner alone is paid.
+            require(edges[opened].confirmed, EdgeNotConfirmed(openedId, line.opened));
+            require(
+                openings[opened].parentRoot == line.node, EdgeNotOpenedBelow(line.node, line.opened)
+            );
+            mover = openings[opened].staker;
+        }
+        if (mover == address(0)) return 0;
+        edges[id].mover = PAID;
+        price = GAS_PRICE * (leaf.level == Level.Steps ? Prices.PROOF : Prices.OPENING);
+        owe(debt, mover, price);
+    }
+
+    function owe(Debt memory debt, address account, uint256 amount) private {
+        if (debt.account != account) {
+            payOut(debt);
+            (debt.account, debt.amount) = (account, 0);
+        }
+        debt.amount += amount;
+    }
+
+    function payOut(Debt memory debt) private {
+        if (debt.amount == 0) return;
+        IAssertionChain(CHAIN).addCredit{value: debt.amount}(debt.account);
+    }
+
+    function fillPot(bytes32 mutualId, uint256 amount) private {
+        mutuals[mutualId].pot += uint96(amount);
+        emit PotFilled(mutualId, amount);
     }
 
     /// @dev Locks a stake on the root edge of a level, unless that is done already.
@@ -263,8 +409,7 @@ contract EdgeGame is IEdgeGame {
         uint256 stake = stakeOf(level);
         require(msg.value == stake, EdgeStakeMismatch(msg.value, stake));
         contradictedLeaf(parentId, parentRoot, level == Level.Spans ? Level.Blocks : Level.Spans);
-        bytes32 mutualId =
-            level == Level.Spans ? MutualId.ofSpans(parentId) : MutualId.ofSteps(parentId);
+        bytes32 mutualId = belowOf(level == Level.Spans ? Level.Blocks : Level.Spans, parentId);
         bytes32 id = edgeId(mutualId, root);
         // PROTOCOL.md GAME-9
         if (edges[id].createdAt != 0) {
@@ -286,9 +431,11 @@ contract EdgeGame is IEdgeGame {
     /// @dev A contradicted edge of height 0 has won for ever.
     function prove(bytes32 mutualId, bytes32 root, Level level) private {
         EdgeRecord storage proven = contradictedLeaf(mutualId, root, level);
-        if (proven.cached == Timers.INFINITE) return;
-        proven.cached = Timers.INFINITE;
-        emit EdgeProven(mutualId, root);
+        if (mutuals[mutualId].proven) return;
+        mutuals[mutualId].proven = true;
+        proven.cached = Timers.stored(Timers.INFINITE);
+        proven.mover = msg.sender;
+        emit EdgeProven(mutualId, root, msg.sender);
     }
 
     /// @dev Adds an edge unless it exists.
@@ -297,7 +444,7 @@ contract EdgeGame is IEdgeGame {
     {
         EdgeRecord storage made = edges[edgeId(mutualId, root)];
         if (made.createdAt != 0) return;
-        (made.createdAt, made.level, made.height) = (createdAt, level, height);
+        (made.createdAt, made.level, made.height) = (uint40(createdAt), level, height);
         MutualRecord storage mutual = mutuals[mutualId];
         if (!mutual.exists) mutual.exists = true;
         else if (mutual.rivaledAt == 0) mutual.rivaledAt = uint64(block.timestamp);
@@ -330,8 +477,8 @@ contract EdgeGame is IEdgeGame {
         view
         returns (uint64)
     {
-        if (found.bisected) {
-            bytes32 computed = keccak256(abi.encodePacked(next.left, next.right));
+        if (isBisected(found)) {
+            bytes32 computed = Hashes.efficientKeccak256(next.left, next.right);
             require(computed == next.root, EdgeChildrenMismatch(next.root, computed));
             return Timers.min(
                 timerOf(MutualId.ofLeft(next.mutualId), next.left),
@@ -339,9 +486,7 @@ contract EdgeGame is IEdgeGame {
             );
         }
         if (found.height > 0 || found.level == Level.Steps || next.left == 0) return 0;
-        bytes32 openedId = found.level == Level.Blocks
-            ? MutualId.ofSpans(next.mutualId)
-            : MutualId.ofSteps(next.mutualId);
+        bytes32 openedId = belowOf(found.level, next.mutualId);
         uint64 timer = timerOf(openedId, next.left);
         require(
             openings[edgeId(openedId, next.left)].parentRoot == next.root,
@@ -354,7 +499,8 @@ contract EdgeGame is IEdgeGame {
     function timerOf(bytes32 mutualId, bytes32 root) private view returns (uint64) {
         (, EdgeRecord memory found) = known(mutualId, root);
         uint64 own = Timers.unrivaled(found, mutuals[mutualId]);
-        return own > found.cached ? own : found.cached;
+        uint64 cached = Timers.loaded(found.cached);
+        return own > cached ? own : cached;
     }
 
     /// @dev A height-0 edge of this level that has a rival.
@@ -393,14 +539,31 @@ contract EdgeGame is IEdgeGame {
         return level == Level.Spans ? SPANS_STAKE : STEPS_STAKE;
     }
 
+    /// @dev Wei that all moves cost at most which answer one tree of a loser.
+    function priceOf(Level level) private view returns (uint256) {
+        uint256 height = level == Level.Blocks
+            ? BLOCKS_HEIGHT
+            : level == Level.Spans ? SPANS_HEIGHT : STEPS_HEIGHT;
+        return GAS_PRICE * Prices.answers(height, level == Level.Steps);
+    }
+
     /// @dev There is no code at address 0, so this runs nobody's code.
     function burn(uint256 amount) private {
         (bool sent,) = address(0).call{value: amount}("");
         assert(sent);
     }
 
+    function isBisected(EdgeRecord memory found) private pure returns (bool) {
+        return found.height > 0 && found.mover != address(0);
+    }
+
+    /// @dev The place of what is opened below a height-0 edge of "blocks" or "spans".
+    function belowOf(Level level, bytes32 mutualId) private pure returns (bytes32) {
+        return level == Level.Blocks ? MutualId.ofSpans(mutualId) : MutualId.ofSteps(mutualId);
+    }
+
     function edgeId(bytes32 mutualId, bytes32 root) private pure returns (bytes32) {
         // PROTOCOL.md GAME-2
-        return keccak256(abi.encodePacked(mutualId, root));
+        return Hashes.efficientKeccak256(mutualId, root);
     }
 }

@@ -100,8 +100,8 @@ interface IAssertionChain {
     event CreditAdded(address indexed account, uint256 amount);
     /// @notice `amount` of the credit of `account` became a part of a stake.
     event CreditStaked(address indexed account, uint256 amount);
-    /// @notice `account` took its credit.
-    event CreditWithdrawn(address indexed account, uint256 amount);
+    /// @notice `account` took its credit, and had it paid to `to`.
+    event CreditWithdrawn(address indexed account, address indexed to, uint256 amount);
 
     /// @notice Proposes the child of `parent`. `root` commits to the 2^BLOCKS_HEIGHT claims after
     ///         each block, `lastLeafProof` shows that the last of them is the end claim.
@@ -124,15 +124,18 @@ interface IAssertionChain {
     function confirm(bytes32 id) external;
 
     /// @notice Confirms `winner` and takes the stakes that lie on `losers`, rivals of it and what
-    ///         builds on such a rival, parents first: half for the proposer of `winner`, half burnt.
+    ///         builds on such a rival, parents first: half is burnt; of the rest, what
+    ///         `EdgeGame.answerPrice` says is for those who moved against it and for the caller, and
+    ///         what is left for the proposer of `winner`.
     ///         What is lost already is left alone.
     function collect(bytes32 winner, bytes32[] calldata losers) external;
 
     /// @notice Makes the ether sent withdrawable by `account`.
     function addCredit(address account) external payable;
 
-    /// @notice Pays out the caller's credit; nothing happens when there is none.
-    function withdrawCredit() external returns (uint256 amount);
+    /// @notice Pays the caller's credit to `to`; nothing happens when there is none. So an account
+    ///         that can receive nothing, and every key that is better not rich, loses nothing.
+    function withdrawCredit(address to) external returns (uint256 amount);
 
     /// @notice Wei that `account` may withdraw.
     function credit(address account) external view returns (uint256);

@@ -113,6 +113,21 @@ interface IEdgeGame {
         bytes32 right;
     }
 
+    /// @notice A line of edges in a tree that has won, from its root down: who moved there is paid.
+    struct Line {
+        // The place of the tree's root edge.
+        bytes32 mutualId;
+        // Of the line's end among the edges of its height. Its bits are the turns, the highest first.
+        uint64 index;
+        // The root of the edge at the end, which exists. All edges above it are bisected.
+        bytes32 node;
+        // Siblings, upwards, of the end and of all above it but the tree's root.
+        bytes32[] siblings;
+        // Root of the tree opened below the end, if that is a leaf and its opening is to be paid; or
+        // 0.
+        bytes32 opened;
+    }
+
     error EdgeUnknown(bytes32 mutualId, bytes32 root);
     /// @notice Only a contradicted edge may be bisected or opened: else time would count twice.
     error EdgeNotRivaled(bytes32 mutualId, bytes32 root);
@@ -143,6 +158,10 @@ interface IEdgeGame {
     error EdgeNotDue(bytes32 mutualId, bytes32 root, uint64 timer, uint64 challengePeriod);
     /// @notice Another edge with this mutual id was confirmed first, and that is final.
     error EdgeRivalConfirmed(bytes32 mutualId, bytes32 root);
+    /// @notice Nobody is paid for moves in a tree that has not won.
+    error EdgeNotConfirmed(bytes32 mutualId, bytes32 root);
+    /// @notice Losers whose stakes pay these moves are still to be settled or collected.
+    error EdgePotTooSmall(bytes32 mutualId, uint256 pot, uint256 due);
     error EdgeStakeMismatch(uint256 sent, uint256 expected);
     error EdgeNotAssertionChain(address caller);
     error EdgeInvalidParameter(string name, uint256 found);
@@ -158,9 +177,9 @@ interface IEdgeGame {
         bytes32 assertion,
         uint64 createdAt
     );
-    /// @notice `root` = H(left ‖ right) was bisected at `time`, L1 seconds.
+    /// @notice `root` = H(left ‖ right) was bisected by `mover`.
     event EdgeBisected(
-        bytes32 indexed mutualId, bytes32 indexed root, bytes32 left, bytes32 right, uint64 time
+        bytes32 indexed mutualId, bytes32 indexed root, bytes32 left, bytes32 right, address mover
     );
     /// @notice The root edge (`openedId`, `openedRoot`) of `level` was opened at `time` below the
     ///         height-0 edge (`mutualId`, `root`). `agreed` is the state before its first leaf.
@@ -176,8 +195,8 @@ interface IEdgeGame {
         uint64 time
     );
     /// @notice One instruction leads from the agreed state to `root`, or both are claim 0: the timer
-    ///         is infinite.
-    event EdgeProven(bytes32 indexed mutualId, bytes32 indexed root);
+    ///         is infinite. `mover` has shown it.
+    event EdgeProven(bytes32 indexed mutualId, bytes32 indexed root, address mover);
     /// @notice The edge's cached timer rose to `timer` seconds.
     event TimerUpdated(bytes32 indexed mutualId, bytes32 indexed root, uint64 timer);
     /// @notice The edge has won over its rivals, for ever.
@@ -186,7 +205,8 @@ interface IEdgeGame {
     event StakeReturned(
         bytes32 indexed mutualId, bytes32 indexed root, address staker, uint256 amount
     );
-    /// @notice The stake on `loser` was taken: `reward` to the winner's staker, `burnt` to nobody.
+    /// @notice The stake on `loser` was taken: `reward` to the winner's staker, `burnt` to nobody, the
+    ///         rest to who settles and to the pot.
     event StakeTaken(
         bytes32 indexed mutualId,
         bytes32 indexed loser,
@@ -195,9 +215,26 @@ interface IEdgeGame {
         uint256 burnt
     );
 
+    /// @notice Wei of losers came into the pot of those who moved for the tree that won at `mutualId`.
+    event PotFilled(bytes32 indexed mutualId, uint256 amount);
+    /// @notice All moves on a line down to the edge (`endId`, `node`) were paid, with `amount` out of
+    ///         the pot of the root edges at `mutualId`; at a leaf also its proof, or the opening of
+    ///         `opened` if that is not 0.
+    event LinePaid(
+        bytes32 indexed mutualId,
+        bytes32 indexed endId,
+        bytes32 indexed node,
+        bytes32 opened,
+        uint256 amount
+    );
+
     /// @notice Makes a contradicted assertion a root edge. Only the AssertionChain.
     function addRoot(bytes32 parentAssertion, bytes32 assertion, bytes32 root, uint64 createdAt)
         external;
+
+    /// @notice Takes what losing children of an assertion pay to those who moved for the right one.
+    ///         Only the AssertionChain.
+    function fill(bytes32 parentAssertion) external payable;
 
     /// @notice Splits the edge with root H(left ‖ right) in two of half its length. Twice is once.
     function bisect(bytes32 mutualId, bytes32 left, bytes32 right) external;
@@ -247,17 +284,29 @@ interface IEdgeGame {
     function confirm(bytes32 mutualId, bytes32 root) external;
 
     /// @notice Confirms the root edge `winner` of "spans" or "steps", gives its stake back and takes
-    ///         those of `losers`: half for the winner's staker, half burnt. All goes to credit in
-    ///         the AssertionChain. What is settled is left alone, so pages and repeats are fine.
+    ///         those of `losers`: half is burnt; of the rest, `answerPrice` is for those who moved and
+    ///         for the caller, and what is left for the winner's staker. All goes to credit in
+    ///         the AssertionChain, but for the pot. What is settled is left alone, so pages and repeats
+    ///         are fine.
     function settle(bytes32 mutualId, bytes32 winner, bytes32[] calldata losers) external;
 
-    /// @notice Several settlements, in order.
-    function settleMany(Settlement[] calldata settlements) external;
+    /// @notice What ends a dispute, in order: timers, settlements, and pay for the moves on lines of
+    ///         trees that have won, at the prices of `Prices`. Each move is paid once, to who made it,
+    ///         whoever calls.
+    function conclude(
+        TimerUpdate[] calldata updates,
+        Settlement[] calldata settlements,
+        Line[] calldata lines
+    ) external;
 
     /// @notice The edge; all zero if there is none.
     function edge(bytes32 mutualId, bytes32 root) external view returns (Edge memory);
     /// @notice The stake on a root edge of "spans" or "steps".
     function opening(bytes32 mutualId, bytes32 root) external view returns (Opening memory);
+    /// @notice Wei left for who moved in the level whose root edges are at this place.
+    function pot(bytes32 mutualId) external view returns (uint256);
+    /// @notice Wei of each loser's stake that pay the moves against its tree at this level.
+    function answerPrice(Level level) external view returns (uint256);
     /// @notice The state before the first leaf of root edges of "spans" or "steps"; 0 if none.
     function agreedState(bytes32 mutualId) external view returns (bytes32);
 
@@ -283,4 +332,6 @@ interface IEdgeGame {
     function SPANS_STAKE() external view returns (uint256);
     /// @notice Wei to lock for an edge of "steps".
     function STEPS_STAKE() external view returns (uint256);
+    /// @notice Wei for each gas of `Prices`.
+    function GAS_PRICE() external view returns (uint256);
 }

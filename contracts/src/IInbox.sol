@@ -27,6 +27,8 @@ interface IInbox {
     error InboxBlockDepositGasExceeded(uint256 gas, uint256 max);
     error InboxDepositDataTooLong(uint256 length, uint256 max);
     error InboxCreationWithTarget(address to);
+    /// @notice Deposits come through the Portal, which holds their ether.
+    error InboxNotPortal(address caller, address portal);
     error InboxUnknownIndex(uint64 index, uint64 count);
     error InboxInvalidParameter(string name, uint256 found);
 
@@ -57,16 +59,17 @@ interface IInbox {
     /// @notice The blobs that hold the data of a batch of kind 1, in order.
     event BlobsPosted(uint64 indexed index, bytes32[] versionedHashes);
 
-    /// @notice Enqueues an L2 transaction from the caller (aliased if it is a contract; an account that
-    ///         delegates to code by EIP-7702 is none).
-    ///         `msg.value` is minted on L2. Same ABI as OP's OptimismPortal.
-    function depositTransaction(
+    /// @notice Enqueues an L2 transaction from `from`, who gets `mint` on L2 first. Only the Portal,
+    ///         which holds the ether and says who sends.
+    function enqueueDeposit(
+        address from,
         address to,
+        uint256 mint,
         uint256 value,
         uint64 gasLimit,
         bool isCreation,
         bytes calldata data
-    ) external payable;
+    ) external;
 
     /// @notice Appends a batch whose data is `data`. Only the sequencer, as a top-level call, and
     ///         only behind the batches and the deposits that it was built on.
@@ -106,8 +109,13 @@ interface IInbox {
     ///         that is left in this L1 block.
     function depositGasMarket() external view returns (uint64 price, uint64 gasLeft);
 
+    /// @notice Least L2 gas of a deposit with so many bytes of data.
+    function minDepositGas(uint64 dataBytes) external pure returns (uint64);
+
     /// @notice The only account that may post batches.
     function SEQUENCER() external view returns (address);
+    /// @notice The only account that may enqueue deposits.
+    function PORTAL() external view returns (address);
     /// @notice Seconds after which anyone may force an unread deposit.
     function FORCE_DELAY() external view returns (uint64);
     /// @notice Most L2 gas of the deposits that one batch reads.

@@ -23,11 +23,13 @@ import {IInbox} from "./IInbox.sol";
 ///         | 1 blobs         | keccak(versionedHash_0 ‖ .. ‖ versionedHash_k)                     |
 ///         | 2 forced        | 0                                                                  |
 ///
-///         It calls no other contract, so there is nothing to reenter; it pays nothing out.
+///         It calls no other contract, so there is nothing to reenter; it holds no ether: what a
+///         deposit mints lies in the Portal.
 contract Inbox is IInbox {
     /// @notice Constructor arguments.
     struct Parameters {
         address sequencer;
+        address portal;
         uint64 forceDelay;
         uint64 maxBatchDepositGas;
         uint64 maxDepositGasPerBlock;
@@ -60,7 +62,7 @@ contract Inbox is IInbox {
     uint64 public constant MIN_DEPOSIT_GAS_PER_BYTE = 40;
     /// @notice L2 gas of the deposit that reports L1's fees.
     uint64 public constant FEE_REPORT_GAS = 200_000;
-    /// @notice L2 gas of a plain ether deposit, as in OP's portal.
+    /// @notice L2 gas of a plain ether deposit, as in OP's portal: the least that an L1 block takes.
     uint64 public constant RECEIVE_GAS = 100_000;
     /// @notice Deposit gas is priced in 1/`PRICE_UNIT` of L1 gas.
     uint64 public constant PRICE_UNIT = 1024;
@@ -72,14 +74,11 @@ contract Inbox is IInbox {
     uint8 private constant BATCH_FORCED = 2;
     uint8 private constant DEPOSIT_TRANSACTION = 0;
     uint8 private constant DEPOSIT_FEE_REPORT = 1;
-    /// The code of an account that delegates by EIP-7702: this, then the address of the code.
-    bytes3 private constant DELEGATION_PREFIX = 0xef0100;
-    uint256 private constant DELEGATION_BYTES = 23;
-    /// https://specs.optimism.io/protocol/deposits.html#address-aliasing
-    uint160 private constant ALIAS_OFFSET = uint160(0x1111000000000000000000000000000000001111);
 
     /// @inheritdoc IInbox
     address public immutable SEQUENCER;
+    /// @inheritdoc IInbox
+    address public immutable PORTAL;
     /// @inheritdoc IInbox
     uint64 public immutable FORCE_DELAY;
     /// @inheritdoc IInbox
@@ -102,6 +101,7 @@ contract Inbox is IInbox {
     constructor(Parameters memory parameters) {
         // PROTOCOL.md INBOX-15
         require(parameters.sequencer != address(0), InboxInvalidParameter("sequencer", 0));
+        require(parameters.portal != address(0), InboxInvalidParameter("portal", 0));
         require(
             parameters.forceDelay <= type(uint32).max,
             InboxInvalidParameter("forceDelay", parameters.forceDelay)
@@ -120,29 +120,41 @@ contract Inbox is IInbox {
             InboxInvalidParameter("maxDepositGasPerBlock", parameters.maxDepositGasPerBlock)
         );
         SEQUENCER = parameters.sequencer;
+        PORTAL = parameters.portal;
         FORCE_DELAY = parameters.forceDelay;
         MAX_BATCH_DEPOSIT_GAS = parameters.maxBatchDepositGas;
         MAX_DEPOSIT_GAS_PER_BLOCK = parameters.maxDepositGasPerBlock;
         market = GasMarket(uint64(block.number), 0, MIN_PRICE);
     }
 
-    /// @notice Deposits the ether to the sender's own address on L2: for a contract the aliased
-    ///         one. OP's portal sends it to the address without alias, which the contract may not
-    ///         control there.
-    receive() external payable {
-        // PROTOCOL.md INBOX-8
-        deposit(l2Sender(), msg.value, RECEIVE_GAS, false, "");
-    }
-
     /// @inheritdoc IInbox
-    function depositTransaction(
+    /// @dev Takes the price of the L2 gas in L1 gas, of which the work done here is a part.
+    function enqueueDeposit(
+        address from,
         address to,
+        uint256 mint,
         uint256 value,
         uint64 gasLimit,
         bool isCreation,
         bytes calldata data
-    ) external payable {
-        deposit(to, value, gasLimit, isCreation, data);
+    ) external {
+        uint256 gasBefore = gasleft();
+        // PROTOCOL.md INBOX-16
+        // INVARIANT: what is minted on L2 is held by the Portal.
+        require(msg.sender == PORTAL, InboxNotPortal(msg.sender, PORTAL));
+        // PROTOCOL.md INBOX-7
+        require(!isCreation || to == address(0), InboxCreationWithTarget(to));
+        require(
+            data.length <= MAX_DEPOSIT_DATA_BYTES,
+            InboxDepositDataTooLong(data.length, MAX_DEPOSIT_DATA_BYTES)
+        );
+        uint64 gasMin = minDepositGas(uint64(data.length));
+        require(gasLimit >= gasMin, InboxDepositGasTooLow(gasLimit, gasMin));
+        uint64 price = takeGas(gasLimit);
+        // PROTOCOL.md INBOX-2
+        bytes memory payload = abi.encodePacked(to, mint, value, gasLimit, isCreation, data);
+        enqueue(DEPOSIT_TRANSACTION, from, gasLimit, payload);
+        burn(uint256(gasLimit) * price / PRICE_UNIT, gasBefore);
     }
 
     /// @inheritdoc IInbox
@@ -221,41 +233,9 @@ contract Inbox is IInbox {
         return (current.price, MAX_DEPOSIT_GAS_PER_BLOCK - current.gasUsed);
     }
 
-    /// @dev Enqueues a transaction and takes the price of its L2 gas in L1 gas, of which the work
-    ///      done here is a part.
-    function deposit(address to, uint256 value, uint64 gasLimit, bool isCreation, bytes memory data)
-        private
-    {
-        uint256 gasBefore = gasleft();
-        // PROTOCOL.md INBOX-7
-        require(!isCreation || to == address(0), InboxCreationWithTarget(to));
-        require(
-            data.length <= MAX_DEPOSIT_DATA_BYTES,
-            InboxDepositDataTooLong(data.length, MAX_DEPOSIT_DATA_BYTES)
-        );
-        uint64 gasMin = uint64(data.length) * MIN_DEPOSIT_GAS_PER_BYTE + MIN_DEPOSIT_GAS;
-        require(gasLimit >= gasMin, InboxDepositGasTooLow(gasLimit, gasMin));
-        uint64 price = takeGas(gasLimit);
-        // PROTOCOL.md INBOX-2
-        bytes memory payload = abi.encodePacked(to, msg.value, value, gasLimit, isCreation, data);
-        enqueue(DEPOSIT_TRANSACTION, l2Sender(), gasLimit, payload);
-        burn(uint256(gasLimit) * price / PRICE_UNIT, gasBefore);
-    }
-
-    /// @dev The sender on L2. Anyone may deploy other code at a contract's address there, so a
-    ///      contract gets another address; an account with a key has the same key on both.
-    function l2Sender() private view returns (address) {
-        // PROTOCOL.md INBOX-6
-        if (msg.sender == tx.origin || isDelegated(msg.sender)) return msg.sender;
-        unchecked {
-            return address(uint160(msg.sender) + ALIAS_OFFSET);
-        }
-    }
-
-    /// @dev Whether an account with a key delegates to code: no contract can have such code, for
-    ///      none can begin with 0xef. https://eips.ethereum.org/EIPS/eip-7702
-    function isDelegated(address account) private view returns (bool) {
-        return account.code.length == DELEGATION_BYTES && bytes3(account.code) == DELEGATION_PREFIX;
+    /// @inheritdoc IInbox
+    function minDepositGas(uint64 dataBytes) public pure returns (uint64) {
+        return dataBytes * MIN_DEPOSIT_GAS_PER_BYTE + MIN_DEPOSIT_GAS;
     }
 
     /// @dev Uses L1 gas until `amount` of it is gone since `gasBefore`; out of gas if it is less.

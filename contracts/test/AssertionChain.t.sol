@@ -277,7 +277,7 @@ contract AssertionChainTest is AssertionTest {
         equal(chain.credit(BOB), STAKE);
         uint256 before = BOB.balance;
         vm.prank(BOB);
-        equal(chain.withdrawCredit(), STAKE);
+        equal(chain.withdrawCredit(BOB), STAKE);
         equal(BOB.balance, before + STAKE);
         equal(address(chain).balance, STAKE);
         // Also once it is confirmed, and though a new rival would be too late.

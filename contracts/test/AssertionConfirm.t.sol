@@ -141,7 +141,7 @@ contract AssertionConfirmTest is AssertionTest {
 
     function test_withdrawNothing_isANoOp() public {
         vm.recordLogs();
-        equal(chain.withdrawCredit(), 0);
+        equal(chain.withdrawCredit(ALICE), 0);
         equal(vm.getRecordedLogs().length, 0);
     }
 
@@ -158,8 +158,31 @@ contract AssertionConfirmTest is AssertionTest {
             )
         );
         vm.prank(address(miser));
-        chain.withdrawCredit();
+        chain.withdrawCredit(address(miser));
         equal(chain.credit(address(miser)), STAKE);
+        // Its credit is not stuck.
+        vm.expectEmit(address(chain));
+        emit IAssertionChain.CreditWithdrawn(address(miser), BOB, STAKE);
+        uint256 before = BOB.balance;
+        vm.prank(address(miser));
+        equal(chain.withdrawCredit(BOB), STAKE);
+        equal(BOB.balance - before, STAKE);
+        equal(chain.credit(address(miser)) + chain.credit(BOB), 0);
+    }
+
+    /// Nobody's credit goes where nobody can use it, and nobody takes another's.
+    function test_withdrawTo_isTheOwnersAlone() public {
+        confirmed(genesis, 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IAssertionChain.AssertionPaymentFailed.selector, address(0), 0)
+        );
+        vm.prank(ALICE);
+        chain.withdrawCredit(address(0));
+        vm.prank(BOB);
+        equal(chain.withdrawCredit(BOB), 0);
+        vm.prank(BOB);
+        equal(chain.withdrawCredit(ALICE), 0);
+        equal(chain.credit(ALICE), STAKE);
     }
 
     function test_reentrantWithdrawal_paysOnce() public {
@@ -207,10 +230,10 @@ contract Reentrant {
     }
 
     receive() external payable {
-        CHAIN.withdrawCredit();
+        CHAIN.withdrawCredit(address(this));
     }
 
     function withdraw() external {
-        CHAIN.withdrawCredit();
+        CHAIN.withdrawCredit(address(this));
     }
 }

@@ -120,7 +120,7 @@ contract AssertionHandler is AssertionTest {
         address account = i % 4 == 0 ? HONEST : actor(i);
         uint256 before = account.balance;
         vm.prank(account);
-        equal(chain.withdrawCredit(), credits[account]);
+        equal(chain.withdrawCredit(account), credits[account]);
         equal(account.balance - before, credits[account]);
         credits[account] = 0;
     }

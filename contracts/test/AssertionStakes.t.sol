@@ -182,7 +182,7 @@ contract AssertionStakesTest is AssertionTest {
         vm.warp(block.timestamp + PERIOD);
         chain.confirm(first);
         vm.prank(ALICE);
-        chain.withdrawCredit();
+        chain.withdrawCredit(ALICE);
         Proposal memory made = childOf(first, 2);
         vm.expectRevert(
             abi.encodeWithSelector(IAssertionChain.AssertionStakeMissing.selector, ALICE, 0, STAKE)

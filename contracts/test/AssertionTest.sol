@@ -50,6 +50,7 @@ abstract contract AssertionTest is L1Test {
             stake: STAKE,
             spansStake: 0.1 ether,
             stepsStake: 0.01 ether,
+            gasPrice: 0,
             genesisOutputRoot: GENESIS_OUTPUT
         });
     }
@@ -68,8 +69,18 @@ abstract contract AssertionTest is L1Test {
         view
         returns (Proposal memory made)
     {
+        return proposalTo(parent, keccak256(abi.encode("output", seed)), cursor, seed);
+    }
+
+    /// A child of `parent` with this end and this output root.
+    function proposalTo(
+        bytes32 parent,
+        bytes32 outputRoot,
+        IAssertionChain.Cursor memory cursor,
+        uint256 seed
+    ) internal view returns (Proposal memory made) {
         made.parent = parent;
-        made.outputRoot = keccak256(abi.encode("output", seed));
+        made.outputRoot = outputRoot;
         made.cursor = cursor;
         made.batchAcc = chain.assertion(parent).batchLimitAcc;
         bytes32[] memory claims = new bytes32[](2 ** HEIGHT);

@@ -35,14 +35,14 @@ contract GasTest is AssertionTest {
     }
 
     function test_gas_deposit() public {
-        vm.prank(ALICE, ALICE);
-        inbox.depositTransaction{value: 1}(ALICE, 1, 100_000, false, "");
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, ALICE, 1, 1, 100_000, false, "");
     }
 
     function test_gas_deposit_1000Bytes() public {
         bytes memory data = new bytes(1000);
-        vm.prank(ALICE, ALICE);
-        inbox.depositTransaction(ALICE, 0, 100_000, false, data);
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, 100_000, false, data);
     }
 
     function test_gas_postBatch_10000Bytes() public {

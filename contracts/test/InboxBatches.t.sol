@@ -211,19 +211,28 @@ contract InboxBatchesTest is L1Test {
     }
 
     function test_parameters_areChecked() public {
-        refuses("sequencer", 0, Inbox.Parameters(address(0), 1, BATCH_GAS, BLOCK_GAS));
+        refuses("sequencer", 0, Inbox.Parameters(address(0), PORTAL, 1, BATCH_GAS, BLOCK_GAS));
+        refuses("portal", 0, Inbox.Parameters(SEQUENCER, address(0), 1, BATCH_GAS, BLOCK_GAS));
         uint64 delay = 1 << 32;
-        refuses("forceDelay", delay, Inbox.Parameters(SEQUENCER, delay, BATCH_GAS, BLOCK_GAS));
+        refuses(
+            "forceDelay", delay, Inbox.Parameters(SEQUENCER, PORTAL, delay, BATCH_GAS, BLOCK_GAS)
+        );
         // Two fee reports fit a batch, and so does one together with all deposits of a block.
         uint64 gas = 2 * FEE_REPORT_GAS;
-        refuses("maxBatchDepositGas", gas - 1, Inbox.Parameters(SEQUENCER, 1, gas - 1, 100_000));
-        new Inbox(Inbox.Parameters(SEQUENCER, 1, gas, 100_000));
+        refuses(
+            "maxBatchDepositGas", gas - 1, Inbox.Parameters(SEQUENCER, PORTAL, 1, gas - 1, 100_000)
+        );
+        new Inbox(Inbox.Parameters(SEQUENCER, PORTAL, 1, gas, 100_000));
         gas = BATCH_GAS - FEE_REPORT_GAS;
-        new Inbox(Inbox.Parameters(SEQUENCER, 1, BATCH_GAS, gas));
+        new Inbox(Inbox.Parameters(SEQUENCER, PORTAL, 1, BATCH_GAS, gas));
         ++gas;
-        refuses("maxDepositGasPerBlock", gas, Inbox.Parameters(SEQUENCER, 1, BATCH_GAS, gas));
+        refuses(
+            "maxDepositGasPerBlock", gas, Inbox.Parameters(SEQUENCER, PORTAL, 1, BATCH_GAS, gas)
+        );
         gas = 99_999;
-        refuses("maxDepositGasPerBlock", gas, Inbox.Parameters(SEQUENCER, 1, BATCH_GAS, gas));
+        refuses(
+            "maxDepositGasPerBlock", gas, Inbox.Parameters(SEQUENCER, PORTAL, 1, BATCH_GAS, gas)
+        );
     }
 
     function refuses(string memory name, uint256 found, Inbox.Parameters memory given) internal {

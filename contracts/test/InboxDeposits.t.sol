@@ -5,7 +5,7 @@ import {IInbox} from "../src/IInbox.sol";
 import {L1Test} from "./L1Test.sol";
 
 /// @title  InboxDepositsTest
-/// @notice What a deposit records, whom it comes from, and what is refused.
+/// @notice What a deposit records and what is refused.
 contract InboxDepositsTest is L1Test {
     function testFuzz_deposit_extendsTheHashChain(
         address to,
@@ -32,9 +32,8 @@ contract InboxDepositsTest is L1Test {
                 payload,
                 acc
             );
-            vm.deal(ALICE, mint);
-            vm.prank(ALICE, ALICE);
-            inbox.depositTransaction{value: mint}(to, value, gasLimit, false, data);
+            vm.prank(PORTAL);
+            inbox.enqueueDeposit(ALICE, to, mint, value, gasLimit, false, data);
             equal(inbox.depositAcc(i + 1), acc);
             (uint64 time, uint128 gasEnd) = inbox.depositInfo(i);
             equal(time, block.timestamp);
@@ -45,7 +44,6 @@ contract InboxDepositsTest is L1Test {
         }
         equal(inbox.depositCount(), 3);
         equal(inbox.depositAcc(0), 0);
-        equal(address(inbox).balance, 3 * uint256(mint));
     }
 
     /// The hashes were computed with viem's encodePacked and keccak256.
@@ -55,9 +53,8 @@ contract InboxDepositsTest is L1Test {
         vm.fee(1_000_000_007);
         vm.blobBaseFee(30_000_000);
         equal(block.blobbasefee, 399);
-        vm.deal(ALICE, 5);
-        vm.prank(ALICE, ALICE);
-        inbox.depositTransaction{value: 5}(address(0xB0B), 3, 100_000, false, hex"c0ffee");
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, address(0xB0B), 5, 3, 100_000, false, hex"c0ffee");
         equal(
             inbox.depositAcc(1), 0x2129eea66832acb386d13247ec373f492d5d84c67fed01b3796842ad351bbc2a
         );
@@ -65,47 +62,32 @@ contract InboxDepositsTest is L1Test {
         equal(inbox.batchAcc(1), 0xcbac6a4c55072f8597621c944e1c9838b290eb211c6159a61214a5b20712fb67);
     }
 
-    function testFuzz_contractSender_isAliased(address sender, address origin) public {
-        vm.assume(sender != origin);
-        vm.prank(sender, origin);
-        inbox.depositTransaction(address(1), 0, 50_000, false, "");
-        bytes memory payload = payloadOf(address(1), 0, 0, 50_000, false, "");
-        equal(inbox.depositAcc(1), nextDepositAcc(0, 0, aliased(sender), 0, payload));
+    /// What it mints would be backed by nothing.
+    function testFuzz_anyoneButThePortal_isRefused(address caller) public {
+        vm.assume(caller != PORTAL);
+        vm.expectRevert(abi.encodeWithSelector(IInbox.InboxNotPortal.selector, caller, PORTAL));
+        vm.prank(caller);
+        inbox.enqueueDeposit(caller, caller, 1 ether, 0, 100_000, false, "");
     }
 
-    function test_eoaWithDelegatedCode_isNotAliased() public {
-        vm.etch(ALICE, hex"ef01000000000000000000000000000000000000000001");
-        deposit(50_000);
-        bytes memory payload = payloadOf(ALICE, 0, 0, 50_000, false, "");
-        equal(inbox.depositAcc(1), nextDepositAcc(0, 0, ALICE, 0, payload));
-    }
-
-    function test_receive_depositsToTheSender() public {
+    /// Ether comes in through the Portal alone.
+    function test_ether_isRefused() public {
         vm.prank(ALICE, ALICE);
-        (bool sent,) = address(inbox).call{value: 3 ether}("");
-        isTrue(sent);
-        bytes memory payload = payloadOf(ALICE, 3 ether, 3 ether, 100_000, false, "");
-        equal(inbox.depositAcc(1), nextDepositAcc(0, 0, ALICE, 0, payload));
-    }
-
-    function test_receive_fromAContract_depositsToItsAlias() public {
-        vm.prank(ALICE, SEQUENCER);
         (bool sent,) = address(inbox).call{value: 1}("");
-        isTrue(sent);
-        bytes memory payload = payloadOf(aliased(ALICE), 1, 1, 100_000, false, "");
-        equal(inbox.depositAcc(1), nextDepositAcc(0, 0, aliased(ALICE), 0, payload));
+        isTrue(!sent);
     }
 
     function test_creation_isRecorded() public {
-        vm.prank(ALICE, ALICE);
-        inbox.depositTransaction(address(0), 0, 100_000, true, hex"00");
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, address(0), 0, 0, 100_000, true, hex"00");
         bytes memory payload = payloadOf(address(0), 0, 0, 100_000, true, hex"00");
         equal(inbox.depositAcc(1), nextDepositAcc(0, 0, ALICE, 0, payload));
     }
 
     function test_creationWithTarget_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxCreationWithTarget.selector, ALICE));
-        inbox.depositTransaction(ALICE, 0, 100_000, true, hex"00");
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, 100_000, true, hex"00");
     }
 
     function testFuzz_gasBelowMinimum_reverts(uint256 length) public {
@@ -113,8 +95,11 @@ contract InboxDepositsTest is L1Test {
         uint64 min = uint64(21_000 + 40 * length);
         bytes memory data = new bytes(length);
         vm.expectRevert(abi.encodeWithSelector(IInbox.InboxDepositGasTooLow.selector, min - 1, min));
-        inbox.depositTransaction(ALICE, 0, min - 1, false, data);
-        inbox.depositTransaction(ALICE, 0, min, false, data);
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, min - 1, false, data);
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, min, false, data);
+        equal(inbox.minDepositGas(uint64(length)), min);
     }
 
     function test_tooMuchData_reverts() public {
@@ -122,7 +107,8 @@ contract InboxDepositsTest is L1Test {
         vm.expectRevert(
             abi.encodeWithSelector(IInbox.InboxDepositDataTooLong.selector, 120_001, 120_000)
         );
-        inbox.depositTransaction(ALICE, 0, 8_000_000, false, data);
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, 8_000_000, false, data);
     }
 
     function test_views_refuseIndicesBeyondTheEnd() public {

@@ -19,8 +19,8 @@ contract InboxMarketTest is L1Test {
                 IInbox.InboxBlockDepositGasExceeded.selector, BLOCK_GAS + 1, BLOCK_GAS
             )
         );
-        vm.prank(ALICE, ALICE);
-        inbox.depositTransaction(ALICE, 0, 21_001, false, "");
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, 21_001, false, "");
         deposit(21_000);
         mine(1);
         deposit(BLOCK_GAS);
@@ -34,8 +34,8 @@ contract InboxMarketTest is L1Test {
                 IInbox.InboxBlockDepositGasExceeded.selector, uint256(huge) + 50_000, BLOCK_GAS
             )
         );
-        vm.prank(ALICE, ALICE);
-        inbox.depositTransaction(ALICE, 0, huge, false, "");
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, huge, false, "");
     }
 
     /// Few runs: burning gas is what takes time.
@@ -97,9 +97,9 @@ contract InboxMarketTest is L1Test {
         (uint256 price,) = inbox.depositGasMarket();
         isTrue(price > 200);
         uint256 cost = 5_000_000 * price / 1024;
-        vm.prank(ALICE, ALICE);
+        vm.prank(PORTAL);
         uint256 before = gasleft();
-        inbox.depositTransaction(ALICE, 0, 5_000_000, false, "");
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, 5_000_000, false, "");
         uint256 spent = before - gasleft();
         isTrue(spent >= cost);
         isTrue(spent < cost + 20_000);
@@ -108,20 +108,20 @@ contract InboxMarketTest is L1Test {
     function test_tooLittleGasForThePrice_reverts() public {
         (uint256 price,) = inbox.depositGasMarket();
         uint256 cost = uint256(BLOCK_GAS) * price / 1024;
-        vm.prank(ALICE, ALICE);
-        try inbox.depositTransaction{gas: cost - 1000}(ALICE, 0, BLOCK_GAS, false, "") {
+        vm.prank(PORTAL);
+        try inbox.enqueueDeposit{gas: cost - 1000}(ALICE, ALICE, 0, 0, BLOCK_GAS, false, "") {
             isTrue(false);
         } catch {}
         equal(inbox.depositCount(), 0);
-        vm.prank(ALICE, ALICE);
-        inbox.depositTransaction{gas: cost + 20_000}(ALICE, 0, BLOCK_GAS, false, "");
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit{gas: cost + 20_000}(ALICE, ALICE, 0, 0, BLOCK_GAS, false, "");
     }
 
     function test_smallDeposit_paysOnlyForItsWork() public {
         deposit(50_000);
-        vm.prank(ALICE, ALICE);
+        vm.prank(PORTAL);
         uint256 before = gasleft();
-        inbox.depositTransaction(ALICE, 0, 50_000, false, "");
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, 50_000, false, "");
         isTrue(before - gasleft() < 100_000);
     }
 

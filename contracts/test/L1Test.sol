@@ -26,11 +26,17 @@ interface Vm {
     /// In forge 1.7.1 this sets the excess blob gas, from which the fee follows.
     function blobBaseFee(uint256 excessBlobGas) external;
     function blobhashes(bytes32[] calldata hashes) external;
+    function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
+    /// The account and its storage are cold again.
+    function cool(address account) external;
     function deal(address account, uint256 balance) external;
     function etch(address account, bytes calldata code) external;
     function expectEmit(address emitter) external;
     function expectRevert(bytes calldata data) external;
     function fee(uint256 baseFee) external;
+    function expectRevert(bytes4 selector) external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
+    function getNonce(address account) external view returns (uint64);
     function getRecordedLogs() external returns (Log[] memory);
     function mockCall(address callee, bytes calldata data, bytes calldata returned) external;
     function pauseGasMetering() external;
@@ -43,6 +49,7 @@ interface Vm {
     function signAndAttachDelegation(address implementation, uint256 privateKey)
         external
         returns (SignedDelegation memory);
+    function store(address account, bytes32 slot, bytes32 value) external;
     function warp(uint256 timestamp) external;
 }
 
@@ -59,6 +66,8 @@ abstract contract L1Test {
 
     Vm internal constant vm = Vm(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
     address internal constant SEQUENCER = address(0x5E9);
+    /// Stands for the Portal where only the Inbox is tested.
+    address internal constant PORTAL = address(0x9047A1);
     address internal constant ALICE = address(0xA11CE);
     uint64 internal constant FORCE_DELAY = 3600;
     uint64 internal constant BATCH_GAS = 20_000_000;
@@ -73,7 +82,14 @@ abstract contract L1Test {
         vm.fee(7 gwei);
         vm.blobBaseFee(50_000_000);
         vm.deal(ALICE, 1_000_000 ether);
-        inbox = new Inbox(Inbox.Parameters(SEQUENCER, FORCE_DELAY, BATCH_GAS, BLOCK_GAS));
+        inbox = new Inbox(
+            Inbox.Parameters(SEQUENCER, portalAddress(), FORCE_DELAY, BATCH_GAS, BLOCK_GAS)
+        );
+    }
+
+    /// Who may enqueue deposits.
+    function portalAddress() internal virtual returns (address) {
+        return PORTAL;
     }
 
     /// Mines: `blocks` later, 12 seconds each.
@@ -95,10 +111,10 @@ abstract contract L1Test {
         post(inbox.depositCount(), "batch");
     }
 
-    /// Alice, an EOA, deposits without data.
-    function deposit(uint64 gasLimit) internal {
-        vm.prank(ALICE, ALICE);
-        inbox.depositTransaction(ALICE, 0, gasLimit, false, "");
+    /// Alice deposits without data.
+    function deposit(uint64 gasLimit) internal virtual {
+        vm.prank(PORTAL);
+        inbox.enqueueDeposit(ALICE, ALICE, 0, 0, gasLimit, false, "");
     }
 
     /// A deposit's payload.

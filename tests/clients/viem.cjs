@@ -16,7 +16,11 @@ const chain = viem.defineChain({
   name: 'Gainsay devnet',
   nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
   rpcUrls: { default: { http: [endpoints.l2_rpc], webSocket: [endpoints.l2_rpc.replace('http', 'ws')] } },
-  contracts: { ...op.chainConfig.contracts, portal: { [rollup.l1ChainId]: { address: rollup.inbox } } },
+  contracts: {
+    ...op.chainConfig.contracts,
+    portal: { [rollup.l1ChainId]: { address: rollup.bridge.portal } },
+    disputeGameFactory: { [rollup.l1ChainId]: { address: rollup.bridge.confirmedGames } },
+  },
 });
 const publicClient = viem
   .createPublicClient({ chain, transport: viem.http(), pollingInterval: 100 })

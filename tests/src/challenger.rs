@@ -85,6 +85,7 @@ impl Challenger {
     fn watch_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.on_chain("watch");
         command.args(["--l1-rpc", &self.l1_rpc, "--l1-poll-ms", "200"]).args(arguments);
+        command.arg("--artifacts").arg(artifacts());
         command.env_remove("GAINSAY_CHALLENGER_KEY");
         command
     }
@@ -92,6 +93,14 @@ impl Challenger {
     fn start(&self, command: Command) -> Process {
         let log = self.data.with_extension("log");
         Process::start("challenger", &mut command.into_std(), &log)
+    }
+
+    /// `gainsay-challenger verify-deployment`.
+    pub async fn verify_deployment(&self) -> Report {
+        let mut command = Command::new(challenger_binary());
+        command.arg("verify-deployment").arg("--rollup").arg(&self.rollup).kill_on_drop(true);
+        command.args(["--l1-rpc", &self.l1_rpc]).arg("--artifacts").arg(artifacts());
+        run(command).await
     }
 
     /// What its watches have written.

@@ -22,10 +22,15 @@ pub struct L1 {
 impl L1 {
     /// Starts an anvil with its log in `folder`.
     pub async fn start(folder: &Path, slots_in_epoch: u64) -> Self {
+        Self::start_at(folder, slots_in_epoch, "osaka").await
+    }
+
+    /// The same at the rules of another fork.
+    pub async fn start_at(folder: &Path, slots_in_epoch: u64, hardfork: &str) -> Self {
         let port = free_port();
         let mut command = Command::new(places::anvil_binary());
         command
-            .args(["--hardfork", "osaka", "--enable-tx-gas-limit", "--silent"])
+            .args(["--hardfork", hardfork, "--enable-tx-gas-limit", "--silent"])
             .args(["--block-time", "1", "--port", &port.to_string()])
             // States that it swaps out go with the folder; in its own they would stay for ever.
             .arg("--cache-path")

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::Command};
 use crate::{
     Devnet, Process, Role,
     keys::key,
-    places::{challenger_binary, program_elf},
+    places::{artifacts, challenger_binary, program_elf},
     process::free_port,
 };
 
@@ -33,11 +33,13 @@ impl Watcher {
         let rollup = devnet.folder().join("rollup.json").display().to_string();
         let metrics = format!("127.0.0.1:{}", free_port());
         let (data, program) = (data.display().to_string(), program_elf().display().to_string());
+        let artifacts = artifacts().display().to_string();
         let arguments = [
             ["--rollup", &rollup],
             ["--data", &data],
             ["--l1-rpc", l1_rpc],
             ["--program", &program],
+            ["--artifacts", &artifacts],
             ["--cache-mib", "32"],
             ["--l1-poll-ms", "50"],
             ["--metrics", &metrics],

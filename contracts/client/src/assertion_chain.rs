@@ -171,12 +171,13 @@ impl AssertionChain {
         sender.send(self.call(&IAssertionChain::collectCall { winner, losers })).await
     }
 
-    /// Pays out the sender's credit: stakes returned.
+    /// Pays out the sender's credit to itself: stakes returned, and what it has earned.
     ///
     /// # Errors
     /// As [`TxSender::send`].
     pub async fn withdraw_credit(&self, sender: &TxSender) -> Result<TransactionReceipt, L1Error> {
-        sender.send(self.call(&IAssertionChain::withdrawCreditCall {})).await
+        let to = sender.address();
+        sender.send(self.call(&IAssertionChain::withdrawCreditCall { to })).await
     }
 
     /// The assertion with this id.

@@ -1,7 +1,8 @@
 //! The L1 contracts as Rust types, generated from the Solidity interfaces themselves.
 //!
-//! In: `IInbox.sol`, `IAssertionChain.sol` and `IEdgeGame.sol` of `contracts/src`, read at build
-//! time, so that there is no second copy to keep in step. Out: calls, events, errors and views.
+//! In: the interfaces of `contracts/src` (`IInbox.sol`, `IPortal.sol`, `IAssertionChain.sol` and so
+//! on), read at build time, so that there is no second copy to keep in step. Out: calls, events,
+//! errors and views.
 
 #![expect(missing_docs, reason = "NatSpec documents what the generator does not")]
 #![expect(clippy::too_many_arguments, reason = "the ABI decides")]
@@ -16,8 +17,26 @@ sol!(
 
 sol!(
     #[sol(rpc, all_derives)]
+    "../src/IPortal.sol"
+);
+
+sol!(
+    #[sol(rpc, all_derives)]
+    "../src/IConfirmedGames.sol"
+);
+
+sol!(
+    #[sol(rpc, all_derives)]
     "../src/IStepVerifier.sol"
 );
+
+// What StepVerifier has besides its interface: for those who check what is deployed.
+sol! {
+    #[sol(rpc)]
+    interface IHasOracle {
+        function ORACLE() external view returns (address);
+    }
+}
 
 sol!(
     #[sol(rpc, all_derives)]
@@ -33,6 +52,20 @@ sol!(
     #[sol(rpc, all_derives)]
     "../src/IEdgeGame.sol"
 );
+
+sol! {
+    /// What `L1CrossDomainMessenger` says of itself.
+    #[sol(rpc)]
+    interface IL1CrossDomainMessenger {
+        function PORTAL() external view returns (address);
+    }
+
+    /// What `L1StandardBridge` and `L1ERC721Bridge` say of themselves.
+    #[sol(rpc)]
+    interface IL1Bridge {
+        function MESSENGER() external view returns (address);
+    }
+}
 
 impl From<IAssertionChain::Cursor> for Cursor {
     fn from(it: IAssertionChain::Cursor) -> Self {

@@ -7,6 +7,7 @@
 use std::{fs, path::Path};
 
 use alloy::{
+    providers::Provider,
     rpc::types::TransactionReceipt,
     sol,
     sol_types::{SolStruct, SolValue},
@@ -16,8 +17,8 @@ use serde::Deserialize;
 use tracing::info;
 
 use crate::{
-    AssertionParams, InboxParams, L1Error, rollup_config::L1Start, transaction::L1Call,
-    tx_sender::TxSender,
+    AssertionParams, InboxParams, L1Error, bridge::BridgeContracts, prices, rollup_config::L1Start,
+    transaction::L1Call, tx_sender::TxSender,
 };
 
 /// A stake on the run of one block, as a part of the stake on an assertion.
@@ -29,6 +30,7 @@ sol! {
     /// `Inbox.Parameters`.
     struct InboxParameters {
         address sequencer;
+        address portal;
         uint64 forceDelay;
         uint64 maxBatchDepositGas;
         uint64 maxDepositGasPerBlock;
@@ -49,6 +51,7 @@ sol! {
         uint256 stake;
         uint256 spansStake;
         uint256 stepsStake;
+        uint256 gasPrice;
         bytes32 genesisOutputRoot;
     }
 }
@@ -60,6 +63,8 @@ pub struct DeployParams {
     pub inbox: InboxParams,
     /// Immutables of the AssertionChain.
     pub assertions: AssertionParams,
+    /// Wei for each gas of the moves that losers pay; stakes of openings are at least what that makes.
+    pub reference_gas_price_wei: u64,
     /// Hash of the L2 chain's parameters, part of the program's input in disputes.
     pub config_hash: B256,
     /// Output root of block 0.
@@ -75,28 +80,96 @@ pub struct Deployment {
     pub inbox: Address,
     /// Address of the AssertionChain.
     pub assertion_chain: Address,
+    /// Addresses of the bridge.
+    pub bridge: BridgeContracts,
 }
 
-/// Deploys Inbox, PreimageOracle, StepVerifier and AssertionChain, which creates its EdgeGame.
+/// Where the contracts will be: an address follows from the deployer and its nonce. Some contracts
+/// name each other, so the address of one must be known before it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeployPlan {
+    deployer: Address,
+    first_nonce: u64,
+}
+
+impl DeployPlan {
+    const INBOX: u64 = 0;
+    const ASSERTION_CHAIN: u64 = 3;
+    const CONFIRMED_GAMES: u64 = 4;
+    const PORTAL: u64 = 5;
+    const CROSS_DOMAIN_MESSENGER: u64 = 6;
+    const STANDARD_BRIDGE: u64 = 7;
+    const ERC721_BRIDGE: u64 = 8;
+    const MINTABLE_ERC20_FACTORY: u64 = 9;
+
+    /// What [`deploy`] will create if the account sends nothing else before.
+    ///
+    /// # Errors
+    /// [`L1Error::Transport`] when L1 does not answer.
+    pub async fn next(sender: &TxSender) -> Result<Self, L1Error> {
+        let deployer = sender.address();
+        // Behind what is pending: that is where the sender queues.
+        let count = sender.client().provider().get_transaction_count(deployer).pending().await;
+        let first_nonce = count.map_err(L1Error::transport("eth_getTransactionCount"))?;
+        Ok(Self { deployer, first_nonce })
+    }
+
+    /// Where the bridge will be.
+    #[must_use]
+    pub fn bridge(&self) -> BridgeContracts {
+        BridgeContracts {
+            portal: self.at(Self::PORTAL),
+            confirmed_games: self.at(Self::CONFIRMED_GAMES),
+            cross_domain_messenger: self.at(Self::CROSS_DOMAIN_MESSENGER),
+            standard_bridge: self.at(Self::STANDARD_BRIDGE),
+            erc721_bridge: self.at(Self::ERC721_BRIDGE),
+            mintable_erc20_factory: self.at(Self::MINTABLE_ERC20_FACTORY),
+        }
+    }
+
+    fn at(&self, place: u64) -> Address {
+        self.deployer.create(self.first_nonce.saturating_add(place))
+    }
+
+    /// The contract is where others expect it.
+    fn check(&self, what: &'static str, place: u64, found: Address) -> Result<(), L1Error> {
+        let expected = self.at(place);
+        if expected == found {
+            return Ok(());
+        }
+        let (expected, found) = (expected.to_string(), found.to_string());
+        Err(L1Error::ConfigMismatch { what, expected, found })
+    }
+}
+
+/// Deploys Inbox, PreimageOracle, StepVerifier, AssertionChain, which creates its EdgeGame, and the
+/// bridge.
 ///
 /// # Errors
-/// [`L1Error::File`] when an artifact is missing or does not fit; otherwise as [`TxSender::send`].
+/// [`L1Error::File`] when an artifact is missing or does not fit; [`L1Error::ConfigMismatch`] when
+/// the deployer sent something else meanwhile, so that a contract is not where the plan says;
+/// otherwise as [`TxSender::send`].
 // PROTOCOL.md L1-1
 pub async fn deploy(
     sender: &TxSender,
     artifacts: &Path,
     params: &DeployParams,
+    plan: &DeployPlan,
 ) -> Result<Deployment, L1Error> {
     let start = sender.client().latest().await?;
     let l1_start = L1Start { number: start.number, hash: start.hash };
-    let inbox = deploy_inbox(sender, artifacts, &params.inbox).await?;
+    let bridge = plan.bridge();
+    let inbox = deploy_inbox(sender, artifacts, &params.inbox, bridge.portal).await?;
+    plan.check("address of the Inbox", DeployPlan::INBOX, inbox)?;
     let step_verifier = deploy_step_verifier(sender, artifacts).await?;
     let assertion_chain =
         deploy_assertion_chain(sender, artifacts, inbox, step_verifier, params).await?;
-    Ok(Deployment { l1_start, inbox, assertion_chain })
+    plan.check("address of the AssertionChain", DeployPlan::ASSERTION_CHAIN, assertion_chain)?;
+    deploy_bridge(sender, artifacts, inbox, assertion_chain, plan).await?;
+    Ok(Deployment { l1_start, inbox, assertion_chain, bridge })
 }
 
-/// Deploys the Inbox alone and returns its address.
+/// Deploys the Inbox alone, for a Portal at this address, and returns its address.
 ///
 /// # Errors
 /// As [`deploy`].
@@ -104,9 +177,11 @@ pub async fn deploy_inbox(
     sender: &TxSender,
     artifacts: &Path,
     params: &InboxParams,
+    portal: Address,
 ) -> Result<Address, L1Error> {
     let arguments = InboxParameters {
         sequencer: params.sequencer,
+        portal,
         forceDelay: params.force_delay_secs,
         maxBatchDepositGas: params.max_batch_deposit_gas,
         maxDepositGasPerBlock: params.max_deposit_gas_per_block,
@@ -137,7 +212,9 @@ pub async fn deploy_assertion_chain(
     step_verifier: Address,
     params: &DeployParams,
 ) -> Result<Address, L1Error> {
-    let rules = &params.assertions;
+    let (rules, price) = (&params.assertions, params.reference_gas_price_wei);
+    let spans = prices::stake_for(prices::answers_gas(rules.spans_height), price);
+    let steps = prices::stake_for(prices::step_answers_gas(rules.steps_height), price);
     let arguments = AssertionChainParameters {
         inbox,
         stepVerifier: step_verifier,
@@ -150,11 +227,49 @@ pub async fn deploy_assertion_chain(
         challengePeriod: rules.challenge_period_secs,
         minInterval: rules.min_interval_secs,
         stake: rules.stake_wei,
-        spansStake: part_of(rules.stake_wei, SPANS_STAKE_DIVISOR),
-        stepsStake: part_of(rules.stake_wei, STEPS_STAKE_DIVISOR),
+        spansStake: spans.max(part_of(rules.stake_wei, SPANS_STAKE_DIVISOR)),
+        stepsStake: steps.max(part_of(rules.stake_wei, STEPS_STAKE_DIVISOR)),
+        gasPrice: U256::from(price),
         genesisOutputRoot: params.genesis_output_root,
     };
     create(sender, artifacts, "AssertionChain", arguments).await
+}
+
+/// The least stake on an assertion: half of it pays for all answers to it, and for a right proposal.
+#[must_use]
+pub fn stake_min(blocks_height: u8, reference_gas_price_wei: u64) -> U256 {
+    let gas = prices::answers_gas(blocks_height).saturating_add(prices::PROPOSAL_GAS);
+    prices::stake_for(gas, reference_gas_price_wei)
+}
+
+/// Deploys what holds the money and what leads to it.
+async fn deploy_bridge(
+    sender: &TxSender,
+    artifacts: &Path,
+    inbox: Address,
+    assertion_chain: Address,
+    plan: &DeployPlan,
+) -> Result<(), L1Error> {
+    let arguments = assertion_chain.abi_encode();
+    let takes = "(address assertionChain)";
+    let games = create_plain(sender, artifacts, "ConfirmedGames", takes, &arguments).await?;
+    plan.check("address of ConfirmedGames", DeployPlan::CONFIRMED_GAMES, games)?;
+    let arguments = (inbox, games).abi_encode();
+    let takes = "(address inbox,address games)";
+    let portal = create_plain(sender, artifacts, "Portal", takes, &arguments).await?;
+    plan.check("address of the Portal", DeployPlan::PORTAL, portal)?;
+    let (name, takes) = ("L1CrossDomainMessenger", "(address thePortal)");
+    let messenger = create_plain(sender, artifacts, name, takes, &portal.abi_encode()).await?;
+    plan.check("address of the messenger", DeployPlan::CROSS_DOMAIN_MESSENGER, messenger)?;
+    let (name, takes) = ("L1StandardBridge", "(address messengerOnL1)");
+    let bridge = create_plain(sender, artifacts, name, takes, &messenger.abi_encode()).await?;
+    plan.check("address of the standard bridge", DeployPlan::STANDARD_BRIDGE, bridge)?;
+    let name = "L1ERC721Bridge";
+    let tokens = create_plain(sender, artifacts, name, takes, &messenger.abi_encode()).await?;
+    plan.check("address of the ERC-721 bridge", DeployPlan::ERC721_BRIDGE, tokens)?;
+    let (name, takes) = ("L1MintableERC20Factory", "(address bridgeOnL1)");
+    let factory = create_plain(sender, artifacts, name, takes, &bridge.abi_encode()).await?;
+    plan.check("address of the token factory", DeployPlan::MINTABLE_ERC20_FACTORY, factory)
 }
 
 /// At least one wei: nobody stakes for free.

@@ -9,7 +9,9 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 
 use crate::{
     L1Client, L1Error,
-    bindings::IEdgeGame::{self, Bisection, IEdgeGameInstance, Position, Settlement, TimerUpdate},
+    bindings::IEdgeGame::{
+        self, Bisection, IEdgeGameInstance, Line, Position, Settlement, TimerUpdate,
+    },
     transaction::L1Call,
     tx_sender::TxSender,
 };
@@ -42,6 +44,24 @@ impl EdgeGame {
         let steps = self.contract.STEPS_STAKE().call().await;
         let spans = spans.map_err(L1Error::view("SPANS_STAKE", self.address()))?;
         Ok((spans, steps.map_err(L1Error::view("STEPS_STAKE", self.address()))?))
+    }
+
+    /// Wei that movers are paid for each gas.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn gas_price(&self) -> Result<U256, L1Error> {
+        let found = self.contract.GAS_PRICE().call().await;
+        found.map_err(L1Error::view("GAS_PRICE", self.address()))
+    }
+
+    /// Address of the contract that judges one instruction.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn step_verifier(&self) -> Result<Address, L1Error> {
+        let found = self.contract.STEP_VERIFIER().call().await;
+        found.map_err(L1Error::view("STEP_VERIFIER", self.address()))
     }
 
     /// Splits edges in two.
@@ -109,28 +129,20 @@ impl EdgeGame {
         self.send(sender, &IEdgeGame::proveZeroCall { position }, U256::ZERO).await
     }
 
-    /// Caches timers, those below first.
+    /// Caches timers, those below first; then returns stakes of winners and takes those of losers;
+    /// then pays the moves on lines of trees that have won.
     ///
     /// # Errors
     /// As [`TxSender::send`].
-    pub async fn update(
+    pub async fn conclude(
         &self,
         sender: &TxSender,
         updates: Vec<TimerUpdate>,
-    ) -> Result<TransactionReceipt, L1Error> {
-        self.send(sender, &IEdgeGame::updateCall { updates }, U256::ZERO).await
-    }
-
-    /// Returns stakes of winners and takes those of losers.
-    ///
-    /// # Errors
-    /// As [`TxSender::send`].
-    pub async fn settle(
-        &self,
-        sender: &TxSender,
         settlements: Vec<Settlement>,
+        lines: Vec<Line>,
     ) -> Result<TransactionReceipt, L1Error> {
-        self.send(sender, &IEdgeGame::settleManyCall { settlements }, U256::ZERO).await
+        let call = IEdgeGame::concludeCall { updates, settlements, lines };
+        self.send(sender, &call, U256::ZERO).await
     }
 
     /// Everything else: the generated bindings.

@@ -9,7 +9,7 @@ use alloy::{
     rpc::types::TransactionReceipt,
     sol_types::SolCall,
 };
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes};
 use gainsay_derivation::{BatchIndex, DepositIndex, MAX_BLOBS, MAX_CALLDATA_BYTES};
 
 use crate::{
@@ -128,19 +128,12 @@ impl Inbox {
         sender.send(self.call(&call)).await
     }
 
-    /// Enqueues a transaction from L1 to L2, from the sender's own address. `mint` wei are paid on L1
-    /// and minted to the sender on L2.
+    /// The only account that may enqueue deposits.
     ///
     /// # Errors
-    /// As [`TxSender::send`].
-    // PROTOCOL.md L1-4
-    pub async fn deposit_transaction(
-        &self,
-        sender: &TxSender,
-        call: IInbox::depositTransactionCall,
-        mint: U256,
-    ) -> Result<TransactionReceipt, L1Error> {
-        sender.send(self.call(&call).with_value(mint)).await
+    /// When L1 does not answer the view.
+    pub async fn portal(&self) -> Result<Address, L1Error> {
+        self.contract.PORTAL().call().await.map_err(self.view("PORTAL"))
     }
 
     /// Number of batches posted.

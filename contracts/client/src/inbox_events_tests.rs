@@ -143,7 +143,8 @@ fn the_chains_are_followed() {
 #[test]
 fn events_of_the_other_contracts_are_passed_on_with_their_logs() {
     let mut scribe = story();
-    let proven = EdgeProven { mutualId: B256::repeat_byte(4), root: B256::repeat_byte(5) };
+    let (root, mover) = (B256::repeat_byte(5), Address::repeat_byte(6));
+    let proven = EdgeProven { mutualId: B256::repeat_byte(4), root, mover };
     scribe.emit_from(CONTRACTS.edge_game, &proven);
     let cursor = crate::bindings::IAssertionChain::Cursor { batch: 1, block: 2, depositsRead: 3 };
     let (id, output_root) = (B256::repeat_byte(6), B256::repeat_byte(7));

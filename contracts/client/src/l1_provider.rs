@@ -19,7 +19,7 @@ use alloy::{
     },
     transports::TransportResult,
 };
-use alloy_primitives::BlockNumber;
+use alloy_primitives::{Address, BlockNumber, Bytes};
 use parking_lot::Mutex;
 use reqwest::Url;
 use tokio::time::timeout;
@@ -154,6 +154,14 @@ impl L1Client {
     /// When L1 does not answer.
     pub async fn chain_id(&self) -> Result<u64, L1Error> {
         self.provider.get_chain_id().await.map_err(L1Error::transport("eth_chainId"))
+    }
+
+    /// The code of an account at the tip of L1; empty if it has none.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn code(&self, address: Address) -> Result<Bytes, L1Error> {
+        self.provider.get_code_at(address).await.map_err(L1Error::transport("eth_getCode"))
     }
 
     /// The tip of L1. Where there are several nodes, one whose tip stands still gives way to one

@@ -58,6 +58,8 @@ mod tx_sender;
 pub use tx_sender::{PendingNonce, TxSender, TxSenderConfig};
 mod inbox;
 pub use inbox::{BatchPosition, Inbox, InboxParams};
+mod bridge;
+pub use bridge::{BridgeContracts, Portal};
 mod assertion_chain;
 pub use assertion_chain::{AssertionChain, AssertionParams, AssertionView, Proposal};
 mod edge_game;
@@ -65,7 +67,8 @@ pub use edge_game::EdgeGame;
 mod step_verifier;
 pub use step_verifier::{STEP_GAS_MAX, StepVerifier};
 mod deploy;
+pub mod prices;
 pub use deploy::{
-    DeployParams, Deployment, deploy, deploy_assertion_chain, deploy_inbox, deploy_step_verifier,
-    init_code,
+    AssertionChainParameters, DeployParams, DeployPlan, Deployment, InboxParameters, deploy,
+    deploy_assertion_chain, deploy_inbox, deploy_step_verifier, init_code, stake_min,
 };

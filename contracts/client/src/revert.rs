@@ -12,7 +12,8 @@ use alloy::{
 use alloy_primitives::Bytes;
 
 use crate::bindings::{
-    IAssertionChain::IAssertionChainErrors, IEdgeGame::IEdgeGameErrors, IInbox::IInboxErrors,
+    IAssertionChain::IAssertionChainErrors, IConfirmedGames::IConfirmedGamesErrors,
+    IEdgeGame::IEdgeGameErrors, IInbox::IInboxErrors, IPortal::IPortalErrors,
 };
 
 /// A decoded revert reason.
@@ -20,6 +21,10 @@ use crate::bindings::{
 pub enum ContractRevert {
     /// A custom error of the Inbox.
     Inbox(IInboxErrors),
+    /// A custom error of the Portal.
+    Portal(IPortalErrors),
+    /// A custom error of the list of confirmed games.
+    ConfirmedGames(IConfirmedGamesErrors),
     /// A custom error of the AssertionChain.
     AssertionChain(IAssertionChainErrors),
     /// A custom error of the EdgeGame.
@@ -36,6 +41,12 @@ impl ContractRevert {
     pub fn decode(data: &Bytes) -> Self {
         if let Ok(error) = IInboxErrors::abi_decode(data) {
             return Self::Inbox(error);
+        }
+        if let Ok(error) = IPortalErrors::abi_decode(data) {
+            return Self::Portal(error);
+        }
+        if let Ok(error) = IConfirmedGamesErrors::abi_decode(data) {
+            return Self::ConfirmedGames(error);
         }
         if let Ok(error) = IAssertionChainErrors::abi_decode(data) {
             return Self::AssertionChain(error);
@@ -64,6 +75,8 @@ impl fmt::Display for ContractRevert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inbox(error) => write!(f, "{error:?}"),
+            Self::Portal(error) => write!(f, "{error:?}"),
+            Self::ConfirmedGames(error) => write!(f, "{error:?}"),
             Self::AssertionChain(error) => write!(f, "{error:?}"),
             Self::EdgeGame(error) => write!(f, "{error:?}"),
             Self::Message(message) => f.write_str(message),

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Contracts, L1BlockRef, L1Client, L1Error,
     assertion_chain::{AssertionChain, AssertionParams},
+    bridge::BridgeContracts,
     inbox::Inbox,
 };
 use futures::future::BoxFuture;
@@ -39,6 +40,8 @@ pub struct RollupConfig {
     pub inbox: Address,
     /// Address of the AssertionChain on L1.
     pub assertion_chain: Address,
+    /// The contracts that deposits and withdrawals go through.
+    pub bridge: BridgeContracts,
     /// The only account that may post batches.
     pub sequencer: Address,
     /// Seconds after which anybody may force an unread deposit.
@@ -155,6 +158,7 @@ impl RollupConfig {
             )?;
             let contract = AssertionChain::new(client, self.assertion_chain);
             same("inbox of the assertion chain", self.inbox, contract.inbox().await?)?;
+            self.bridge.check(client, self.inbox, self.assertion_chain).await?;
             // The runs of disputes begin with it: with another one every dispute would be lost.
             let game = contract.game().await?;
             same("hash of chain", self.chain.hash(), contract.config_hash(game).await?)?;
@@ -218,6 +222,11 @@ mod tests {
             l1_start: L1Start { number: 5, hash: B256::repeat_byte(5) },
             inbox: Address::repeat_byte(1),
             assertion_chain: Address::repeat_byte(2),
+            bridge: BridgeContracts {
+                portal: Address::repeat_byte(7),
+                confirmed_games: Address::repeat_byte(8),
+                ..BridgeContracts::default()
+            },
             sequencer: Address::repeat_byte(3),
             force_delay_secs: 60,
             max_batch_deposit_gas: 20_000_000,

@@ -11,7 +11,10 @@ use alloy_primitives::{Address, B256, Bytes};
 
 use crate::{
     L1Client, L1Error,
-    bindings::IStepVerifier::{self, IStepVerifierInstance},
+    bindings::{
+        IHasOracle,
+        IStepVerifier::{self, IStepVerifierInstance},
+    },
 };
 
 /// Most gas of an L1 transaction, [EIP-7825](https://eips.ethereum.org/EIPS/eip-7825): what a step
@@ -35,6 +38,16 @@ impl StepVerifier {
     #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
+    }
+
+    /// Address of its PreimageOracle.
+    ///
+    /// # Errors
+    /// When L1 does not answer.
+    pub async fn oracle(&self) -> Result<Address, L1Error> {
+        let contract = IHasOracle::new(self.address(), self.contract.provider().clone());
+        let found = contract.ORACLE().call().await;
+        found.map_err(L1Error::view("ORACLE", self.address()))
     }
 
     /// The hash of the state after the one with hash `pre`.

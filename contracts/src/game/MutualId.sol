@@ -23,12 +23,23 @@ library MutualId {
     }
 
     /// @notice The left halves.
-    function ofLeft(bytes32 mutualId) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(mutualId, uint8(0)));
+    function ofLeft(bytes32 mutualId) internal pure returns (bytes32 id) {
+        // Assembly: 130 gas less, here and below; a dispute names 300 halves.
+        assembly ("memory-safe") {
+            mstore(0, mutualId)
+            mstore8(32, 0)
+            id := keccak256(0, 33)
+        }
     }
 
     /// @notice The right halves next to the left half with root `left`.
-    function ofRight(bytes32 mutualId, bytes32 left) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(mutualId, uint8(1), left));
+    function ofRight(bytes32 mutualId, bytes32 left) internal pure returns (bytes32 id) {
+        assembly ("memory-safe") {
+            let free := mload(64)
+            mstore(free, mutualId)
+            mstore8(add(free, 32), 1)
+            mstore(add(free, 33), left)
+            id := keccak256(free, 65)
+        }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {IEdgeGame} from "../IEdgeGame.sol";
 import {MerkleTree} from "../MerkleTree.sol";
 import {MutualId} from "./MutualId.sol";
@@ -44,6 +45,24 @@ library Positions {
         requireLength(self.agreedProof.length, leftHeight);
         if (turns == 0) require(agreed == first, IEdgeGame.EdgeAgreedMismatch(agreed, first));
         else requireLastLeaf(self.lefts[turns - 1], agreed, self.agreedProof);
+    }
+
+    /// @notice The nodes on a line, from the root of its level's tree down to its end.
+    function nodesAbove(IEdgeGame.Line calldata line)
+        internal
+        pure
+        returns (bytes32[] memory nodes)
+    {
+        uint256 depth = line.siblings.length;
+        nodes = new bytes32[](depth + 1);
+        bytes32 node = nodes[depth] = line.node;
+        for (uint256 i = 0; i < depth; ++i) {
+            bytes32 sibling = line.siblings[i];
+            node = line.index >> i & 1 == 0
+                ? Hashes.efficientKeccak256(node, sibling)
+                : Hashes.efficientKeccak256(sibling, node);
+            nodes[depth - 1 - i] = node;
+        }
     }
 
     /// @notice Reverts unless `leaf` is the last one of the tree, whose height is the proof's.

@@ -5,14 +5,18 @@ import {IEdgeGame} from "../IEdgeGame.sol";
 
 /// @notice What is stored of an edge, in one slot. It does not exist if `createdAt` is 0.
 struct EdgeRecord {
-    uint64 createdAt;
-    // Seconds; see `Timers`.
-    uint64 cached;
+    uint40 createdAt;
+    // Seconds, as `Timers.stored` has them.
+    uint32 cached;
     IEdgeGame.Level level;
     uint8 height;
-    bool bisected;
     bool confirmed;
+    // Who bisected it or, at height 0, proved it; 0 if nobody has, and PAID once that was paid.
+    address mover;
 }
+
+// Stands for a mover that was paid: nobody sends from a precompile's address.
+address constant PAID = address(1);
 
 /// @notice What is stored of all edges with one mutual id, in one slot.
 struct MutualRecord {
@@ -22,6 +26,11 @@ struct MutualRecord {
     bool decided;
     // When the second one came; 0 while there is none.
     uint64 rivaledAt;
+    // One of them is proven, and no other one can be.
+    bool proven;
+    // Root edges of a level: wei of losers for those who moved for the winner. All ether there is
+    // fits.
+    uint96 pot;
 }
 
 /// @title  Timers
@@ -40,6 +49,9 @@ library Timers {
     /// A proven edge's.
     uint64 internal constant INFINITE = type(uint64).max;
 
+    /// It in a record. Other timers stop one second before it, after more than a century.
+    uint32 private constant STORED_INFINITE = type(uint32).max;
+
     /// @notice Children are made only once their parent has a rival, so the unrivaled times on a
     ///         path from a root edge down never overlap.
     function unrivaled(EdgeRecord memory edge, MutualRecord memory mutual)
@@ -50,6 +62,16 @@ library Timers {
         // PROTOCOL.md GAME-11
         if (mutual.rivaledAt == 0) return uint64(block.timestamp) - edge.createdAt;
         return mutual.rivaledAt > edge.createdAt ? mutual.rivaledAt - edge.createdAt : 0;
+    }
+
+    function stored(uint64 timer) internal pure returns (uint32) {
+        if (timer == INFINITE) return STORED_INFINITE;
+        // INVARIANT: what is stored is never ahead of the timer.
+        return timer < STORED_INFINITE ? uint32(timer) : STORED_INFINITE - 1;
+    }
+
+    function loaded(uint32 timer) internal pure returns (uint64) {
+        return timer == STORED_INFINITE ? INFINITE : timer;
     }
 
     function plus(uint64 a, uint64 b) internal pure returns (uint64) {

@@ -1,215 +1,38 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Hashing} from "./Hashing.sol";
+import {CrossDomainMessenger} from "../bridge/CrossDomainMessenger.sol";
 import {L2ToL1MessagePasser} from "./L2ToL1MessagePasser.sol";
 import {Predeploys} from "./Predeploys.sol";
 
 /// @title L2CrossDomainMessenger (predeploy 0x4200000000000000000000000000000000000007)
-/// @notice Sends messages to the messenger on L1 and runs those that come from it. A message that
-///         fails can be replayed by anyone; one that succeeded never runs again.
-///         Slot 0 is the messenger on L1, set by genesis and by nothing else; slot 1 the nonce,
-///         slots 2 and 3 the mappings. The sender of the running message is in transient storage.
-contract L2CrossDomainMessenger {
-    /// @notice There is no messenger on L1.
-    error NoOtherMessenger();
-    /// @notice The nonce of the message bears another version.
-    error UnsupportedMessageVersion(uint256 version);
-    /// @notice The ether attached differs from the value of the message.
-    error WrongValue(uint256 attached, uint256 expected);
-    /// @notice The message did not fail before, so only the messenger on L1 may relay it.
-    error NotReplayable(bytes32 msgHash);
-    /// @notice The message succeeded before.
-    error AlreadyRelayed(bytes32 msgHash);
-    /// @notice Messages may not call this account.
-    error BlockedTarget(address target);
-    /// @notice No message is running.
-    error NoMessageRunning();
-    /// @notice Tells a gas estimation that its limit is too low; see `ESTIMATION_ADDRESS`.
-    error FailedToRelay(bytes32 msgHash);
-
-    event SentMessage(
-        address indexed target,
-        address sender,
-        bytes message,
-        uint256 messageNonce,
-        uint256 gasLimit
-    );
-    event SentMessageExtension1(address indexed sender, uint256 value);
-    event RelayedMessage(bytes32 indexed msgHash);
-    event FailedRelayedMessage(bytes32 indexed msgHash);
-
+/// @notice The messenger on L2. Its messages leave as withdrawals; those of L1 come as deposits of
+///         the messenger there, under its alias.
+///         Slot 0 is the messenger on L1, set by genesis and by nothing else.
+contract L2CrossDomainMessenger is CrossDomainMessenger {
     string public constant version = "2.2.0";
-
-    uint16 public constant MESSAGE_VERSION = uint16(Hashing.MESSAGE_VERSION);
-    uint64 public constant RELAY_CONSTANT_OVERHEAD = 200_000;
-    uint64 public constant MIN_GAS_DYNAMIC_OVERHEAD_NUMERATOR = 64;
-    uint64 public constant MIN_GAS_DYNAMIC_OVERHEAD_DENOMINATOR = 63;
-    uint64 public constant MIN_GAS_CALLDATA_OVERHEAD = 16;
-    /// @notice Gas for the CALL of a relay itself.
-    uint64 public constant RELAY_CALL_OVERHEAD = 40_000;
-    /// @notice Gas kept back to record the outcome of a relay.
-    uint64 public constant RELAY_RESERVED_GAS = 40_000;
-    /// @notice Gas for what runs between the gas check and the CALL of a relay.
-    uint64 public constant RELAY_GAS_CHECK_BUFFER = 5_000;
-
-    /// Origin of OP's gas estimations: a failing relay reverts for it, so that the estimation
-    /// finds the limit at which the message succeeds, not the one at which it is recorded failed.
-    address private constant ESTIMATION_ADDRESS = address(1);
-
-    /// @notice The messenger on L1.
-    address public otherMessenger;
-
-    uint240 private _messageNonce;
-
-    /// @notice Messages that ran and succeeded.
-    mapping(bytes32 msgHash => bool) public successfulMessages;
-
-    /// @notice Messages that failed at least once.
-    mapping(bytes32 msgHash => bool) public failedMessages;
-
-    /// Sender on L1 of the running message; zero when none runs.
-    address private transient _messageSender;
-
-    /// @notice Sends a message to L1, with the ether attached.
-    /// @param _target Account to call on L1.
-    /// @param _message Calldata of the call.
-    /// @param _minGasLimit Gas that the call gets at least.
-    function sendMessage(address _target, bytes calldata _message, uint32 _minGasLimit)
-        external
-        payable
-    {
-        address other = otherMessenger;
-        // INVARIANT: ether never leaves towards a messenger that does not exist.
-        if (other == address(0)) revert NoOtherMessenger();
-        uint256 nonce = messageNonce();
-        ++_messageNonce;
-        L2ToL1MessagePasser(payable(Predeploys.L2_TO_L1_MESSAGE_PASSER))
-        .initiateWithdrawal{value: msg.value}(
-            other,
-            baseGas(_message, _minGasLimit),
-            Hashing.encodeRelayMessage(
-                nonce, msg.sender, _target, msg.value, _minGasLimit, _message
-            )
-        );
-        emit SentMessage(_target, msg.sender, _message, nonce, _minGasLimit);
-        emit SentMessageExtension1(msg.sender, msg.value);
-    }
-
-    /// @notice Runs a message of the messenger on L1, or replays one that failed.
-    /// @param _nonce Nonce of the message, with its version.
-    /// @param _sender Who sent the message on L1.
-    /// @param _target Account to call.
-    /// @param _value Wei to send with the call.
-    /// @param _minGasLimit Gas that the call gets at least.
-    /// @param _message Calldata of the call.
-    function relayMessage(
-        uint256 _nonce,
-        address _sender,
-        address _target,
-        uint256 _value,
-        uint256 _minGasLimit,
-        bytes calldata _message
-    ) external payable {
-        if (_nonce >> 240 != MESSAGE_VERSION) {
-            revert UnsupportedMessageVersion(_nonce >> 240);
-        }
-        // Copied here because nothing costly may stand between the gas check and the call.
-        bytes memory message = _message;
-        bytes32 msgHash =
-            Hashing.hashCrossDomainMessage(_nonce, _sender, _target, _value, _minGasLimit, message);
-        // INVARIANT: a message runs because L1 sent it, and with exactly the ether L1 gave it;
-        // a replay uses the ether that stayed here when it failed.
-        if (_isOtherMessenger(msg.sender)) {
-            if (msg.value != _value) revert WrongValue(msg.value, _value);
-        } else {
-            if (msg.value != 0) revert WrongValue(msg.value, 0);
-            if (!failedMessages[msgHash]) revert NotReplayable(msgHash);
-        }
-        // INVARIANT: nobody makes this contract act in its own name.
-        if (_target == address(this) || _target == Predeploys.L2_TO_L1_MESSAGE_PASSER) {
-            revert BlockedTarget(_target);
-        }
-        // INVARIANT: a message succeeds once.
-        if (successfulMessages[msgHash]) revert AlreadyRelayed(msgHash);
-
-        // A message within a message would change the sender the outer one sees: it fails, and
-        // can be replayed.
-        if (_messageSender != address(0) || !_hasMinGas(_minGasLimit)) {
-            return _recordFailure(msgHash);
-        }
-        _messageSender = _sender;
-        bool success = _call(_target, gasleft() - RELAY_RESERVED_GAS, _value, message);
-        _messageSender = address(0);
-        if (!success) return _recordFailure(msgHash);
-
-        successfulMessages[msgHash] = true;
-        emit RelayedMessage(msgHash);
-    }
-
-    /// @notice Sender on L1 of the running message; reverts when none runs.
-    function xDomainMessageSender() external view returns (address) {
-        if (_messageSender == address(0)) revert NoMessageRunning();
-        return _messageSender;
-    }
-
-    /// @notice See `otherMessenger`: an older name of the getter.
-    function OTHER_MESSENGER() external view returns (address) {
-        return otherMessenger;
-    }
 
     /// @notice See `otherMessenger`: an older name of the getter.
     function l1CrossDomainMessenger() external view returns (address) {
         return otherMessenger;
     }
 
-    /// @notice Whether messages are held back: never on L2.
-    function paused() external pure returns (bool) {
-        return false;
+    function _sendToOtherChain(address to, uint64 gasLimit, bytes memory data) internal override {
+        L2ToL1MessagePasser(payable(Predeploys.L2_TO_L1_MESSAGE_PASSER))
+        .initiateWithdrawal{value: msg.value}(
+            to, gasLimit, data
+        );
     }
 
-    /// @notice Nonce of the next message, with its version in the upper two bytes.
-    function messageNonce() public view returns (uint256) {
-        return Hashing.versionedNonce(_messageNonce);
-    }
-
-    /// @notice Gas limit on L1 with which a relay gives its call at least `_minGasLimit`.
-    function baseGas(bytes calldata _message, uint32 _minGasLimit) public pure returns (uint64) {
-        return RELAY_CONSTANT_OVERHEAD + uint64(_message.length) * MIN_GAS_CALLDATA_OVERHEAD
-            + uint64(_minGasLimit) * MIN_GAS_DYNAMIC_OVERHEAD_NUMERATOR
-            / MIN_GAS_DYNAMIC_OVERHEAD_DENOMINATOR + RELAY_CALL_OVERHEAD + RELAY_RESERVED_GAS
-            + RELAY_GAS_CHECK_BUFFER;
-    }
-
-    function _recordFailure(bytes32 msgHash) private {
-        failedMessages[msgHash] = true;
-        emit FailedRelayedMessage(msgHash);
-        if (tx.origin == ESTIMATION_ADDRESS) revert FailedToRelay(msgHash);
-    }
-
-    /// Calls without copying what comes back: the callee could otherwise spend the gas reserved to
-    /// record its failure by returning megabytes.
-    function _call(address target, uint256 gasLimit, uint256 value, bytes memory data)
-        private
-        returns (bool success)
-    {
-        assembly ("memory-safe") {
-            success := call(gasLimit, target, value, add(data, 0x20), mload(data), 0, 0)
-        }
-    }
-
-    /// Whether L1's messenger, under its alias, is calling.
-    function _isOtherMessenger(address caller) private view returns (bool) {
+    function _isOtherMessenger() internal view override returns (bool) {
         address other = otherMessenger;
         uint160 offset = uint160(0x1111000000000000000000000000000000001111);
         unchecked {
-            return other != address(0) && caller == address(uint160(other) + offset);
+            return other != address(0) && msg.sender == address(uint160(other) + offset);
         }
     }
 
-    /// Whether, after EIP-150 keeps 1/64 back, the call still gets `minGas`.
-    function _hasMinGas(uint256 minGas) private view returns (bool) {
-        uint256 overhead = RELAY_CALL_OVERHEAD + RELAY_RESERVED_GAS + RELAY_GAS_CHECK_BUFFER;
-        return gasleft() * 63 >= minGas * 64 + overhead * 63;
+    function _isBlocked(address target) internal view override returns (bool) {
+        return target == address(this) || target == Predeploys.L2_TO_L1_MESSAGE_PASSER;
     }
 }

@@ -1,54 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {L2CrossDomainMessenger} from "./L2CrossDomainMessenger.sol";
-import {ILegacyMintableERC20, IOptimismMintableERC20} from "./OptimismMintableERC20.sol";
+import {CrossDomainMessenger} from "../bridge/CrossDomainMessenger.sol";
+import {StandardBridge} from "../bridge/StandardBridge.sol";
+import {ILegacyMintableERC20} from "./OptimismMintableERC20.sol";
 import {Predeploys} from "./Predeploys.sol";
 
 /// @title L2StandardBridge (predeploy 0x4200000000000000000000000000000000000010)
-/// @notice Moves ether and ERC-20 tokens between L1 and L2 by messages to the bridge on L1. Tokens
-///         that stand for a token of L1 are minted and burnt; tokens native to L2 are held here.
-///         Tokens that take a fee on transfer or rebase are not supported.
-///         Slot 0 is the bridge on L1, set by genesis and by nothing else; slot 1 is `deposits`.
-contract L2StandardBridge {
-    /// @notice There is no bridge on L1.
-    error NoOtherBridge();
-    /// @notice A contract called a function that pays its caller on the other chain, where the
-    ///         contract may not exist. The functions with a recipient are for it.
-    error OnlyEOA(address caller);
-    /// @notice The call is not a message of the bridge on L1.
-    error OnlyOtherBridge(address caller);
-    /// @notice The ether attached differs from the amount.
-    error WrongValue(uint256 attached, uint256 expected);
-    /// @notice `localToken` stands for another token.
-    error WrongRemoteToken(address localToken, address remoteToken);
-    /// @notice The recipient refused the ether.
-    error EtherTransferFailed(address to, uint256 amount);
-    /// @notice The token refused the transfer.
-    error TokenTransferFailed(address token);
-
-    event ETHBridgeInitiated(
-        address indexed from, address indexed to, uint256 amount, bytes extraData
-    );
-    event ETHBridgeFinalized(
-        address indexed from, address indexed to, uint256 amount, bytes extraData
-    );
-    event ERC20BridgeInitiated(
-        address indexed localToken,
-        address indexed remoteToken,
-        address indexed from,
-        address to,
-        uint256 amount,
-        bytes extraData
-    );
-    event ERC20BridgeFinalized(
-        address indexed localToken,
-        address indexed remoteToken,
-        address indexed from,
-        address to,
-        uint256 amount,
-        bytes extraData
-    );
+/// @notice The bridge on L2, with the functions and events of OP's before Bedrock.
+///         Slot 0 is the bridge on L1, set by genesis and by nothing else.
+contract L2StandardBridge is StandardBridge {
     /// @notice Precedes each `*Initiated` event, for tools that know the bridge before Bedrock.
     event WithdrawalInitiated(
         address indexed l1Token,
@@ -69,40 +30,6 @@ contract L2StandardBridge {
     );
 
     string public constant version = "1.12.0";
-
-    /// @notice The messenger on L2.
-    L2CrossDomainMessenger public constant messenger =
-        L2CrossDomainMessenger(Predeploys.L2_CROSS_DOMAIN_MESSENGER);
-
-    /// L1 gas limit of a withdrawal made by a plain transfer to this contract.
-    uint32 private constant RECEIVE_DEFAULT_GAS_LIMIT = 200_000;
-    /// ERC-165 grants this much gas to its question.
-    uint256 private constant ERC165_GAS = 30_000;
-
-    /// @notice The bridge on L1.
-    address public otherBridge;
-
-    /// @notice Tokens native to L2 held here, by the token of L1 that stands for them.
-    mapping(address localToken => mapping(address remoteToken => uint256)) public deposits;
-
-    modifier onlyEOA() {
-        if (msg.sender != tx.origin && !_isDelegatedEOA(msg.sender)) revert OnlyEOA(msg.sender);
-        _;
-    }
-
-    modifier onlyOtherBridge() {
-        // INVARIANT: only the bridge on L1 releases ether or makes tokens here.
-        if (
-            msg.sender != address(messenger) || otherBridge == address(0)
-                || messenger.xDomainMessageSender() != otherBridge
-        ) revert OnlyOtherBridge(msg.sender);
-        _;
-    }
-
-    /// @notice Bridges the ether sent to the sender's own address on L1.
-    receive() external payable onlyEOA {
-        _initiateETH(msg.sender, msg.value, RECEIVE_DEFAULT_GAS_LIMIT, "");
-    }
 
     /// @notice Bridges ether (as token 0xDead..0000) or a token that stands for one of L1 to the
     ///         caller's own address on L1.
@@ -126,106 +53,52 @@ contract L2StandardBridge {
         _withdraw(_l2Token, _to, _amount, _minGasLimit, _extraData);
     }
 
-    /// @notice Bridges the ether sent to the caller's own address on L1.
-    /// @param _minGasLimit L1 gas that the payout gets at least.
-    /// @param _extraData Put into the events and nothing else.
-    function bridgeETH(uint32 _minGasLimit, bytes calldata _extraData) external payable onlyEOA {
-        _initiateETH(msg.sender, msg.value, _minGasLimit, _extraData);
-    }
-
-    /// @notice As `bridgeETH`, to another account on L1.
-    function bridgeETHTo(address _to, uint32 _minGasLimit, bytes calldata _extraData)
-        external
-        payable
-    {
-        _initiateETH(_to, msg.value, _minGasLimit, _extraData);
-    }
-
-    /// @notice Bridges tokens of the caller to its own address on L1.
-    /// @param _localToken The token here.
-    /// @param _remoteToken The token on L1.
-    /// @param _amount How many.
-    /// @param _minGasLimit L1 gas that the payout gets at least.
-    /// @param _extraData Put into the events and nothing else.
-    function bridgeERC20(
-        address _localToken,
-        address _remoteToken,
-        uint256 _amount,
-        uint32 _minGasLimit,
-        bytes calldata _extraData
-    ) external onlyEOA {
-        _initiateERC20(_localToken, _remoteToken, msg.sender, _amount, _minGasLimit, _extraData);
-    }
-
-    /// @notice As `bridgeERC20`, to another account on L1.
-    function bridgeERC20To(
-        address _localToken,
-        address _remoteToken,
-        address _to,
-        uint256 _amount,
-        uint32 _minGasLimit,
-        bytes calldata _extraData
-    ) external {
-        _initiateERC20(_localToken, _remoteToken, _to, _amount, _minGasLimit, _extraData);
-    }
-
-    /// @notice Pays out ether that was bridged on L1.
-    function finalizeBridgeETH(
-        address _from,
-        address _to,
-        uint256 _amount,
-        bytes calldata _extraData
-    ) external payable onlyOtherBridge {
-        if (msg.value != _amount) revert WrongValue(msg.value, _amount);
-        emit DepositFinalized(
-            address(0), Predeploys.LEGACY_ERC20_ETH, _from, _to, _amount, _extraData
-        );
-        emit ETHBridgeFinalized(_from, _to, _amount, _extraData);
-        // Ether for this contract or the messenger fails here: neither takes it from a contract.
-        (bool sent,) = _to.call{value: _amount}("");
-        if (!sent) revert EtherTransferFailed(_to, _amount);
-    }
-
-    /// @notice Mints, or releases, tokens that were bridged on L1.
-    function finalizeBridgeERC20(
-        address _localToken,
-        address _remoteToken,
-        address _from,
-        address _to,
-        uint256 _amount,
-        bytes calldata _extraData
-    ) external onlyOtherBridge {
-        if (_isMintable(_localToken)) {
-            _requirePair(_localToken, _remoteToken);
-            IOptimismMintableERC20(_localToken).mint(_to, _amount);
-        } else {
-            deposits[_localToken][_remoteToken] -= _amount;
-            _callToken(
-                _localToken, abi.encodeWithSignature("transfer(address,uint256)", _to, _amount)
-            );
-        }
-        emit DepositFinalized(_remoteToken, _localToken, _from, _to, _amount, _extraData);
-        emit ERC20BridgeFinalized(_localToken, _remoteToken, _from, _to, _amount, _extraData);
-    }
-
     /// @notice See `otherBridge`: an older name of the getter.
     function l1TokenBridge() external view returns (address) {
         return otherBridge;
     }
 
-    /// @notice See `otherBridge`: an older name of the getter.
-    function OTHER_BRIDGE() external view returns (address) {
-        return otherBridge;
+    /// @inheritdoc StandardBridge
+    function messenger() public pure override returns (CrossDomainMessenger) {
+        return CrossDomainMessenger(Predeploys.L2_CROSS_DOMAIN_MESSENGER);
     }
 
-    /// @notice See `messenger`: an older name of the getter.
-    function MESSENGER() external pure returns (address) {
-        return address(messenger);
+    function _announceETHInitiated(address from, address to, uint256 amount, bytes memory extraData)
+        internal
+        override
+    {
+        emit WithdrawalInitiated(
+            address(0), Predeploys.LEGACY_ERC20_ETH, from, to, amount, extraData
+        );
     }
 
-    /// @notice Whether bridging is held back: never on L2.
-    function paused() external pure returns (bool) {
-        return false;
+    function _announceETHFinalized(address from, address to, uint256 amount, bytes memory extraData)
+        internal
+        override
+    {
+        emit DepositFinalized(address(0), Predeploys.LEGACY_ERC20_ETH, from, to, amount, extraData);
+    }
+
+    function _announceERC20Initiated(
+        address localToken,
+        address remoteToken,
+        address from,
+        address to,
+        uint256 amount,
+        bytes memory extraData
+    ) internal override {
+        emit WithdrawalInitiated(remoteToken, localToken, from, to, amount, extraData);
+    }
+
+    function _announceERC20Finalized(
+        address localToken,
+        address remoteToken,
+        address from,
+        address to,
+        uint256 amount,
+        bytes memory extraData
+    ) internal override {
+        emit DepositFinalized(remoteToken, localToken, from, to, amount, extraData);
     }
 
     function _withdraw(
@@ -242,95 +115,5 @@ contract L2StandardBridge {
         if (msg.value != 0) revert WrongValue(msg.value, 0);
         address l1Token = ILegacyMintableERC20(l2Token).l1Token();
         _initiateERC20(l2Token, l1Token, to, amount, minGasLimit, extraData);
-    }
-
-    function _initiateETH(address to, uint256 amount, uint32 minGasLimit, bytes memory extraData)
-        private
-    {
-        emit WithdrawalInitiated(
-            address(0), Predeploys.LEGACY_ERC20_ETH, msg.sender, to, amount, extraData
-        );
-        emit ETHBridgeInitiated(msg.sender, to, amount, extraData);
-        _sendToOtherBridge(
-            amount,
-            abi.encodeCall(this.finalizeBridgeETH, (msg.sender, to, amount, extraData)),
-            minGasLimit
-        );
-    }
-
-    function _initiateERC20(
-        address localToken,
-        address remoteToken,
-        address to,
-        uint256 amount,
-        uint32 minGasLimit,
-        bytes calldata extraData
-    ) private {
-        if (_isMintable(localToken)) {
-            _requirePair(localToken, remoteToken);
-            IOptimismMintableERC20(localToken).burn(msg.sender, amount);
-        } else {
-            _callToken(
-                localToken,
-                abi.encodeWithSignature(
-                    "transferFrom(address,address,uint256)", msg.sender, address(this), amount
-                )
-            );
-            deposits[localToken][remoteToken] += amount;
-        }
-        emit WithdrawalInitiated(remoteToken, localToken, msg.sender, to, amount, extraData);
-        emit ERC20BridgeInitiated(localToken, remoteToken, msg.sender, to, amount, extraData);
-        // What is remote here is local there.
-        _sendToOtherBridge(
-            0,
-            abi.encodeCall(
-                this.finalizeBridgeERC20,
-                (remoteToken, localToken, msg.sender, to, amount, extraData)
-            ),
-            minGasLimit
-        );
-    }
-
-    function _sendToOtherBridge(uint256 value, bytes memory message, uint32 minGasLimit) private {
-        address other = otherBridge;
-        // INVARIANT: nothing leaves towards a bridge that does not exist.
-        if (other == address(0)) revert NoOtherBridge();
-        messenger.sendMessage{value: value}(other, message, minGasLimit);
-    }
-
-    /// Calls an ERC-20, which may return nothing instead of true.
-    function _callToken(address token, bytes memory data) private {
-        (bool success, bytes memory result) = token.call(data);
-        if (!success || token.code.length == 0) revert TokenTransferFailed(token);
-        if (result.length != 0 && !abi.decode(result, (bool))) revert TokenTransferFailed(token);
-    }
-
-    function _requirePair(address localToken, address remoteToken) private view {
-        bool legacy = _supports(localToken, type(ILegacyMintableERC20).interfaceId);
-        address expected = legacy
-            ? ILegacyMintableERC20(localToken).l1Token()
-            : IOptimismMintableERC20(localToken).remoteToken();
-        // INVARIANT: a token made here burns and mints against the one token it stands for.
-        if (remoteToken != expected) revert WrongRemoteToken(localToken, remoteToken);
-    }
-
-    function _isMintable(address token) private view returns (bool) {
-        // 0xffffffff is ERC-165's probe for contracts that answer yes to everything.
-        return !_supports(token, 0xffffffff) && _supports(token, 0x01ffc9a7)
-            && (_supports(token, type(ILegacyMintableERC20).interfaceId)
-                || _supports(token, type(IOptimismMintableERC20).interfaceId));
-    }
-
-    function _supports(address token, bytes4 interfaceId) private view returns (bool) {
-        (bool success, bytes memory result) = token.staticcall{gas: ERC165_GAS}(
-            abi.encodeWithSignature("supportsInterface(bytes4)", interfaceId)
-        );
-        return success && result.length >= 32 && abi.decode(result, (uint256)) != 0;
-    }
-
-    /// Whether the account is an EOA that delegates to code by EIP-7702.
-    function _isDelegatedEOA(address account) private view returns (bool) {
-        bytes memory code = account.code;
-        return code.length == 23 && code[0] == 0xef && code[1] == 0x01 && code[2] == 0x00;
     }
 }

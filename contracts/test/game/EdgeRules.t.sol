@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Prices} from "../../src/game/Prices.sol";
 import {EdgeGame} from "../../src/EdgeGame.sol";
 import {IEdgeGame} from "../../src/IEdgeGame.sol";
 import {Vm} from "../L1Test.sol";
@@ -56,6 +57,23 @@ contract EdgeRulesTest is GameTest {
         (given.spansStake, given.stepsStake) = (1, 0);
         expectInvalid("stepsStake");
         new EdgeGame(given);
+    }
+
+    /// A stake that does not pay for its answers at the chain's gas price is refused.
+    function test_stakesBelowTheirAnswers_areRefused() public {
+        EdgeGame.Parameters memory given;
+        (given.spansHeight, given.stepsHeight, given.gasPrice) = (16, 20, 50 gwei);
+        uint256 spans = 50 gwei * Prices.answers(16, false);
+        uint256 steps = 50 gwei * Prices.answers(20, true);
+        (given.spansStake, given.stepsStake) = (2 * spans - 1, 2 * steps);
+        bytes4 expected = IEdgeGame.EdgeInvalidParameter.selector;
+        vm.expectRevert(abi.encodeWithSelector(expected, "spansStake", given.spansStake));
+        new EdgeGame(given);
+        (given.spansStake, given.stepsStake) = (2 * spans, 2 * steps - 1);
+        vm.expectRevert(abi.encodeWithSelector(expected, "stepsStake", given.stepsStake));
+        new EdgeGame(given);
+        given.stepsStake = 2 * steps;
+        equal(new EdgeGame(given).answerPrice(IEdgeGame.Level.Steps), steps);
     }
 
     function expectInvalid(string memory name) internal {
@@ -122,7 +140,7 @@ contract EdgeRulesTest is GameTest {
         bytes32 left = right.node(1, 0);
         bytes32 beside = right.node(1, 1);
         vm.expectEmit(address(game));
-        emit IEdgeGame.EdgeBisected(start, right.root(), left, beside, uint64(block.timestamp));
+        emit IEdgeGame.EdgeBisected(start, right.root(), left, beside, address(this));
         game.bisect(start, left, beside);
         isTrue(game.edge(start, right.root()).bisected);
         IEdgeGame.Edge memory edge = game.edge(Trees.leftId(start), left);

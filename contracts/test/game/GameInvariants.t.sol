@@ -148,7 +148,7 @@ contract GameHandler is GameTest {
         uint256 due = chain.credit(p.account);
         uint256 before = p.account.balance;
         vm.prank(p.account);
-        chain.withdrawCredit();
+        chain.withdrawCredit(p.account);
         equal(p.account.balance - before, due);
     }
 

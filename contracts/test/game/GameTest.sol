@@ -93,6 +93,16 @@ abstract contract GameTest is L1Test {
         return (2, 2, 3);
     }
 
+    /// For an assertion, a tree of spans, a tree of steps.
+    function stakes() internal view virtual returns (uint256[3] memory) {
+        return [STAKE, SPANS_STAKE, STEPS_STAKE];
+    }
+
+    /// At which movers are paid: by default not at all, so that stakes are seen alone.
+    function gasPrice() internal view virtual returns (uint256) {
+        return 0;
+    }
+
     function deployChain() internal {
         (uint64 blocks, uint64 spans, uint64 steps) = heights();
         chain = new AssertionChain(
@@ -109,9 +119,10 @@ abstract contract GameTest is L1Test {
                 stepsHeight: steps,
                 challengePeriod: PERIOD,
                 minInterval: INTERVAL,
-                stake: STAKE,
-                spansStake: SPANS_STAKE,
-                stepsStake: STEPS_STAKE,
+                stake: stakes()[0],
+                spansStake: stakes()[1],
+                stepsStake: stakes()[2],
+                gasPrice: gasPrice(),
                 genesisOutputRoot: GENESIS_OUTPUT
             })
         );
@@ -279,7 +290,7 @@ abstract contract GameTest is L1Test {
         bytes32 acc = chain.assertion(genesis).batchLimitAcc;
         if (tree.lastLeaf() == 0) output = 0;
         vm.prank(account, account);
-        id = chain.propose{value: STAKE}(
+        id = chain.propose{value: stakes()[0]}(
             genesis, output, endCursor(tree), tree.root(), tree.lastLeafProof(), acc
         );
         assertionIds[tree.root()] = id;
@@ -399,7 +410,7 @@ abstract contract GameTest is L1Test {
         bytes memory finalState = finalStateOf(p, index);
         IEdgeGame.Claim memory agreed = claimBefore(p, index);
         vm.prank(p.account);
-        game.openSpans{value: SPANS_STAKE}(
+        game.openSpans{value: stakes()[1]}(
             position,
             program,
             agreed,
@@ -424,7 +435,7 @@ abstract contract GameTest is L1Test {
         IEdgeGame.Position memory position = board.tree.position(board.start, index);
         bytes32 agreed = agreedBefore(board, index);
         vm.prank(p.account);
-        game.openSteps{value: STEPS_STAKE}(
+        game.openSteps{value: stakes()[2]}(
             position, agreed, board.tree.leaf(index), tree.root(), tree.lastLeafProof()
         );
     }

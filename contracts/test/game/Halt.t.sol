@@ -130,7 +130,7 @@ contract HaltTest is GameTest {
         bytes32 id = tree.idOf(Trees.blocksId(genesis), 0, index);
         IEdgeGame.Position memory position = tree.position(genesis, index);
         vm.expectEmit(address(game));
-        emit IEdgeGame.EdgeProven(id, 0);
+        emit IEdgeGame.EdgeProven(id, 0, address(this));
         game.proveZero(position); // by anybody
         equal(game.edge(id, 0).timer, type(uint64).max);
         vm.recordLogs();
@@ -250,7 +250,7 @@ contract HaltTest is GameTest {
         equal(chain.credit(thief.account) + chain.credit(bad.account), 0);
         equal(address(chain).balance, 2 * STAKE);
         vm.prank(good.account);
-        chain.withdrawCredit();
+        chain.withdrawCredit(good.account);
         equal(address(chain).balance, 0);
     }
 

@@ -356,7 +356,7 @@ contract OpeningsTest is GameTest {
         bytes32 id = steps.tree.idOf(steps.start, 0, STEP);
         bytes32 root = steps.tree.leaf(STEP);
         vm.expectEmit(address(game));
-        emit IEdgeGame.EdgeProven(id, root);
+        emit IEdgeGame.EdgeProven(id, root, bad.account);
         proveStep(bad, steps, STEP); // a copy: it helps
         equal(game.edge(id, root).timer, type(uint64).max);
         vm.recordLogs();

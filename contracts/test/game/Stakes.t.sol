@@ -278,10 +278,10 @@ contract StakesTest is GameTest {
         IEdgeGame.Settlement[] memory all = new IEdgeGame.Settlement[](2);
         all[0] = IEdgeGame.Settlement(spansId, spansRoot(good), losersOf());
         all[1] = IEdgeGame.Settlement(stepsId, stepsRoot(good), losers);
-        game.settleMany(all);
+        game.conclude(new IEdgeGame.TimerUpdate[](0), all, new IEdgeGame.Line[](0));
         equal(address(game).balance, 0);
         vm.prank(good.account);
-        uint256 paid = chain.withdrawCredit();
+        uint256 paid = chain.withdrawCredit(good.account);
         equal(paid, 2 * STAKE - STAKE / 2 + 2 * SPANS_STAKE + 2 * STEPS_STAKE);
         equal(address(chain).balance, 0);
         equal(address(0).balance, STAKE / 2 + SPANS_STAKE + STEPS_STAKE);

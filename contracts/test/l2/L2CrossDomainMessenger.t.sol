@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Hashing} from "../../src/l2/Hashing.sol";
+import {CrossDomainMessenger} from "../../src/bridge/CrossDomainMessenger.sol";
 import {L2CrossDomainMessenger} from "../../src/l2/L2CrossDomainMessenger.sol";
 import {L2ToL1MessagePasser} from "../../src/l2/L2ToL1MessagePasser.sol";
 import {L2Test} from "./L2Test.sol";
@@ -81,9 +82,9 @@ contract L2CrossDomainMessengerTest is L2Test {
             NONCE, address(messenger), L1_MESSENGER, value, gasLimit, data, withdrawalHash
         );
         vm.expectEmit(address(messenger));
-        emit L2CrossDomainMessenger.SentMessage(to, SENDER, message, NONCE, minGas);
+        emit CrossDomainMessenger.SentMessage(to, SENDER, message, NONCE, minGas);
         vm.expectEmit(address(messenger));
-        emit L2CrossDomainMessenger.SentMessageExtension1(SENDER, value);
+        emit CrossDomainMessenger.SentMessageExtension1(SENDER, value);
         vm.prank(SENDER);
         messenger.sendMessage{value: value}(to, message, minGas);
 
@@ -94,20 +95,20 @@ contract L2CrossDomainMessengerTest is L2Test {
 
     function test_sendMessage_withoutOtherMessenger_reverts() external {
         setSlot(address(messenger), 0, 0);
-        vm.expectRevert(L2CrossDomainMessenger.NoOtherMessenger.selector);
+        vm.expectRevert(CrossDomainMessenger.NoOtherMessenger.selector);
         messenger.sendMessage(address(1), "", 0);
     }
 
     function testFuzz_relay_runsWithSenderAndValue(uint96 value) external {
         bytes32 msgHash = hashOf(NONCE, address(target), value, 100_000, take);
         vm.expectEmit(address(messenger));
-        emit L2CrossDomainMessenger.RelayedMessage(msgHash);
+        emit CrossDomainMessenger.RelayedMessage(msgHash);
         relayFromL1(NONCE, address(target), value, 100_000, take);
         equal(target.sender(), SENDER);
         equal(target.received(), value);
         isTrue(messenger.successfulMessages(msgHash) && !messenger.failedMessages(msgHash));
         isTrue(target.gasAtEntry() >= 100_000 - 500);
-        vm.expectRevert(L2CrossDomainMessenger.NoMessageRunning.selector);
+        vm.expectRevert(CrossDomainMessenger.NoMessageRunning.selector);
         messenger.xDomainMessageSender();
     }
 
@@ -117,7 +118,7 @@ contract L2CrossDomainMessengerTest is L2Test {
         vm.deal(aliased(L1_MESSENGER), 1 ether);
         vm.prank(aliased(L1_MESSENGER));
         vm.expectRevert(
-            abi.encodeWithSelector(L2CrossDomainMessenger.AlreadyRelayed.selector, msgHash)
+            abi.encodeWithSelector(CrossDomainMessenger.AlreadyRelayed.selector, msgHash)
         );
         messenger.relayMessage{value: 1 ether}(
             NONCE, SENDER, address(target), 1 ether, 100_000, take
@@ -129,7 +130,7 @@ contract L2CrossDomainMessengerTest is L2Test {
         bytes32 msgHash = hashOf(NONCE, address(target), 0, 0, take);
         vm.prank(caller);
         vm.expectRevert(
-            abi.encodeWithSelector(L2CrossDomainMessenger.NotReplayable.selector, msgHash)
+            abi.encodeWithSelector(CrossDomainMessenger.NotReplayable.selector, msgHash)
         );
         messenger.relayMessage(NONCE, SENDER, address(target), 0, 0, take);
     }
@@ -140,7 +141,7 @@ contract L2CrossDomainMessengerTest is L2Test {
         vm.prank(aliased(address(0)));
         vm.expectRevert(
             abi.encodeWithSelector(
-                L2CrossDomainMessenger.NotReplayable.selector,
+                CrossDomainMessenger.NotReplayable.selector,
                 hashOf(NONCE, address(target), 0, 0, take)
             )
         );
@@ -155,7 +156,7 @@ contract L2CrossDomainMessengerTest is L2Test {
         equal(address(messenger).balance, 3 ether);
 
         vm.deal(address(this), 1);
-        vm.expectRevert(abi.encodeWithSelector(L2CrossDomainMessenger.WrongValue.selector, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(CrossDomainMessenger.WrongValue.selector, 1, 0));
         messenger.relayMessage{value: 1}(NONCE, SENDER, address(target), 3 ether, 100_000, take);
 
         target.setFailing(false);
@@ -164,7 +165,7 @@ contract L2CrossDomainMessengerTest is L2Test {
         isTrue(messenger.successfulMessages(msgHash));
 
         vm.expectRevert(
-            abi.encodeWithSelector(L2CrossDomainMessenger.AlreadyRelayed.selector, msgHash)
+            abi.encodeWithSelector(CrossDomainMessenger.AlreadyRelayed.selector, msgHash)
         );
         messenger.relayMessage(NONCE, SENDER, address(target), 3 ether, 100_000, take);
         equal(target.received(), 3 ether);
@@ -174,7 +175,7 @@ contract L2CrossDomainMessengerTest is L2Test {
         vm.deal(aliased(L1_MESSENGER), 1 ether);
         vm.prank(aliased(L1_MESSENGER));
         vm.expectRevert(
-            abi.encodeWithSelector(L2CrossDomainMessenger.WrongValue.selector, 1 ether, 2 ether)
+            abi.encodeWithSelector(CrossDomainMessenger.WrongValue.selector, 1 ether, 2 ether)
         );
         messenger.relayMessage{value: 1 ether}(
             NONCE, SENDER, address(target), 2 ether, 100_000, take
@@ -186,7 +187,7 @@ contract L2CrossDomainMessengerTest is L2Test {
         for (uint256 i = 0; i < 2; ++i) {
             vm.prank(aliased(L1_MESSENGER));
             vm.expectRevert(
-                abi.encodeWithSelector(L2CrossDomainMessenger.BlockedTarget.selector, blocked[i])
+                abi.encodeWithSelector(CrossDomainMessenger.BlockedTarget.selector, blocked[i])
             );
             messenger.relayMessage(NONCE, SENDER, blocked[i], 0, 0, "");
         }
@@ -198,7 +199,7 @@ contract L2CrossDomainMessengerTest is L2Test {
             vm.prank(aliased(L1_MESSENGER));
             vm.expectRevert(
                 abi.encodeWithSelector(
-                    L2CrossDomainMessenger.UnsupportedMessageVersion.selector, version
+                    CrossDomainMessenger.UnsupportedMessageVersion.selector, version
                 )
             );
             messenger.relayMessage(version << 240, SENDER, address(target), 0, 0, take);
@@ -268,7 +269,7 @@ contract L2CrossDomainMessengerTest is L2Test {
         vm.prank(aliased(L1_MESSENGER), address(1));
         vm.expectRevert(
             abi.encodeWithSelector(
-                L2CrossDomainMessenger.FailedToRelay.selector,
+                CrossDomainMessenger.FailedToRelay.selector,
                 hashOf(NONCE, address(target), 0, 0, take)
             )
         );

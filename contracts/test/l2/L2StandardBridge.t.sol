@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {L2CrossDomainMessenger} from "../../src/l2/L2CrossDomainMessenger.sol";
+import {CrossDomainMessenger} from "../../src/bridge/CrossDomainMessenger.sol";
+import {StandardBridge} from "../../src/bridge/StandardBridge.sol";
 import {L2StandardBridge} from "../../src/l2/L2StandardBridge.sol";
 import {OptimismMintableERC20} from "../../src/l2/OptimismMintableERC20.sol";
 import {OptimismMintableERC20Factory} from "../../src/l2/OptimismMintableERC20Factory.sol";
@@ -65,7 +67,7 @@ contract L2StandardBridgeTest is L2Test {
             address(0), Predeploys.LEGACY_ERC20_ETH, ALICE, BOB, value, extra
         );
         vm.expectEmit(address(bridge));
-        emit L2StandardBridge.ETHBridgeInitiated(ALICE, BOB, value, extra);
+        emit StandardBridge.ETHBridgeInitiated(ALICE, BOB, value, extra);
         expectMessage(
             abi.encodeWithSignature(
                 "finalizeBridgeETH(address,address,uint256,bytes)", ALICE, BOB, value, extra
@@ -94,7 +96,7 @@ contract L2StandardBridgeTest is L2Test {
         vm.deal(ALICE, 1 ether);
         vm.prank(ALICE);
         vm.expectRevert(
-            abi.encodeWithSelector(L2StandardBridge.WrongValue.selector, 1 ether, 2 ether)
+            abi.encodeWithSelector(StandardBridge.WrongValue.selector, 1 ether, 2 ether)
         );
         bridge.withdrawTo{value: 1 ether}(ether_, BOB, 2 ether, GAS, "");
     }
@@ -103,7 +105,7 @@ contract L2StandardBridgeTest is L2Test {
         ContractCaller caller = new ContractCaller();
         vm.deal(address(this), 1 ether);
         bytes memory refusal =
-            abi.encodeWithSelector(L2StandardBridge.OnlyEOA.selector, address(caller));
+            abi.encodeWithSelector(StandardBridge.OnlyEOA.selector, address(caller));
         vm.expectRevert(refusal);
         caller.bridgeETH{value: 1 ether}(bridge);
         vm.prank(address(caller));
@@ -127,7 +129,7 @@ contract L2StandardBridgeTest is L2Test {
         vm.expectEmit(address(bridge));
         emit L2StandardBridge.WithdrawalInitiated(L1_TOKEN, address(token), ALICE, BOB, sent, "x");
         vm.expectEmit(address(bridge));
-        emit L2StandardBridge.ERC20BridgeInitiated(address(token), L1_TOKEN, ALICE, BOB, sent, "x");
+        emit StandardBridge.ERC20BridgeInitiated(address(token), L1_TOKEN, ALICE, BOB, sent, "x");
         expectMessage(
             abi.encodeWithSignature(
                 "finalizeBridgeERC20(address,address,address,address,uint256,bytes)",
@@ -154,16 +156,15 @@ contract L2StandardBridgeTest is L2Test {
 
         vm.deal(ALICE, 1);
         vm.prank(ALICE, ALICE);
-        vm.expectRevert(abi.encodeWithSelector(L2StandardBridge.WrongValue.selector, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(StandardBridge.WrongValue.selector, 1, 0));
         bridge.withdraw{value: 1}(address(token), 0, GAS, "");
     }
 
     function test_mintableToken_againstAnotherRemoteToken_reverts() external {
         mintFromL1(ALICE, 5);
         address other = address(0xbad);
-        bytes memory refusal = abi.encodeWithSelector(
-            L2StandardBridge.WrongRemoteToken.selector, address(token), other
-        );
+        bytes memory refusal =
+            abi.encodeWithSelector(StandardBridge.WrongRemoteToken.selector, address(token), other);
         vm.prank(ALICE);
         vm.expectRevert(refusal);
         bridge.bridgeERC20To(address(token), other, BOB, 5, GAS, "");
@@ -221,7 +222,7 @@ contract L2StandardBridgeTest is L2Test {
         address[2] memory tokens = [address(new RefusingToken()), address(0xe0a)];
         for (uint256 i = 0; i < 2; ++i) {
             vm.expectRevert(
-                abi.encodeWithSelector(L2StandardBridge.TokenTransferFailed.selector, tokens[i])
+                abi.encodeWithSelector(StandardBridge.TokenTransferFailed.selector, tokens[i])
             );
             bridge.bridgeERC20To(tokens[i], L1_TOKEN, BOB, 1, GAS, "");
         }
@@ -233,7 +234,7 @@ contract L2StandardBridgeTest is L2Test {
             address(0), Predeploys.LEGACY_ERC20_ETH, ALICE, BOB, value, extra
         );
         vm.expectEmit(address(bridge));
-        emit L2StandardBridge.ETHBridgeFinalized(ALICE, BOB, value, extra);
+        emit StandardBridge.ETHBridgeFinalized(ALICE, BOB, value, extra);
         fromBridge(abi.encodeCall(bridge.finalizeBridgeETH, (ALICE, BOB, value, extra)), value);
         equal(BOB.balance, value);
     }
@@ -253,7 +254,7 @@ contract L2StandardBridgeTest is L2Test {
     function testFuzz_finalize_byAnyoneElse_reverts(address caller, address l1Sender) external {
         vm.assume(caller != address(messenger) && l1Sender != L1_BRIDGE && l1Sender != address(0));
         bytes memory refusal =
-            abi.encodeWithSelector(L2StandardBridge.OnlyOtherBridge.selector, caller);
+            abi.encodeWithSelector(StandardBridge.OnlyOtherBridge.selector, caller);
         vm.prank(caller);
         vm.expectRevert(refusal);
         bridge.finalizeBridgeETH(ALICE, BOB, 0, "");
@@ -276,7 +277,7 @@ contract L2StandardBridgeTest is L2Test {
         setSlot(address(bridge), 0, 0);
         vm.deal(ALICE, 1 ether);
         vm.prank(ALICE);
-        vm.expectRevert(L2StandardBridge.NoOtherBridge.selector);
+        vm.expectRevert(StandardBridge.NoOtherBridge.selector);
         bridge.bridgeETHTo{value: 1 ether}(BOB, GAS, "");
         equal(ALICE.balance, 1 ether);
     }
@@ -314,6 +315,6 @@ contract L2StandardBridgeTest is L2Test {
     function expectMessage(bytes memory message) private {
         uint256 nonce = messenger.messageNonce();
         vm.expectEmit(address(messenger));
-        emit L2CrossDomainMessenger.SentMessage(L1_BRIDGE, address(bridge), message, nonce, GAS);
+        emit CrossDomainMessenger.SentMessage(L1_BRIDGE, address(bridge), message, nonce, GAS);
     }
 }

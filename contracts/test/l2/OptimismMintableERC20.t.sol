@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {OptimismMintableERC20} from "../../src/l2/OptimismMintableERC20.sol";
+import {MintableERC20Factory} from "../../src/bridge/MintableERC20Factory.sol";
 import {OptimismMintableERC20Factory} from "../../src/l2/OptimismMintableERC20Factory.sol";
 import {L2Test} from "./L2Test.sol";
 
@@ -43,9 +44,9 @@ contract OptimismMintableERC20Test is L2Test {
             )
         );
         vm.expectEmit(address(factory));
-        emit OptimismMintableERC20Factory.StandardL2TokenCreated(remote, expected);
+        emit MintableERC20Factory.StandardL2TokenCreated(remote, expected);
         vm.expectEmit(address(factory));
-        emit OptimismMintableERC20Factory.OptimismMintableERC20Created(expected, remote, BOB);
+        emit MintableERC20Factory.OptimismMintableERC20Created(expected, remote, BOB);
         vm.prank(BOB);
         address made =
             factory.createOptimismMintableERC20WithDecimals(remote, name, symbol, decimals);
@@ -73,7 +74,7 @@ contract OptimismMintableERC20Test is L2Test {
     }
 
     function test_factory_withoutRemoteToken_reverts() external {
-        vm.expectRevert(OptimismMintableERC20Factory.NoRemoteToken.selector);
+        vm.expectRevert(MintableERC20Factory.NoRemoteToken.selector);
         factory.createOptimismMintableERC20(address(0), "Zero", "ZERO");
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Prices} from "../../src/game/Prices.sol";
 import {ClaimTree} from "../ClaimTree.sol";
 import {Isa, Name} from "./Isa.sol";
 import {Leaf} from "./SparseTree.sol";
@@ -176,6 +177,8 @@ contract StepGasTest is VmTest {
         uint256 total = standard > floor ? standard : floor;
         emit Gas(name, data.length, execution, floor, total);
         isTrue(total <= max);
+        // A proof also needs its place in the game, which costs less than 200,000 gas.
+        isTrue(total + 200_000 <= Prices.PROOF);
         vm.resumeGasMetering();
     }
 

@@ -10,6 +10,7 @@ pub mod program;
 pub mod prove;
 pub mod replay;
 pub mod step;
+pub mod verify_deployment;
 pub mod vm;
 pub mod watch;
 
@@ -30,6 +31,7 @@ enum Command {
     Step(step::StepArgs),
     Bundle(bundle::BundleArgs),
     Program(program::ProgramArgs),
+    VerifyDeployment(verify_deployment::VerifyDeploymentArgs),
     Vm(vm::VmArgs),
 }
 
@@ -55,6 +57,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Step(args) => step::run(&args).await,
         Command::Bundle(args) => bundle::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Program(args) => program::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::VerifyDeployment(args) => verify_deployment::run(&args).await,
         Command::Vm(args) => {
             let exit_code = tokio::task::block_in_place(|| vm::run(&args))?;
             // A program that fails is a failure for whoever runs it from a script.

@@ -6,6 +6,8 @@
 //! | `archived_chain` | the chain derived from L1, with the data of its batches |
 //! | [`machine`] | blocks and programs in the machine, step by step |
 //! | [`dispute`] | disputes, what a player believes, what to do next |
+//! | [`deployment`] | whether the contracts on L1 are those that this repository builds |
+//! | [`l1_rules`] | whether L1's rules are those that they were made for |
 //! | [`watch`] | the loop of the honest challenger: look, decide, send |
 //! | [`commands`] | the subcommands of `gainsay-challenger` |
 //!
@@ -16,7 +18,9 @@ mod error;
 pub use error::ChallengerError;
 mod archived_chain;
 pub use archived_chain::{ArchivedChain, ChainFollower};
+pub mod deployment;
 pub mod dispute;
+pub mod l1_rules;
 pub mod machine;
 pub mod watch;
 

@@ -8,24 +8,30 @@
 //! | module | job |
 //! |---|---|
 //! | `alarm_book` | what is wrong now |
+//! | `l1_audit` | whether contracts and rules of L1 are those that we know |
 //! | `metrics` | numbers for Prometheus |
 //! | `narration` | moves in words |
 //! | `player` | the account, its budget, and what became of its moves |
 //! | `status_line` | how things are, in a line |
 
 mod alarm_book;
+mod l1_audit;
 mod metrics;
 mod move_hold;
 mod narration;
 mod player;
 mod status_line;
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 pub use alarm_book::{AlarmBook, AlarmKind};
 use alloy_primitives::{Address, U256};
 use gainsay_chain::Progress;
 use gainsay_l1::{L1BlockRef, L1Client};
+use l1_audit::L1Audit;
 pub use metrics::{Metrics, Numbers, listen};
 use move_hold::MoveHold;
 pub use narration::describe;
@@ -57,6 +63,8 @@ pub struct WatchOptions {
     pub ends_at_a_wrong_claim: bool,
     /// Where the numbers go.
     pub metrics: Metrics,
+    /// Folder with the contracts as forge built them, which those on L1 are compared with.
+    pub artifacts: PathBuf,
 }
 
 /// What a look at L1 led to.
@@ -82,6 +90,7 @@ pub struct Watch {
     alarms: AlarmBook,
     status: StatusLine,
     hold: MoveHold,
+    audit: L1Audit,
 }
 
 impl Watch {
@@ -102,12 +111,26 @@ impl Watch {
             stake: params.stake_wei,
             spans_stake: U256::ZERO,
             steps_stake: U256::ZERO,
+            gas_price: U256::ZERO,
             budget: U256::MAX,
         };
         let rules = player.as_ref().map_or_else(nobody, |it| it.rules().clone());
         let (alarms, status) = (AlarmBook::default(), StatusLine::default());
         let hold = MoveHold::new(rules.challenge_period_secs);
-        Self { client, follower, disputes, trace, player, rules, options, alarms, status, hold }
+        let audit = L1Audit::new(options.artifacts.clone());
+        Self {
+            client,
+            follower,
+            disputes,
+            trace,
+            player,
+            rules,
+            options,
+            alarms,
+            status,
+            hold,
+            audit,
+        }
     }
 
     /// What is derived, and from where on L1.
@@ -170,6 +193,9 @@ impl Watch {
     /// # Errors
     /// Those of L1, after which looking again may help, and others, after which it will not.
     pub async fn look(&mut self) -> Result<Looked, ChallengerError> {
+        // First of all: a fork may be why L1 cannot be followed.
+        let rollup = self.follower.chain().rollup.clone();
+        self.audit.look(&self.client, &rollup, &mut self.alarms).await?;
         let tip = self.follow_l1().await?;
         if let Some(player) = &mut self.player {
             player.check_funds(&mut self.alarms).await?;

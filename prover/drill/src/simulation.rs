@@ -7,12 +7,14 @@
 //! | module | job |
 //! |---|---|
 //! | `contract` | the rules |
+//! | `payment` | the rules of who is paid for moves |
 //! | `believer` | beliefs |
 //! | `trial` | what is played, and how it went |
 //! | `table` | trials side by side |
 
 mod believer;
 mod contract;
+mod payment;
 mod table;
 mod trial;
 
@@ -102,6 +104,7 @@ impl Player {
             stake,
             spans_stake,
             steps_stake,
+            gas_price: U256::from(rules.gas_price),
             budget: U256::MAX,
         };
         let believer = Believer::new(rules, lie, number);
@@ -140,6 +143,7 @@ impl Table {
             locked_bound: U256::ZERO,
             returned: U256::ZERO,
             gained: U256::ZERO,
+            unpaid: 0,
             edges: 0,
         };
         let claims = honest.believer.claims()?;
@@ -358,8 +362,7 @@ impl Table {
         // A tree of spans answers an assertion, a tree of steps a tree of spans.
         let locked_bound = stake + spans * U256::from(assertions) + steps * theirs(Level::Spans);
         let pending = game.assertions().filter(|(_, it)| it.holds_stake());
-        let open = game.openings().filter(|(_, it)| it.is_open).map(|(_, it)| it.stake);
-        let held = stake * U256::from(pending.count()) + open.sum::<U256>() + game.credit_sum();
+        let held = stake * U256::from(pending.count()) + game.held() + game.credit_sum();
         let (paid_in, accounted) =
             (self.contracts.paid_in, self.contracts.paid_out + self.contracts.burnt + held);
         if paid_in != accounted || self.outcome.returned < self.staked {
@@ -369,6 +372,10 @@ impl Table {
         self.outcome.locked_bound = locked_bound;
         self.outcome.settled_secs = self.now - START;
         self.outcome.delay_secs = self.confirmed_at.map_or(0, |at| at - START);
+        // Its trees win, so each of its moves is in a tree that has won.
+        let is_unpaid = |mover: Option<Address>, is_paid: bool| mover == Some(honest) && !is_paid;
+        let unpaid = game.edges().filter(|(_, it)| is_unpaid(it.mover, it.is_paid));
+        self.outcome.unpaid = unpaid.count();
         self.outcome.edges = game.edges().count();
         Ok(self.outcome)
     }
@@ -376,6 +383,8 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use gainsay_l1::prices::PROPOSAL_GAS;
+
     use super::*;
 
     /// Every tactic, with heights that make rivals meet at each level.
@@ -392,10 +401,12 @@ mod tests {
                     let outcome = simulate(trial, seed).unwrap();
                     assert!(outcome.delay_secs <= outcome.bound_secs, "{trial:?} {outcome:?}");
                     assert!(outcome.locked_max <= outcome.locked_bound, "{trial:?}");
-                    // Whoever was first with the right assertion gets half of a wrong one's stake.
+                    // Whoever was first with the right assertion has at least a proposal's gas, and
+                    // each move is paid.
                     let has_proposed = outcome.moves.contains_key("propose");
-                    let least = if has_proposed { trial.rules.stakes[0] / 2 } else { 0 };
+                    let least = if has_proposed { PROPOSAL_GAS * trial.rules.gas_price } else { 0 };
                     assert!(outcome.gained >= U256::from(least), "{trial:?} {outcome:?}");
+                    assert_eq!(outcome.unpaid, 0, "{trial:?} {outcome:?}");
                 }
             }
         }

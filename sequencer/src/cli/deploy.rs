@@ -10,8 +10,8 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, bail, ensure};
 use gainsay_derivation::{ChainConfig, FEE_REPORT_GAS};
 use gainsay_l1::{
-    AssertionParams, DeployParams, DeployerKeyArgs, Genesis, InboxParams, L1BlockRef, L1Client,
-    L1Fees, MAX_BLOCKS_PER_SEC, RollupConfig, deploy,
+    AssertionParams, BridgeContracts, DeployParams, DeployPlan, DeployerKeyArgs, Genesis,
+    InboxParams, L1BlockRef, L1Client, L1Fees, MAX_BLOCKS_PER_SEC, RollupConfig, deploy, stake_min,
 };
 
 use super::{
@@ -110,9 +110,13 @@ pub struct DeployArgs {
     /// log2 of the most blocks that one claim covers.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub blocks_height: u8,
-    /// Stake of a claim, in wei or with a unit. Lost if the claim is proven wrong.
+    /// Stake of a claim, in wei or with a unit. Lost if the claim is proven wrong. More, if half of it
+    /// does not pay all answers to a wrong claim at the reference gas price.
     #[arg(long, value_name = "AMOUNT", default_value = "1eth", value_parser = parse_amount)]
     pub stake_wei: U256,
+    /// Gas price of L1 at which the stakes of losers pay all moves against them, for ever.
+    #[arg(long, value_name = "AMOUNT", default_value = "50gwei", value_parser = parse_gas_price)]
+    pub reference_gas_price: u64,
     /// Hash of the program that disputes run; prover/program/program-hash.txt has this version's.
     #[arg(long, value_name = "HASH", value_parser = parse_program_hash)]
     pub program_hash: B256,
@@ -167,6 +171,7 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let sender = l1_sender::sender(&args.key.source()?, &client).await?;
     let sequencer = args.sequencer_address.unwrap_or(sender.address());
     let inbox = inbox_params(&args, sequencer)?;
+    let plan = DeployPlan::next(&sender).await?;
     let l1_block = client.latest().await?;
     let l1_fees = client.fees_with_blobs().await?;
     let chain = chain_config(&args)?;
@@ -176,7 +181,14 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
             manifest: &args.genesis_manifest,
             artifacts: &args.artifacts,
             chain_id: args.chain_id,
-            parameters: parameters(&args, &l1_block, &l1_fees, sequencer),
+            parameters: parameters(
+                &args,
+                l1_chain_id,
+                &l1_block,
+                &l1_fees,
+                sequencer,
+                &plan.bridge(),
+            ),
             funds: &args.fund,
         })?,
     };
@@ -187,15 +199,17 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let params = DeployParams {
         inbox,
         assertions,
+        reference_gas_price_wei: args.reference_gas_price,
         config_hash: chain.hash(),
         genesis_output_root: block.output_root,
     };
-    let deployment = deploy(&sender, &args.artifacts, &params).await?;
+    let deployment = deploy(&sender, &args.artifacts, &params, &plan).await?;
     let rollup = RollupConfig {
         l1_chain_id,
         l1_start: deployment.l1_start,
         inbox: deployment.inbox,
         assertion_chain: deployment.assertion_chain,
+        bridge: deployment.bridge,
         sequencer,
         force_delay_secs: inbox.force_delay_secs,
         max_batch_deposit_gas: inbox.max_batch_deposit_gas,
@@ -215,6 +229,10 @@ pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
 fn print_summary(args: &DeployArgs, rollup: &RollupConfig) {
     println!("Inbox          {}", rollup.inbox);
     println!("AssertionChain {}", rollup.assertion_chain);
+    println!("Portal         {}", rollup.bridge.portal);
+    println!("ConfirmedGames {}", rollup.bridge.confirmed_games);
+    println!("messenger      {}", rollup.bridge.cross_domain_messenger);
+    println!("bridge         {}", rollup.bridge.standard_bridge);
     println!("sequencer      {}", rollup.sequencer);
     println!(
         "L2 chain id    {}, {} genesis accounts",
@@ -284,14 +302,14 @@ fn inbox_params(args: &DeployArgs, sequencer: Address) -> anyhow::Result<InboxPa
     })
 }
 
-const fn assertion_params(args: &DeployArgs) -> AssertionParams {
+fn assertion_params(args: &DeployArgs) -> AssertionParams {
     AssertionParams {
         blocks_height: args.blocks_height,
         spans_height: SPANS_HEIGHT,
         steps_height: STEPS_HEIGHT,
         challenge_period_secs: args.challenge_period_secs,
         min_interval_secs: args.min_interval_secs,
-        stake_wei: args.stake_wei,
+        stake_wei: args.stake_wei.max(stake_min(args.blocks_height, args.reference_gas_price)),
         program_hash: args.program_hash,
         vm_version: args.vm_version,
     }
@@ -300,9 +318,11 @@ const fn assertion_params(args: &DeployArgs) -> AssertionParams {
 /// Values of the manifest's parameters that have no default.
 fn parameters(
     args: &DeployArgs,
+    l1_chain_id: u64,
     l1_block: &L1BlockRef,
     l1_fees: &L1Fees,
     sequencer: Address,
+    bridge: &BridgeContracts,
 ) -> BTreeMap<String, U256> {
     let fee_recipient = args.fee_recipient.unwrap_or(sequencer);
     [
@@ -312,6 +332,10 @@ fn parameters(
         // The first batch brings the price of its day; until then the lowest that there is.
         ("l1BlobBaseFee", U256::from(l1_fees.blob_base_fee.unwrap_or(1))),
         ("feeRecipient", fee_recipient.into_word().into()),
+        ("l1CrossDomainMessenger", bridge.cross_domain_messenger.into_word().into()),
+        ("l1StandardBridge", bridge.standard_bridge.into_word().into()),
+        ("l1ERC721Bridge", bridge.erc721_bridge.into_word().into()),
+        ("l1ChainId", U256::from(l1_chain_id)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -337,6 +361,10 @@ fn warnings(args: &DeployArgs, l1_chain_id: u64) -> Vec<String> {
     warn(
         delay < 3_600,
         format!("a force delay of {} lets L1 congestion stop the sequencer", format_secs(delay)),
+    );
+    warn(
+        args.reference_gas_price == 0,
+        "a reference gas price of 0 pays nobody who defends a claim of somebody else".to_owned(),
     );
     warn(
         args.stake_wei < U256::from(100_000_000_000_000_000_u64),

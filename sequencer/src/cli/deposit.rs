@@ -1,4 +1,4 @@
-//! `gainsay deposit`: sends a transaction to L2 through the Inbox on L1.
+//! `gainsay deposit`: sends a transaction to L2 through the Portal on L1.
 //!
 //! In: what is to happen on L2, a key with ether on L1. Out: the L1 transaction, the deposit's
 //! index, the hash that it will have on L2, and, with an L2 endpoint, what became of it there.
@@ -11,8 +11,8 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, bail};
 use gainsay_derivation::Deposit;
 use gainsay_l1::{
-    Inbox, L1Client, RollupConfig, TxSender, UserKeyArgs,
-    bindings::IInbox::{DepositEnqueued, depositTransactionCall},
+    Inbox, L1Client, Portal, RollupConfig, TxSender, UserKeyArgs,
+    bindings::{IInbox::DepositEnqueued, IPortal::depositTransactionCall},
 };
 use gainsay_transition::RecoveredTx;
 use tokio::time::{Instant, sleep};
@@ -102,7 +102,8 @@ pub async fn run(args: DepositArgs) -> anyhow::Result<()> {
         sender.address(),
         if call.isCreation { "a new contract".to_owned() } else { call.to.to_string() }
     );
-    let receipt = inbox.deposit_transaction(&sender, call, mint).await?;
+    let portal = Portal::new(&client, rollup.bridge.portal);
+    let receipt = portal.deposit_transaction(&sender, call, mint).await?;
     let deposit = deposit_of(&receipt, rollup.inbox)?;
     let hash = RecoveredTx::from_deposit(deposit.to_transaction()).hash;
     println!("L1 transaction {}", receipt.transaction_hash);

@@ -228,6 +228,13 @@ fn rollup_config(chain: ChainConfig, genesis_hash: B256) -> RollupConfig {
     serde_json::from_value(json!({
         "l1ChainId": 1, "l1Start": { "number": 0, "hash": B256::ZERO },
         "inbox": Address::repeat_byte(1), "assertionChain": Address::repeat_byte(2),
+        "bridge": {
+            "portal": Address::repeat_byte(4), "confirmedGames": Address::repeat_byte(5),
+            "crossDomainMessenger": Address::repeat_byte(6),
+            "standardBridge": Address::repeat_byte(7),
+            "erc721Bridge": Address::repeat_byte(8),
+            "mintableErc20Factory": Address::repeat_byte(9),
+        },
         "sequencer": Address::repeat_byte(3), "forceDelaySecs": 3_600,
         "maxBatchDepositGas": 20_000_000, "maxDepositGasPerBlock": 10_000_000,
         "chain": chain,

@@ -4,6 +4,9 @@
 //! the chosen vectors. Architecture invariant: the only unsafe code of the crate is the calls here
 //! into functions that are compiled for more than the baseline CPU.
 
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+use core::sync::atomic::{AtomicUsize, Ordering};
+
 use alloy_primitives::{B256, keccak256};
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -22,13 +25,27 @@ enum Width {
     Eight,
 }
 
+/// Most lanes that are used, whatever the CPU has.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+static LANES_MAX: AtomicUsize = AtomicUsize::new(8);
+
+/// No permutation takes in more messages than this from now on, in this process.
+#[cfg(feature = "std")]
+pub(crate) fn set_lanes_max(lanes: usize) {
+    #[cfg(target_arch = "x86_64")]
+    LANES_MAX.store(lanes, Ordering::Relaxed);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _one_lane_anyway = lanes;
+}
+
 impl Lanes {
-    /// The widest of this CPU.
+    /// The widest of this CPU that may be used.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     pub(crate) fn widest() -> Self {
-        if std::arch::is_x86_feature_detected!("avx512f") {
+        let lanes_max = LANES_MAX.load(Ordering::Relaxed);
+        if lanes_max >= 8 && std::arch::is_x86_feature_detected!("avx512f") {
             Self(Width::Eight)
-        } else if std::arch::is_x86_feature_detected!("avx2") {
+        } else if lanes_max >= 4 && std::arch::is_x86_feature_detected!("avx2") {
             Self(Width::Four)
         } else {
             Self(Width::One)

@@ -46,6 +46,13 @@ use lanes::Lanes;
 /// Bytes of a message that one permutation takes in: 1,600 bits less twice the 256 of the hash.
 pub const BLOCK_BYTES: usize = 136;
 
+/// Uses at most so many lanes from now on, in the whole process: 8, 4, or 1 for plain code. The hashes
+/// are the same; who compares the code of one width with that of another one needs a choice.
+#[cfg(feature = "std")]
+pub fn set_lanes_max(lanes: usize) {
+    lanes::set_lanes_max(lanes);
+}
+
 /// Hashes messages of any lengths. Few lanes idle even when lengths differ: a lane whose message
 /// ends takes up the next one.
 ///

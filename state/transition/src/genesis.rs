@@ -1,12 +1,16 @@
 //! Block 0: what the chain starts from.
 //!
 //! In: the chain's configuration and the accounts of `rollup.json`. Out: a sealed block without
-//! transactions. A follower makes the same block from the same file.
+//! transactions, or why there is none. A follower makes the same block from the same file. It never
+//! takes a state that transactions could not make and that a later block could not be sealed on.
 
 use alloc::{collections::BTreeMap, vec::Vec};
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use gainsay_derivation::{ChainConfig, GenesisAccount, output_root};
-use revm::primitives::KECCAK_EMPTY;
+use revm::{
+    bytecode::Bytecode,
+    primitives::{KECCAK_EMPTY, eip170::MAX_CODE_SIZE},
+};
 
 use crate::{
     evm::{BlockContext, L1FeeParams},
@@ -27,6 +31,28 @@ pub enum GenesisError {
         /// What it is.
         name: &'static str,
     },
+    /// Ethereum never has such an account: if it is empty besides, one call deletes it, and a block
+    /// cannot be sealed on a state whose deleted accounts have storage (EIP-161, EIP-7610).
+    #[error("genesis has storage but no code at {address}, expected code or no storage")]
+    StorageWithoutCode {
+        /// The account.
+        address: Address,
+    },
+    /// Longer code than a transaction can deploy; code of more than 120,000 bytes could not be
+    /// proven on L1.
+    #[error("genesis has {len} bytes of code at {address}, expected at most {MAX_CODE_SIZE}")]
+    CodeTooLong {
+        /// The account.
+        address: Address,
+        /// Length of its code, bytes.
+        len: usize,
+    },
+    /// Code that no transaction can deploy, and that the EVM may refuse to load.
+    #[error("genesis has code at {address} that begins with 0xef and is no EIP-7702 delegation")]
+    ReservedCode {
+        /// The account.
+        address: Address,
+    },
     /// The trie refused the accounts.
     #[error("genesis state root: {reason}")]
     Trie {
@@ -39,7 +65,7 @@ pub enum GenesisError {
 ///
 /// # Errors
 /// [`GenesisError`]: accounts or parameters that make no block.
-// PROTOCOL.md GENESIS-1, GENESIS-2
+// PROTOCOL.md GENESIS-1, GENESIS-2, GENESIS-4
 pub fn genesis(
     config: &ChainConfig,
     timestamp: u64,
@@ -54,6 +80,7 @@ pub fn genesis(
             return Err(GenesisError::PredeployMissing { address, name });
         }
     }
+    alloc.iter().try_for_each(|(address, account)| check_account(*address, account))?;
     let diff = genesis_diff(alloc);
     let state = update_state(&NodeSet::default(), alloy_trie::EMPTY_ROOT_HASH, &diff.accounts)
         .map_err(|error| GenesisError::Trie {
@@ -87,6 +114,28 @@ pub fn genesis(
         nodes: state.nodes,
         l1_fee_params: L1FeeParams::default(),
     })
+}
+
+/// Whether transactions could have made an account like this.
+fn check_account(address: Address, account: &GenesisAccount) -> Result<(), GenesisError> {
+    let GenesisAccount { code, storage, .. } = account;
+    if code.is_empty() && storage.values().any(|value| !value.is_zero()) {
+        return Err(GenesisError::StorageWithoutCode { address });
+    }
+    if code.len() > MAX_CODE_SIZE {
+        return Err(GenesisError::CodeTooLong { address, len: code.len() });
+    }
+    match is_reserved(code) {
+        true => Err(GenesisError::ReservedCode { address }),
+        false => Ok(()),
+    }
+}
+
+/// Code by [EIP-3541](https://eips.ethereum.org/EIPS/eip-3541) that does not delegate by
+/// [EIP-7702](https://eips.ethereum.org/EIPS/eip-7702).
+fn is_reserved(code: &Bytes) -> bool {
+    let delegates = || Bytecode::new_raw_checked(code.clone()).is_ok_and(|code| code.is_eip7702());
+    code.first() == Some(&0xef) && !delegates()
 }
 
 fn genesis_diff(alloc: &BTreeMap<Address, GenesisAccount>) -> StateDiff {

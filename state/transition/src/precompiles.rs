@@ -4,12 +4,13 @@
 //! rule; the bytes come from a [`PrecompileReader`]: computed by revm's code on a host, read from an
 //! oracle in the guest, where L1's own precompile is the proof.
 //!
-//! Beside Ethereum's rules at Osaka and OP's bounds on inputs: a call whose input is longer than
-//! [`PRECOMPILE_INPUT_BYTES_MAX`], or whose gas is more than [`PRECOMPILE_GAS_MAX`], fails as out
-//! of gas.
+//! Each question to a reader has at most [`PRECOMPILE_INPUT_BYTES_MAX`] bytes and is answered with
+//! at most [`PRECOMPILE_GAS_MAX`] gas. Hashes and identity are computed here and ask nothing, long
+//! multiplications ask in pieces, and bytes that no answer depends on are not sent. Whatever is
+//! still beyond those bounds, and only that, fails as out of gas where Ethereum has an answer.
 
 use alloc::{boxed::Box, string::String};
-use alloy_primitives::{Address, B256, Bytes, Signature, address};
+use alloy_primitives::{Address, B256, Bytes, Signature, U256, address};
 use op_revm::OpSpecId;
 use revm::{
     context::Cfg,
@@ -17,24 +18,26 @@ use revm::{
     handler::{PrecompileProvider, precompile_output_to_interpreter_result},
     interpreter::{CallInputs, InterpreterResult},
     precompile::{
-        PrecompileHalt, PrecompileOutput, bls12_381_const as bls, bls12_381_utils,
-        calc_linear_cost, modexp, u64_to_address,
+        Crypto, DefaultCrypto, PrecompileHalt, PrecompileOutput, Precompiles as EthPrecompiles,
+        bls12_381_const as bls, bls12_381_utils, calc_linear_cost, modexp, u64_to_address,
     },
 };
 
 use crate::{block_state::BlockState, state::StateReader};
 
-/// Most gas that one call of a precompile may cost: what L1 can spend on proving it.
+/// Most gas of a call that L1 proves: what one of its transactions can spend on it.
 pub const PRECOMPILE_GAS_MAX: u64 = 12_000_000;
 
-/// Longest input of a precompile: what fits the calldata of a proof.
+/// Longest input of a call that L1 proves: what fits the calldata of a proof.
 pub const PRECOMPILE_INPUT_BYTES_MAX: usize = 120_000;
 
 /// ecrecover, by which senders are recovered, too.
 pub const ECRECOVER: Address = address!("0000000000000000000000000000000000000001");
 
-/// Returns its input. The only one that the guest runs by itself.
-const IDENTITY: Address = address!("0000000000000000000000000000000000000004");
+/// Points of a multi-scalar multiplication that L1 proves at once: from so many on, a point costs
+/// no less ([EIP-2537](https://eips.ethereum.org/EIPS/eip-2537)).
+// PROTOCOL.md PRECOMPILE-3
+const MSM_PIECE_POINTS: usize = 128;
 
 /// Number of the last precompile in the row that starts at 1.
 const LAST: u64 = 0x11;
@@ -106,7 +109,7 @@ where
         let input = call.input.as_bytes(context);
         let output = match gas_cost(number, &input) {
             Some(gas) if gas <= call.gas_limit => {
-                let bytes = context.db().precompile(address, &input);
+                let bytes = context.db().precompile(number, &input);
                 let bytes =
                     bytes.map_err(|error| alloc::format!("precompile {address}: {error}"))?;
                 match bytes {
@@ -133,21 +136,80 @@ where
 }
 
 impl<R: PrecompileReader> BlockState<R> {
-    fn precompile(&self, address: Address, input: &[u8]) -> Result<Option<Bytes>, R::Error> {
-        if address == IDENTITY {
-            return Ok(Some(Bytes::copy_from_slice(input)));
-        }
-        self.reader().precompile(address, input)
+    /// What a call returns whose gas is paid; `None` if it fails.
+    // PROTOCOL.md PRECOMPILE-3
+    fn precompile(&self, number: u64, input: &[u8]) -> Result<Option<Bytes>, R::Error> {
+        let hash = match number {
+            0x02 => DefaultCrypto.sha256(input),
+            0x03 => DefaultCrypto.ripemd160(input),
+            0x04 => return Ok(Some(Bytes::copy_from_slice(input))),
+            0x0c if R::PROVES_PRECOMPILES => {
+                return self.multiply_in_pieces(number, 0x0b, bls::G1_MSM_INPUT_LENGTH, input);
+            }
+            0x0e if R::PROVES_PRECOMPILES => {
+                return self.multiply_in_pieces(number, 0x0d, bls::G2_MSM_INPUT_LENGTH, input);
+            }
+            _ => return self.ask(number, significant(number, input)),
+        };
+        Ok(Some(hash.into()))
     }
+
+    fn ask(&self, number: u64, input: &[u8]) -> Result<Option<Bytes>, R::Error> {
+        self.reader().precompile(u64_to_address(number), input)
+    }
+
+    /// A multi-scalar multiplication, as the sum of those of [`MSM_PIECE_POINTS`] each. Points
+    /// have one encoding, and each piece checks its points: bytes and failures are those of one
+    /// call.
+    fn multiply_in_pieces(
+        &self,
+        multiply: u64,
+        add: u64,
+        point_bytes: usize,
+        input: &[u8],
+    ) -> Result<Option<Bytes>, R::Error> {
+        let mut sum: Option<Bytes> = None;
+        for piece in input.chunks(MSM_PIECE_POINTS.saturating_mul(point_bytes)) {
+            let Some(product) = self.ask(multiply, piece)? else { return Ok(None) };
+            let next = match sum {
+                None => Some(product),
+                Some(sum) => self.ask(add, &[sum, product].concat())?,
+            };
+            let Some(next) = next else { return Ok(None) };
+            sum = Some(next);
+        }
+        Ok(sum)
+    }
+}
+
+/// The bytes of an input that decide what a call returns.
+///
+/// Some precompiles ignore what follows their operands; one that takes one length alone treats an
+/// input of one byte more as any longer one.
+// PROTOCOL.md PRECOMPILE-3
+fn significant(number: u64, input: &[u8]) -> &[u8] {
+    let len = match number {
+        0x01 | 0x06 => 128,
+        0x07 => 96,
+        0x05 => modexp_lengths(input).map_or(usize::MAX, |(base, exponent, modulus)| {
+            96_usize.saturating_add(base).saturating_add(exponent).saturating_add(modulus)
+        }),
+        0x09 => 213 + 1,
+        0x0a => 192 + 1,
+        0x0b => bls::G1_ADD_INPUT_LENGTH + 1,
+        0x0d => bls::G2_ADD_INPUT_LENGTH + 1,
+        0x10 => bls::PADDED_FP_LENGTH + 1,
+        0x11 => bls::PADDED_FP2_LENGTH + 1,
+        P256_VERIFY => 160 + 1,
+        _ => return input,
+    };
+    input.get(..len).unwrap_or(input)
 }
 
 /// Gas of a call; none if it is beyond what L1 can prove, or if no input of this length succeeds.
 // PROTOCOL.md PRECOMPILE-1
 fn gas_cost(number: u64, input: &[u8]) -> Option<u64> {
     let len = input.len();
-    if len > PRECOMPILE_INPUT_BYTES_MAX {
-        return None;
-    }
     let items = |size: usize| len.checked_div(size).filter(|_| len > 0 && len.is_multiple_of(size));
     let gas = match number {
         0x01 => 3_000,
@@ -171,6 +233,7 @@ fn gas_cost(number: u64, input: &[u8]) -> Option<u64> {
             let (table, gas) = (&bls::DISCOUNT_TABLE_G2_MSM, bls::G2_MSM_BASE_GAS_FEE);
             bls12_381_utils::msm_required_gas(items(bls::G2_MSM_INPUT_LENGTH)?, table, gas)
         }
+        0x0f if len > PRECOMPILE_INPUT_BYTES_MAX => return None,
         0x0f => {
             let pairs = items(bls::PAIRING_INPUT_LENGTH)? as u64;
             let gas = bls::PAIRING_MULTIPLIER_BASE.saturating_mul(pairs);
@@ -181,31 +244,45 @@ fn gas_cost(number: u64, input: &[u8]) -> Option<u64> {
         P256_VERIFY => 6_900,
         _ => return None,
     };
-    (gas <= PRECOMPILE_GAS_MAX).then_some(gas)
+    let is_proven_whole = !matches!(number, 0x02..=0x04 | 0x0c | 0x0e);
+    (gas <= PRECOMPILE_GAS_MAX || !is_proven_whole).then_some(gas)
 }
 
 /// Gas of modular exponentiation, [EIP-7883](https://eips.ethereum.org/EIPS/eip-7883).
 fn modexp_gas(input: &[u8]) -> Option<u64> {
-    let word = |offset: usize| {
-        let mut word = [0; 32];
-        let bytes = input.get(offset..).unwrap_or_default();
-        let len = bytes.len().min(word.len());
-        word[..len].copy_from_slice(&bytes[..len]);
-        alloy_primitives::U256::from_be_bytes(word)
-    };
-    let length =
-        |offset| usize::try_from(word(offset)).ok().filter(|len| *len <= MODEXP_OPERAND_BYTES_MAX);
-    let (base, exponent, modulus) = (length(0)?, length(32)?, length(64)?);
+    let (base, exponent, modulus) = modexp_lengths(input)?;
     // The first 32 bytes of the exponent, or all of it as a number.
     let beyond_head_bits = 32_usize.saturating_sub(exponent).saturating_mul(8);
-    let head = word(base.saturating_add(96)).wrapping_shr(beyond_head_bits);
+    let head = word_at(input, base.saturating_add(96)).wrapping_shr(beyond_head_bits);
     Some(modexp::osaka_gas_calc(base as u64, exponent as u64, modulus as u64, &head))
+}
+
+/// Bytes of base, exponent and modulus, if all are within EIP-7823's bound.
+fn modexp_lengths(input: &[u8]) -> Option<(usize, usize, usize)> {
+    let length = |offset| {
+        let length = usize::try_from(word_at(input, offset)).ok();
+        length.filter(|length| *length <= MODEXP_OPERAND_BYTES_MAX)
+    };
+    Some((length(0)?, length(32)?, length(64)?))
+}
+
+/// The word at an offset, with zeros past the end.
+fn word_at(input: &[u8], offset: usize) -> U256 {
+    let mut word = [0; 32];
+    let bytes = input.get(offset..).unwrap_or_default();
+    let len = bytes.len().min(word.len());
+    word[..len].copy_from_slice(&bytes[..len]);
+    U256::from_be_bytes(word)
 }
 
 /// Runs a precompile by revm's code, with all the gas that L1 would give it.
 #[must_use]
 pub fn run_precompile(address: Address, input: &[u8]) -> Option<Bytes> {
-    let precompile = op_revm::precompiles::karst().get(&address)?;
+    // Proven in pieces, a multiplication has no bound of OP's.
+    let is_multiplication = matches!(Precompiles::number(&address), Some(0x0c | 0x0e));
+    let precompiles =
+        if is_multiplication { EthPrecompiles::osaka() } else { op_revm::precompiles::karst() };
+    let precompile = precompiles.get(&address)?;
     let output = precompile.execute(input, u64::MAX, 0).ok()?;
     output.is_success().then_some(output.bytes)
 }

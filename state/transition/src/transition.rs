@@ -63,7 +63,7 @@ where
     N: NodeReader + Sync,
     N::Error: core::error::Error + Send + 'static,
 {
-    let run = |input: &BlockInput, transactions: Vec<RecoveredTx>| {
+    let start = |input: &BlockInput| {
         let hash = Box::new(move || parent_hash);
         let mut executor = BlockExecutor::new(config, parent, input.timestamp, state, hash);
         if input.slot_max.is_none() {
@@ -72,31 +72,42 @@ where
         for deposit in &input.deposits {
             executor.execute_deposit(deposit)?;
         }
-        for tx in transactions {
-            executor.execute(tx)?;
+        Ok(executor)
+    };
+    let run = || {
+        if input.is_over_budget(slot_of(parent)) {
+            return Ok(None);
         }
-        executor.finish().map_err(ExecuteError::Read)
+        let mut executor = start(&input)?;
+        if S::PROVES_PRECOMPILES {
+            // One by one: a batch can hold many more than a block's gas can run, and each costs
+            // memory and steps of the machine.
+            for raw in &input.transactions {
+                let decoded = RecoveredTx::decode_proven(raw.clone(), state);
+                let Ok(tx) = decoded.map_err(ExecuteError::Read)? else { return Ok(None) };
+                executor.execute(tx)?;
+            }
+        } else {
+            let Ok(transactions) = recover_all(&input.transactions) else { return Ok(None) };
+            for tx in transactions {
+                executor.execute(tx)?;
+            }
+        }
+        executor.finish().map(Some).map_err(ExecuteError::Read)
     };
-    let recovered = if input.is_over_budget(slot_of(parent)) {
-        None
-    } else if S::PROVES_PRECOMPILES {
-        let decode = |raw: &Bytes| RecoveredTx::decode_proven(raw.clone(), state);
-        let read: Result<Result<Vec<_>, _>, _> = input.transactions.iter().map(decode).collect();
-        read.map_err(|error| TransitionError::Execute(ExecuteError::Read(error)))?.ok()
-    } else {
-        recover_all(&input.transactions).ok()
-    };
-    let attempt = match recovered.map(|transactions| run(&input, transactions)) {
-        Some(Ok(executed)) => Some(executed),
-        None | Some(Err(ExecuteError::Invalid(_))) => None,
-        Some(Err(error)) => return Err(TransitionError::Execute(error)),
+    let attempt = match run() {
+        Ok(attempt) => attempt,
+        Err(ExecuteError::Invalid(_)) => None,
+        Err(error) => return Err(TransitionError::Execute(error)),
     };
     let dropped_rest = attempt.is_none();
     let (executed, cursor) = match attempt {
         Some(executed) => (executed, input.cursor_after),
         None => {
             let input = input.into_fallback();
-            let executed = run(&input, Vec::new()).map_err(TransitionError::Execute)?;
+            let executed = start(&input)
+                .and_then(|executor| executor.finish().map_err(ExecuteError::Read))
+                .map_err(TransitionError::Execute)?;
             (executed, input.cursor_after)
         }
     };

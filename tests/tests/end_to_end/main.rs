@@ -8,6 +8,7 @@ mod believes_only_l1;
 mod claims_are_confirmed;
 mod documents;
 mod hostile_batches;
+mod knows_its_l1;
 mod l1_nodes_disagree;
 mod no_censorship;
 mod posts_once;

@@ -142,8 +142,8 @@ impl Arena {
         };
         let client = self.devnet.l1.client();
         let balance = |address| client.provider().get_balance(address);
-        let open = game.openings().filter(|(_, it)| it.is_open).map(|(_, it)| it.stake);
-        equal("stakes in the game", balance(self.game).await.unwrap(), open.sum())?;
+        let held = balance(self.game).await.unwrap();
+        equal("stakes and pots in the game", held, game.held())?;
         let staked = game.assertions().filter(|(_, it)| it.holds_stake()).count();
         let stake = self.devnet.rollup.assertions.stake_wei;
         let held = game.credit_sum() + stake * U256::from(staked);

@@ -21,15 +21,15 @@ use alloy::{
 use gainsay_challenger::dispute::{
     BelievedChild, Commitment, Responder, Response,
     game::{AssertionStatus, EdgeId},
-    strategy::{Move, StrategyConfig, decide},
+    strategy::{Move, StrategyConfig, decide, locked},
 };
 use gainsay_derivation::{BatchIndex, DepositIndex, claim};
 use gainsay_drill::adversary::{
     About, Behaviour, Disputes, Fault, Liar, Lie, LyingTrace, read_disputes,
 };
 use gainsay_l1::{
-    AssertionChain, AssertionParams, BatchPosition, DeployParams, Deployment, Inbox, InboxParams,
-    L1Client, PendingNonce, TxSender, TxSenderConfig, bindings::IEdgeGame, deploy,
+    AssertionChain, AssertionParams, BatchPosition, DeployParams, DeployPlan, Deployment, Inbox,
+    InboxParams, L1Client, PendingNonce, TxSender, TxSenderConfig, bindings::IEdgeGame, deploy,
 };
 use gainsay_tests::{L1, Role, artifacts, rounds, seeded, signer};
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
@@ -40,7 +40,9 @@ use tokio::time::Duration;
 const CHALLENGE_PERIOD_SECS: u64 = 600;
 const CONFIG_HASH: B256 = B256::repeat_byte(0xc0);
 const GENESIS_OUTPUT_ROOT: B256 = B256::repeat_byte(0x60);
-const STAKE: u64 = 1_000;
+/// Wei that movers are paid for each gas.
+const GAS_PRICE: u64 = 1;
+const STAKE: u64 = 10_000_000;
 
 /// Contracts on an L1 that mines each transaction at once, and one batch in them.
 struct Chain {
@@ -87,10 +89,12 @@ impl Chain {
                 program_hash: program(fails).hash(),
                 vm_version: 1,
             },
+            reference_gas_price_wei: GAS_PRICE,
             config_hash: CONFIG_HASH,
             genesis_output_root: GENESIS_OUTPUT_ROOT,
         };
-        let deployment = deploy(&deployer, &artifacts(), &params).await.unwrap();
+        let plan = DeployPlan::next(&deployer).await.unwrap();
+        let deployment = deploy(&deployer, &artifacts(), &params, &plan).await.unwrap();
         let inbox = Inbox::new(&client, deployment.inbox);
         let deposits_read = inbox.deposit_count().await.unwrap();
         let deposit_acc = inbox.deposit_acc(deposits_read, Default::default()).await.unwrap();
@@ -170,7 +174,6 @@ impl Chain {
     async fn assert_model(&self, disputes: &Disputes) {
         let Disputes { game, time, l1_block, .. } = disputes;
         let contract = IEdgeGame::new(self.game, self.client.provider().clone());
-        let mut open_stakes = U256::ZERO;
         for (id, edge) in game.edges() {
             let call = contract.edge(id.mutual_id, id.root).block((*l1_block).into());
             let found = call.call().await.unwrap();
@@ -196,11 +199,13 @@ impl Chain {
             let expected =
                 opening.map_or_else(Default::default, |it| (it.parent.root, it.staker, it.is_open));
             assert_eq!((found.parentRoot, found.staker, found.isOpen), expected, "{id:?}");
-            open_stakes += opening.filter(|it| it.is_open).map_or(U256::ZERO, |it| it.stake);
         }
         self.assert_assertions(disputes).await;
         let balance = |address| self.client.provider().get_balance(address);
-        assert_eq!(balance(self.game).await.unwrap(), open_stakes, "stakes in the game");
+        assert_eq!(balance(self.game).await.unwrap(), game.held(), "stakes and pots in the game");
+        for (place, pot) in game.pots() {
+            assert_eq!(contract.pot(*place).call().await.unwrap(), *pot, "{place}");
+        }
         let staked = game.assertions().filter(|(_, it)| it.holds_stake()).count();
         let held = game.credit_sum() + U256::from(STAKE) * U256::from(staked);
         let chain = balance(self.deployment.assertion_chain).await.unwrap();
@@ -243,6 +248,7 @@ impl Honest {
             stake: U256::from(STAKE),
             spans_stake,
             steps_stake,
+            gas_price: U256::from(GAS_PRICE),
             budget: U256::MAX,
         };
         Self { responder, trace: chain.right.clone(), config }
@@ -319,7 +325,19 @@ async fn play(rng: &mut StdRng, fails: bool) {
     assert_eq!(disputes.game.assertion(&winner).unwrap().root, root);
     let is_halt = chain.right.claims().last().unwrap().is_zero();
     assert_eq!(disputes.game.halted_by().is_some(), is_halt);
+    assert_paid(&disputes, honest.config.account);
     println!("{moves} moves of the honest side, {} edges", disputes.game.edges().count());
+}
+
+/// Every move that the honest side made in trees that have won was paid, whoever collected.
+fn assert_paid(disputes: &Disputes, account: Address) {
+    let mut paid = 0;
+    for (id, edge) in disputes.game.edges().filter(|(_, it)| it.mover == Some(account)) {
+        let dispute = disputes.game.assertion(&edge.dispute).unwrap();
+        assert!(edge.is_paid, "{id:?} below {}", dispute.root);
+        paid += 1;
+    }
+    assert!(paid > 0, "the honest side bisects at least once");
 }
 
 /// Lets the honest side win: all of its moves, and time when it has none.
@@ -330,7 +348,8 @@ async fn finish(chain: &Chain, honest: &mut Honest, moves: &mut u64) -> B256 {
         let confirmed = disputes.game.latest_confirmed();
         let winner = (confirmed != chain.genesis).then_some(confirmed);
         let winner = disputes.game.halted_by().or(winner);
-        if let Some(winner) = winner.filter(|_| todo.is_empty()) {
+        let is_over = todo.is_empty() && locked(&disputes.game, &honest.config).is_zero();
+        if let Some(winner) = winner.filter(|_| is_over) {
             return winner;
         }
         if todo.is_empty() {

@@ -6,9 +6,9 @@ use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_derivation::{BatchIndex, ChainConfig, DepositIndex};
 use gainsay_l1::{
-    AssertionChain, AssertionParams, BatchPosition, Contracts, DeployParams, Deployment, Inbox,
-    InboxParams, L1Advance, L1Error, L1News, LogReader, ReaderConfig, ReaderState, TxSender,
-    bindings::IInbox::depositTransactionCall, deploy,
+    AssertionChain, AssertionParams, BatchPosition, Contracts, DeployParams, DeployPlan,
+    Deployment, Inbox, InboxParams, L1Advance, L1Error, L1News, LogReader, Portal, ReaderConfig,
+    ReaderState, TxSender, bindings::IPortal::depositTransactionCall, deploy,
 };
 use tokio::time::Duration;
 
@@ -75,10 +75,12 @@ impl Chain {
                 program_hash: B256::repeat_byte(0x70),
                 vm_version: 1,
             },
+            reference_gas_price_wei: 0,
             config_hash: CHAIN.hash(),
             genesis_output_root: GENESIS_OUTPUT_ROOT,
         };
-        let deployment = deploy(&deployer, &out, &params).await.unwrap();
+        let plan = DeployPlan::next(&deployer).await.unwrap();
+        let deployment = deploy(&deployer, &out, &params, &plan).await.unwrap();
         let inbox = Inbox::new(&anvil.client, deployment.inbox);
         let assertion_chain = AssertionChain::new(&anvil.client, deployment.assertion_chain);
         Self { anvil, params, deployment, inbox, assertion_chain, sequencer, user }
@@ -106,7 +108,8 @@ impl Chain {
             isCreation: false,
             data: Bytes::from_static(data),
         };
-        self.inbox.deposit_transaction(&self.user, call, U256::from(5)).await.unwrap()
+        let portal = Portal::new(&self.anvil.client, self.deployment.bridge.portal);
+        portal.deposit_transaction(&self.user, call, U256::from(5)).await.unwrap()
     }
 
     /// The next position, with all deposits read.

@@ -162,6 +162,7 @@ async fn a_rollup_json_is_compared_with_the_contracts() {
         l1_start: chain.deployment.l1_start,
         inbox: chain.deployment.inbox,
         assertion_chain: chain.deployment.assertion_chain,
+        bridge: chain.deployment.bridge,
         sequencer: chain.params.inbox.sequencer,
         force_delay_secs: chain.params.inbox.force_delay_secs,
         max_batch_deposit_gas: chain.params.inbox.max_batch_deposit_gas,
@@ -190,6 +191,12 @@ async fn a_rollup_json_is_compared_with_the_contracts() {
     assert!(error.contains("stakeWei is 1000, expected 1001"), "{error}");
     let error = differs(|config| config.l1_start.hash = B256::ZERO).await;
     assert!(error.contains("l1Start"), "{error}");
+    let error = differs(|config| config.bridge.portal = config.inbox).await;
+    assert!(error.contains("bridge.portal is"), "{error}");
+    let error = differs(|config| config.bridge.confirmed_games = config.inbox).await;
+    assert!(error.contains("bridge.confirmedGames is"), "{error}");
+    let error = differs(|config| config.bridge.cross_domain_messenger = config.inbox).await;
+    assert!(error.contains("messenger of the standard bridge is"), "{error}");
     let error = differs(|config| config.inbox = config.sequencer).await;
     assert!(error.contains("SEQUENCER"), "{error}");
 }

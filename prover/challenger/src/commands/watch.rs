@@ -1,6 +1,6 @@
 //! `gainsay-challenger watch`: the honest challenger.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{U256, utils::parse_ether};
@@ -48,7 +48,7 @@ pub struct WatchArgs {
         env = "GAINSAY_PROGRAM_ELF",
         required_unless_present = "watch_only"
     )]
-    pub program: Option<std::path::PathBuf>,
+    pub program: Option<PathBuf>,
     /// The key.
     #[command(flatten)]
     pub key: ChallengerKeyArgs,
@@ -72,6 +72,9 @@ pub struct WatchArgs {
     /// Address for Prometheus metrics (`/metrics`) and a health check (`/health`), as 127.0.0.1:9464.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
+    /// Folder with the contracts as forge built them: those on L1 are compared with them.
+    #[arg(long, value_name = "DIR", default_value = "contracts/out")]
+    pub artifacts: PathBuf,
     /// Milliseconds between two looks at L1.
     #[arg(long, value_name = "MS", default_value_t = 1_000,
         value_parser = clap::value_parser!(u64).range(20..))]
@@ -99,6 +102,7 @@ pub async fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         poll: Duration::from_millis(args.l1_poll_ms),
         ends_at_a_wrong_claim: args.watch_only && !args.keep_watching,
         metrics: metrics.clone(),
+        artifacts: args.artifacts.clone(),
     };
     tokio::select! {
         ended = watch(args, &client, &chain, program, options) => {

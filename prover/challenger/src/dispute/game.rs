@@ -66,6 +66,7 @@ pub struct Game {
     places: HashMap<B256, Place>,
     openings: BTreeMap<EdgeId, Opening>,
     credit: BTreeMap<Address, U256>,
+    pots: BTreeMap<B256, U256>,
 }
 
 impl Game {
@@ -81,6 +82,7 @@ impl Game {
             places: HashMap::default(),
             openings: BTreeMap::new(),
             credit: BTreeMap::new(),
+            pots: BTreeMap::new(),
         }
     }
 
@@ -134,9 +136,16 @@ impl Game {
                 let made = Edge::new(*parent_assertion, Level::Blocks, height, *created_at);
                 self.add(*edge, made, time, None);
             }
-            GameEvent::Bisected { edge, left, right } => self.bisect(edge, *left, *right, time),
+            GameEvent::Bisected { edge, left, right, mover } => {
+                self.bisect(edge, [*left, *right], *mover, time);
+            }
             GameEvent::Opened { opened, opening } => self.open(*opened, opening, time),
-            GameEvent::Proven { edge } => self.raise(edge, INFINITE),
+            GameEvent::Proven { edge, mover } => {
+                self.raise(edge, INFINITE);
+                if let Some(found) = self.edges.get_mut(edge) {
+                    found.mover = Some(*mover);
+                }
+            }
             GameEvent::TimerUpdated { edge, timer } => self.raise(edge, *timer),
             GameEvent::EdgeConfirmed { edge } => {
                 if let Some(found) = self.edges.get_mut(edge) {
@@ -148,11 +157,40 @@ impl Game {
                     opening.is_open = false;
                 }
             }
+            GameEvent::PotFilled { place, amount } => {
+                let pot = self.pots.entry(*place).or_default();
+                *pot = pot.saturating_add(*amount);
+            }
+            GameEvent::LinePaid { place, end, opened, amount } => {
+                let pot = self.pots.entry(*place).or_default();
+                *pot = pot.saturating_sub(*amount);
+                self.note_paid(place, end, opened);
+            }
         }
     }
 
-    fn bisect(&mut self, edge: &EdgeId, left: B256, right: B256, time: u64) {
+    /// Notes that the moves on a line down to the edge `end` are paid.
+    fn note_paid(&mut self, place: &B256, end: &EdgeId, opened: &B256) {
+        // Places lead up without a choice, and edges down.
+        let above = |id: &B256| self.places.get(id)?.above;
+        let up = std::iter::successors(Some(end.mutual_id), above);
+        let mut turns: Vec<B256> = up.take_while(|id| id != place).collect();
+        let roots = self.places.get(place).map_or(&[][..], |it| &it.roots);
+        let mut ids = roots.iter().map(|root| EdgeId::new(*place, *root));
+        let mut next = ids.find(|id| self.edges.get(id).is_some_and(|it| it.confirmed));
+        while let Some(edge) = next.filter(|id| id != end).and_then(|id| self.edges.get_mut(&id)) {
+            edge.is_paid = true;
+            let turn = turns.pop();
+            next = edge.children.into_iter().flatten().find(|id| Some(id.mutual_id) == turn);
+        }
+        if let Some(leaf) = self.edges.get_mut(end).filter(|it| it.height == 0) {
+            leaf.is_paid |= !opened.is_zero() || leaf.mover.is_some();
+        }
+    }
+
+    fn bisect(&mut self, edge: &EdgeId, [left, right]: [B256; 2], mover: Address, time: u64) {
         let Some(found) = self.edges.get_mut(edge) else { return };
+        found.mover = Some(mover);
         let children = edge.children(left, right);
         found.children = Some(children);
         let height = found.height.saturating_sub(1);
@@ -258,6 +296,18 @@ impl Game {
     /// All stakes on root edges of "spans" and "steps", by edge.
     pub fn openings(&self) -> impl Iterator<Item = (&EdgeId, &Opening)> {
         self.openings.iter()
+    }
+
+    /// Wei of losers that are left for who moved, by the place of the tree that won.
+    pub fn pots(&self) -> impl Iterator<Item = (&B256, &U256)> {
+        self.pots.iter()
+    }
+
+    /// Wei that EdgeGame holds: stakes that are locked, and pots.
+    #[must_use]
+    pub fn held(&self) -> U256 {
+        let open = self.openings.values().filter(|it| it.is_open).map(|it| it.stake);
+        open.chain(self.pots.values().copied()).sum()
     }
 
     /// Wei that all accounts may withdraw.

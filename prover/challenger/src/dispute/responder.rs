@@ -20,7 +20,7 @@ use crate::{
     dispute::{
         BelievedChild, Evidence, SpansEvidence, TracePoint,
         game::{EdgeId, INFINITE, Level, mutual_id},
-        strategy::{Move, OpenMove, Position, Settlement, TimerUpdate},
+        strategy::{Line, Move, OpenMove, Position, Settlement, TimerUpdate},
     },
 };
 
@@ -182,13 +182,13 @@ impl Responder {
                 game.prove_step(sender, position(at), *agreed, witness).await
             }
             Move::ProveZero { position: at, .. } => game.prove_zero(sender, position(at)).await,
-            Move::Update(updates) => {
-                game.update(sender, updates.iter().map(timer_update).collect()).await
+            Move::Conclude(it) => {
+                let updates = it.updates.iter().map(timer_update).collect();
+                let settlements = it.settlements.iter().map(settlement).collect();
+                game.conclude(sender, updates, settlements, it.lines.iter().map(line).collect())
+                    .await
             }
             Move::Confirm(id) => chain.confirm(sender, *id).await,
-            Move::Settle(settlements) => {
-                game.settle(sender, settlements.iter().map(settlement).collect()).await
-            }
             Move::Collect { winner, losers } => {
                 chain.collect(sender, *winner, losers.clone()).await
             }
@@ -238,12 +238,16 @@ impl Responder {
             Move::ProveStep { edge, .. } | Move::ProveZero { edge, .. } => {
                 self.edge(edge).await?.timer == INFINITE
             }
-            Move::Update(_) => false,
+            // Timers and what is paid are not asked for: to conclude what stands changes nothing.
+            Move::Conclude(it) => {
+                it.updates.is_empty()
+                    && it.lines.is_empty()
+                    && self.are_settled(&it.settlements).await?
+            }
             Move::Confirm(id) => {
                 let found = self.chain.assertion(*id).await?;
                 found.confirmed || found.halted
             }
-            Move::Settle(settlements) => self.are_settled(settlements).await?,
             Move::Collect { losers, .. } => self.are_collected(losers).await?,
             Move::Withdraw { .. } => self.chain.credit(self.account()).await?.is_zero(),
         })
@@ -352,6 +356,11 @@ fn steps_opening(open: &OpenMove) -> IEdgeGame::openStepsCall {
 const fn timer_update(it: &TimerUpdate) -> IEdgeGame::TimerUpdate {
     let EdgeId { mutual_id, root } = it.edge;
     IEdgeGame::TimerUpdate { mutualId: mutual_id, root, left: it.left, right: it.right }
+}
+
+fn line(it: &Line) -> IEdgeGame::Line {
+    let Line { place, index, end, siblings, opened } = it.clone();
+    IEdgeGame::Line { mutualId: place, index, node: end, siblings, opened }
 }
 
 fn settlement(it: &Settlement) -> IEdgeGame::Settlement {

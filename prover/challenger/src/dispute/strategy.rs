@@ -14,10 +14,12 @@
 //! | `moves` | what a player can do |
 //! | `descent` | from our root edges down: bisect, open, prove |
 //! | `harvest` | timers, confirmations, stakes |
+//! | `pay` | moves of ours that losers pay |
 
 mod descent;
 mod harvest;
 mod moves;
+mod pay;
 #[cfg(test)]
 mod pending_tests;
 
@@ -25,7 +27,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, U256};
 use descent::Descent;
-pub use moves::{Move, OpenMove, Position, Settlement, TimerUpdate};
+pub use moves::{Conclusion, Line, Move, OpenMove, Position, Settlement, TimerUpdate};
 
 use crate::{
     ChallengerError,
@@ -46,6 +48,8 @@ pub struct StrategyConfig {
     pub spans_stake: U256,
     /// Wei to lock for a tree of "steps".
     pub steps_stake: U256,
+    /// Wei that movers are paid for each gas.
+    pub gas_price: U256,
     /// Most wei to have locked at one time.
     pub budget: U256,
 }

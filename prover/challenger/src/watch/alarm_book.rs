@@ -27,11 +27,15 @@ pub enum AlarmKind {
     Trace,
     /// L1 is out of reach, or contradicts itself.
     L1,
+    /// The contracts on L1 are not those that this repository builds.
+    Deployment,
+    /// L1 has rules that this program does not know.
+    Fork,
 }
 
 impl AlarmKind {
     /// All.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::WrongAssertion,
         Self::TooLate,
         Self::Halt,
@@ -41,6 +45,8 @@ impl AlarmKind {
         Self::Move,
         Self::Trace,
         Self::L1,
+        Self::Deployment,
+        Self::Fork,
     ];
 
     /// Its name in metrics and lines.
@@ -56,6 +62,8 @@ impl AlarmKind {
             Self::Move => "move",
             Self::Trace => "trace",
             Self::L1 => "l1",
+            Self::Deployment => "deployment",
+            Self::Fork => "fork",
         }
     }
 

@@ -40,12 +40,16 @@ pub fn describe(next: &Move, game: &Game) -> String {
             "prove that claim 0 follows claim 0 at block {} after the parent",
             position.index.saturating_add(1)
         ),
-        Move::Update(updates) => format!("update {} timers", updates.len()),
-        Move::Confirm(id) => format!("confirm assertion {}", short(*id)),
-        Move::Settle(settlements) => {
-            let losers: usize = settlements.iter().map(|it| it.losers.len()).sum();
-            format!("settle {} levels and take the stakes of {losers} losers", settlements.len())
+        Move::Conclude(it) => {
+            let losers: usize = it.settlements.iter().map(|it| it.losers.len()).sum();
+            format!(
+                "update {} timers, settle {} levels with the stakes of {losers} losers, pay {} lines",
+                it.updates.len(),
+                it.settlements.len(),
+                it.lines.len()
+            )
         }
+        Move::Confirm(id) => format!("confirm assertion {}", short(*id)),
         Move::Collect { winner, losers } => format!(
             "confirm assertion {} and take the stakes of {} wrong ones",
             short(*winner),

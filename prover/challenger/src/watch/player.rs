@@ -69,6 +69,8 @@ impl Player {
         let responder = Responder::connect(sender.clone(), chain.rollup.assertion_chain).await?;
         let stakes = ask_twice("stakes of openings", async || responder.game().stakes().await);
         let (spans_stake, steps_stake) = stakes.await?;
+        let gas_price =
+            ask_twice("the price of moves", async || responder.game().gas_price().await);
         let params = &chain.rollup.assertions;
         let rules = StrategyConfig {
             account: responder.account(),
@@ -76,6 +78,7 @@ impl Player {
             stake: params.stake_wei,
             spans_stake,
             steps_stake,
+            gas_price: gas_price.await?,
             budget: budget.stake,
         };
         let store = chain.store.clone();
@@ -251,10 +254,11 @@ impl Turn {
     /// Whether nobody loses by it if it is made later, or by somebody else.
     fn can_wait(&self) -> bool {
         let Self::One(next) = self else { return false };
-        matches!(
-            **next,
-            Move::Confirm(_) | Move::Settle(_) | Move::Collect { .. } | Move::Withdraw { .. }
-        )
+        match &**next {
+            Move::Conclude(it) => it.updates.is_empty(),
+            Move::Confirm(_) | Move::Collect { .. } | Move::Withdraw { .. } => true,
+            _ => false,
+        }
     }
 
     const fn name(&self) -> &'static str {

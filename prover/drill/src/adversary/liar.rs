@@ -70,6 +70,7 @@ impl<T: Trace + Evidence> Liar<T> {
             stake: rules.stake_wei,
             spans_stake,
             steps_stake,
+            gas_price: responder.game().gas_price().await?,
             budget: U256::MAX,
         };
         Ok(Self { trace, responder, behaviour, config, moves: 0 })

@@ -12,8 +12,8 @@ use alloy::{
 use alloy_primitives::{Address, U256, keccak256};
 use anyhow::{Context, bail, ensure};
 use gainsay_l1::{
-    FeeLimits, Inbox, L1Client, PendingNonce, RollupConfig, TxSender, TxSenderConfig,
-    bindings::IInbox::depositTransactionCall, http_client,
+    FeeLimits, L1Client, PendingNonce, Portal, RollupConfig, TxSender, TxSenderConfig,
+    bindings::IPortal::depositTransactionCall, http_client,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -165,8 +165,8 @@ impl DrillDevnet {
             isCreation: false,
             data: Default::default(),
         };
-        let inbox = Inbox::new(&self.client, self.rollup.inbox);
-        inbox.deposit_transaction(&sender, call, U256::ONE).await.context("depositing")?;
+        let portal = Portal::new(&self.client, self.rollup.bridge.portal);
+        portal.deposit_transaction(&sender, call, U256::ONE).await.context("depositing")?;
         Ok(())
     }
 }

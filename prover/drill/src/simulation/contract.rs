@@ -15,7 +15,7 @@ use gainsay_challenger::dispute::{
         AssertionStatus, EdgeId, Game, GameAssertion, GameEvent, Heights, INFINITE, Level, Opening,
         mutual_id,
     },
-    strategy::{Move, OpenMove, Position, Settlement, TimerUpdate},
+    strategy::{Conclusion, Move, OpenMove, Position, Settlement, TimerUpdate},
 };
 
 /// Parameters of the contracts.
@@ -29,6 +29,8 @@ pub struct Rules {
     pub min_interval_secs: u64,
     /// Wei for an assertion, a tree of spans, a tree of steps.
     pub stakes: [u64; 3],
+    /// Wei that movers are paid for each gas.
+    pub gas_price: u64,
     /// The block after genesis, from 0, on which the program fails, if there is one.
     pub fails_at: Option<u64>,
 }
@@ -100,17 +102,16 @@ impl Contracts {
             Move::Propose { parent, child, value, .. } => {
                 self.propose(who, *parent, child, *value, now)
             }
-            Move::Bisect { edge, left, right } => self.bisect(edge, *left, *right, now),
+            Move::Bisect { edge, left, right } => self.bisect(who, edge, [*left, *right], now),
             Move::OpenSpans(open) => self.open(who, open, Level::Spans, now),
             Move::OpenSteps(open) => self.open(who, open, Level::Steps, now),
             Move::ProveStep { edge, position, agreed, .. } => {
-                self.prove_step(edge, position, *agreed, now)
+                self.prove_step(who, edge, (position, *agreed), now)
             }
-            Move::ProveZero { edge, position } => self.prove_zero(edge, position, now),
-            Move::Update(updates) => updates.iter().try_for_each(|it| self.update(it, now)),
+            Move::ProveZero { edge, position } => self.prove_zero(who, edge, position, now),
+            Move::Conclude(it) => self.conclude(who, it, now),
             Move::Confirm(id) => self.confirm(*id, now),
-            Move::Settle(settlements) => settlements.iter().try_for_each(|it| self.settle(it, now)),
-            Move::Collect { winner, losers } => self.collect(*winner, losers, now),
+            Move::Collect { winner, losers } => self.collect(who, *winner, losers, now),
             Move::Withdraw { .. } => {
                 let amount = self.game.credit(&who);
                 self.paid_out += amount;
@@ -120,12 +121,12 @@ impl Contracts {
         }
     }
 
-    fn emit(&mut self, event: GameEvent, now: u64) {
+    pub(super) fn emit(&mut self, event: GameEvent, now: u64) {
         self.events += 1;
         self.game.apply(&event, now);
     }
 
-    fn credit(&mut self, account: Address, amount: U256, now: u64) {
+    pub(super) fn credit(&mut self, account: Address, amount: U256, now: u64) {
         self.emit(GameEvent::CreditAdded { account, amount }, now);
     }
 
@@ -237,7 +238,13 @@ impl Contracts {
         self.emit(GameEvent::RootAdded { edge, parent_assertion, created_at }, now);
     }
 
-    fn bisect(&mut self, id: &EdgeId, left: B256, right: B256, now: u64) -> Result<(), Refusal> {
+    fn bisect(
+        &mut self,
+        mover: Address,
+        id: &EdgeId,
+        [left, right]: [B256; 2],
+        now: u64,
+    ) -> Result<(), Refusal> {
         let edge = self.game.edge(id).ok_or(Refusal("EdgeUnknown"))?;
         if edge.children.is_some() {
             return Ok(());
@@ -246,7 +253,7 @@ impl Contracts {
             return Err(Refusal("EdgeMisplaced"));
         }
         self.require_rival(id)?;
-        self.emit(GameEvent::Bisected { edge: *id, left, right }, now);
+        self.emit(GameEvent::Bisected { edge: *id, left, right, mover }, now);
         Ok(())
     }
 
@@ -333,9 +340,9 @@ impl Contracts {
 
     fn prove_step(
         &mut self,
+        mover: Address,
         edge: &EdgeId,
-        position: &Position,
-        agreed: B256,
+        (position, agreed): (&Position, B256),
         now: u64,
     ) -> Result<(), Refusal> {
         let first = (position.start, self.first_of(&position.start)?, self.rules.heights.steps);
@@ -345,24 +352,36 @@ impl Contracts {
         // One instruction: from the start of a run to its end, which stays as it is.
         let stepped = self.runs.get(&agreed).copied();
         let id = EdgeId::new(edge.mutual_id, stepped.unwrap_or(agreed));
-        self.prove(id, Level::Steps, now)
+        self.prove(mover, id, Level::Steps, now)
     }
 
-    fn prove_zero(&mut self, edge: &EdgeId, at: &Position, now: u64) -> Result<(), Refusal> {
+    fn prove_zero(
+        &mut self,
+        mover: Address,
+        edge: &EdgeId,
+        at: &Position,
+        now: u64,
+    ) -> Result<(), Refusal> {
         let start = mutual_id::of_blocks(at.start);
         let place = (start, RIGHT_CLAIM, self.rules.heights.blocks);
         if locate(at, place, B256::ZERO)? != edge.mutual_id {
             return Err(Refusal("EdgeUnknown"));
         }
-        self.prove(EdgeId::new(edge.mutual_id, B256::ZERO), Level::Blocks, now)
+        self.prove(mover, EdgeId::new(edge.mutual_id, B256::ZERO), Level::Blocks, now)
     }
 
-    fn prove(&mut self, id: EdgeId, level: Level, now: u64) -> Result<(), Refusal> {
+    fn prove(&mut self, mover: Address, id: EdgeId, level: Level, now: u64) -> Result<(), Refusal> {
         self.require_leaf(&id, level)?;
         if self.game.edge(&id).is_some_and(|it| it.cached < INFINITE) {
-            self.emit(GameEvent::Proven { edge: id }, now);
+            self.emit(GameEvent::Proven { edge: id, mover }, now);
         }
         Ok(())
+    }
+
+    fn conclude(&mut self, who: Address, it: &Conclusion, now: u64) -> Result<(), Refusal> {
+        it.updates.iter().try_for_each(|next| self.update(next, now))?;
+        it.settlements.iter().try_for_each(|next| self.settle(who, next, now))?;
+        it.lines.iter().try_for_each(|line| self.pay(line, now))
     }
 
     fn update(&mut self, next: &TimerUpdate, now: u64) -> Result<(), Refusal> {
@@ -410,7 +429,7 @@ impl Contracts {
         Ok(())
     }
 
-    fn settle(&mut self, next: &Settlement, now: u64) -> Result<(), Refusal> {
+    fn settle(&mut self, who: Address, next: &Settlement, now: u64) -> Result<(), Refusal> {
         self.confirm_edge(&next.winner, now)?;
         let won = self.game.opening(&next.winner).ok_or(Refusal("EdgeNotOpened"))?.clone();
         let mut amount = U256::ZERO;
@@ -424,10 +443,10 @@ impl Contracts {
             if edge == next.winner || !lost.is_open {
                 continue;
             }
-            let reward = lost.stake / U256::from(2);
-            self.burnt += lost.stake - reward;
-            amount += reward;
+            let (level, half) = (lost.level, lost.stake / U256::from(2));
+            self.burnt += lost.stake - half;
             self.emit(GameEvent::StakeClosed { edge }, now);
+            amount += self.share_out(who, (edge.mutual_id, level), half, now);
         }
         if !amount.is_zero() {
             self.credit(won.staker, amount, now);
@@ -458,7 +477,13 @@ impl Contracts {
         Ok(())
     }
 
-    fn collect(&mut self, winner: B256, losers: &[B256], now: u64) -> Result<(), Refusal> {
+    fn collect(
+        &mut self,
+        who: Address,
+        winner: B256,
+        losers: &[B256],
+        now: u64,
+    ) -> Result<(), Refusal> {
         self.confirm(winner, now)?;
         let won = self.game.assertion(&winner).ok_or(Refusal("AssertionUnknown"))?.clone();
         let mut amount = U256::ZERO;
@@ -472,10 +497,13 @@ impl Contracts {
             }
             self.beaten_by.insert(*id, winner);
             let stake = if lost.holds_stake() { self.stake(Level::Blocks) } else { U256::ZERO };
-            let reward = stake / U256::from(2);
-            self.burnt += stake - reward;
-            amount += reward;
+            let half = stake / U256::from(2);
+            self.burnt += stake - half;
             self.emit(GameEvent::Lost { id: *id }, now);
+            if !half.is_zero() {
+                let place = mutual_id::of_blocks(won.parent);
+                amount += self.share_out(who, (place, Level::Blocks), half, now);
+            }
         }
         if !amount.is_zero() {
             self.credit(won.proposer, amount, now);

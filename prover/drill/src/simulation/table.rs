@@ -6,22 +6,36 @@ use alloy_primitives::U256;
 
 use super::{Outcome, Rules, Tactic, Trial};
 use gainsay_challenger::dispute::game::Heights;
+use gainsay_l1::{
+    prices::{answers_gas, stake_for, step_answers_gas},
+    stake_min,
+};
 
 /// Seven days, as on a chain that is used.
 const CHALLENGE_PERIOD_SECS: u64 = 7 * 24 * 3600;
 /// Five blocks of L1.
 const LAG_SECS: u64 = 60;
-/// Wei, small enough to count: an assertion, a tree of spans, a tree of steps.
-const STAKES: [u64; 3] = [1_000, 100, 10];
+/// Wei for each gas, so that wei are gas.
+const GAS_PRICE: u64 = 1;
+
+/// The least stakes at these heights: for an assertion, a tree of spans, a tree of steps.
+fn stakes(heights: Heights) -> [u64; 3] {
+    let Heights { blocks, spans, steps } = heights;
+    let spans = stake_for(answers_gas(spans), GAS_PRICE);
+    let steps = stake_for(step_answers_gas(steps), GAS_PRICE);
+    [stake_min(blocks, GAS_PRICE), spans, steps].map(|wei| wei.saturating_to())
+}
 
 /// Each tactic with each number of rivals, and each with and without a day of censorship.
 #[must_use]
 pub fn trials((blocks, spans, steps): (u8, u8, u8), rivals: &[u64]) -> Vec<Trial> {
+    let heights = Heights { blocks, spans, steps };
     let rules = Rules {
-        heights: Heights { blocks, spans, steps },
+        heights,
         challenge_period_secs: CHALLENGE_PERIOD_SECS,
         min_interval_secs: 0,
-        stakes: STAKES,
+        stakes: stakes(heights),
+        gas_price: GAS_PRICE,
         fails_at: None,
     };
     let tactics = [Tactic::Eager, Tactic::Random, Tactic::LastMoment, Tactic::Quitters];
@@ -62,7 +76,8 @@ pub fn print_table(out: &mut impl Write, line: Option<(&Trial, &Outcome)>) -> io
     let period = trial.rules.challenge_period_secs;
     let periods = |secs: u64| format!("{}.{:04}", secs / period, secs % period * 10_000 / period);
     let stakes = |wei: U256| {
-        let thousandths = wei.saturating_to::<u64>() * 1_000 / trial.rules.stakes[0];
+        let thousandths = wei * U256::from(1_000) / U256::from(trial.rules.stakes[0]);
+        let thousandths = thousandths.saturating_to::<u64>();
         format!("{}.{:02}", thousandths / 1_000, thousandths % 1_000 / 10)
     };
     writeln!(

@@ -54,6 +54,8 @@ pub struct Outcome {
     pub returned: U256,
     /// Of these, wei that it had not staked.
     pub gained: U256,
+    /// Moves of the honest player that nobody was made to pay.
+    pub unpaid: usize,
     /// Edges made by all.
     pub edges: usize,
 }

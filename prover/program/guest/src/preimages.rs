@@ -10,7 +10,12 @@ use crate::machine::read_preimage;
 
 const WORD: usize = 32;
 
-/// Reads preimages from the machine; those of hashes, such as trie nodes, once.
+/// Longest preimage that is kept: a branch of 16 children, and no node of a trie is longer. What is
+/// longer is code or data of L1, which the program asks for once or keeps itself: 24 KiB for 2,600 gas
+/// would fill the heap twice.
+const KEPT_BYTES_MAX: usize = 532;
+
+/// Reads preimages from the machine; those of hashes that may be trie nodes once.
 #[derive(Default)]
 pub(crate) struct MachineOracle(RefCell<B256Map<Bytes>>);
 
@@ -26,7 +31,9 @@ impl Oracle for MachineOracle {
             return Ok(bytes.clone());
         }
         let bytes = read(&request.key());
-        self.0.borrow_mut().insert(*hash, bytes.clone());
+        if bytes.len() <= KEPT_BYTES_MAX {
+            self.0.borrow_mut().insert(*hash, bytes.clone());
+        }
         Ok(bytes)
     }
 }

@@ -9,9 +9,9 @@ use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
 use alloy_rlp::Encodable;
 use gainsay_derivation::{
-    BatchHeader, BatchKind, ChainConfig, Cursor, Deposit, DepositIndex, DepositKind, Derivation,
-    GenesisAccount, blob_data, claim, data_hash_of_blobs, decode_batch, extend_batch_acc,
-    extend_deposit_acc, to_blobs,
+    BatchHeader, BatchKind, BlockInput, ChainConfig, Cursor, Deposit, DepositIndex, DepositKind,
+    Derivation, GenesisAccount, blob_data, claim, data_hash_of_blobs, decode_batch,
+    extend_batch_acc, extend_deposit_acc, to_blobs,
 };
 use gainsay_oracle::Request;
 use gainsay_program::program_input;
@@ -31,6 +31,10 @@ const CALLER_CODE: [u8; 25] = hex!("602036038060205f3760205f825f5f355afa5f51015f
 /// Stores the hash of as many bytes as the first word says, in the slot of that number: a word of
 /// ones at 5, else zeros.
 const HASHER_CODE: [u8; 13] = hex!("5f196005525f355f205f355500");
+/// Calls the address in the first word with as many zeros as the second says; stores success plus
+/// the result.
+const FILLER_CODE: [u8; 19] = hex!("60205f6020355f5f355afa5f51015f35550000");
+pub(crate) const FILLER: Address = Address::repeat_byte(0xf1);
 pub(crate) const HASHER: Address = Address::repeat_byte(0x4a);
 pub(crate) const CALLER: Address = Address::repeat_byte(0xca);
 pub(crate) const L1_TIME: u64 = 1_700_000_100;
@@ -48,6 +52,9 @@ pub(crate) struct Step {
     pub(crate) cursor: Cursor,
     pub(crate) transactions: usize,
     pub(crate) gas_used: u64,
+    /// The header before it, and what was executed on it: for those who take the step once more.
+    pub(crate) parent: Header,
+    pub(crate) block: BlockInput,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +64,7 @@ pub(crate) struct Preimages {
 }
 
 impl Preimages {
-    fn add(&mut self, bytes: impl Into<Bytes>) -> B256 {
+    pub(crate) fn add(&mut self, bytes: impl Into<Bytes>) -> B256 {
         let bytes = bytes.into();
         let hash = keccak256(&bytes);
         self.hashed.insert(hash, bytes);
@@ -86,22 +93,29 @@ impl Preimages {
         for (_, code) in &block.diff.codes {
             self.add(code.clone());
         }
-        let mut rlp = Vec::new();
-        block.header.encode(&mut rlp);
-        let mut output = [0; 128];
-        output[32..64].copy_from_slice(block.header.state_root.as_slice());
-        output[64..96].copy_from_slice(block.header.withdrawals_root.unwrap().as_slice());
-        output[96..].copy_from_slice(self.add(rlp).as_slice());
-        assert_eq!(self.add(output.to_vec()), block.output_root);
-        let packed = [block.output_root.as_slice(), &cursor.pack()].concat();
-        let claim = claim(block.output_root, cursor);
-        assert_eq!(self.add(packed), claim);
+        let (output_root, claim) = self.add_head(&block.header, cursor);
+        assert_eq!(output_root, block.output_root);
         claim
+    }
+
+    /// Adds a header and what a claim hashes; the output root and the claim.
+    fn add_head(&mut self, header: &Header, cursor: &Cursor) -> (B256, B256) {
+        let mut rlp = Vec::new();
+        header.encode(&mut rlp);
+        let mut output = [0; 128];
+        output[32..64].copy_from_slice(header.state_root.as_slice());
+        output[64..96].copy_from_slice(header.withdrawals_root.unwrap().as_slice());
+        output[96..].copy_from_slice(self.add(rlp).as_slice());
+        let output_root = self.add(output.to_vec());
+        let packed = [output_root.as_slice(), &cursor.pack()].concat();
+        let claim = claim(output_root, cursor);
+        assert_eq!(self.add(packed), claim);
+        (output_root, claim)
     }
 }
 
 /// The state with a root, read natively.
-struct Native<'a>(&'a Preimages, B256);
+pub(crate) struct Native<'a>(pub(crate) &'a Preimages, pub(crate) B256);
 
 impl NodeReader for Native<'_> {
     type Error = Missing;
@@ -137,7 +151,7 @@ pub(crate) struct Chain {
     pub(crate) preimages: Preimages,
     pub(crate) claim: B256,
     cursor: Cursor,
-    head: Header,
+    pub(crate) head: Header,
     batch_acc: B256,
     deposits: Vec<(Deposit, B256)>,
 }
@@ -151,6 +165,7 @@ impl Chain {
             (HISTORY_STORAGE, contract(&HISTORY_CODE)),
             (CALLER, contract(&CALLER_CODE)),
             (HASHER, contract(&HASHER_CODE)),
+            (FILLER, contract(&FILLER_CODE)),
         ]);
         alloc.extend((0..wallets).map(|index| (wallet(index).address(), funded())));
         Self::with_genesis(&alloc)
@@ -186,11 +201,22 @@ impl Chain {
         }
     }
 
+    /// Puts another state in the place of that of genesis, as if genesis had made it.
+    pub(crate) fn replace_state(&mut self, state_root: B256) {
+        self.head.state_root = state_root;
+        (_, self.claim) = self.preimages.add_head(&self.head, &self.cursor);
+    }
+
     /// Records a deposit.
     pub(crate) fn deposit(&mut self, kind: DepositKind, payload: Bytes) {
+        self.deposit_from(Address::repeat_byte(0xd0), kind, payload);
+    }
+
+    /// Records a deposit of somebody.
+    pub(crate) fn deposit_from(&mut self, from: Address, kind: DepositKind, payload: Bytes) {
         let deposit = Deposit {
             kind,
-            from: Address::repeat_byte(0xd0),
+            from,
             l1_block: 7,
             l1_time: L1_TIME,
             index: DepositIndex(self.deposits.len() as u64),
@@ -260,6 +286,7 @@ impl Chain {
             let input = self.input(self.batch_acc);
             let state = Native(&self.preimages, self.head.state_root);
             let hash = self.head.hash_slow();
+            let (parent, block_input) = (self.head.clone(), block.clone());
             let step = transition(&self.config, hash, &self.head, block, &state, &state).unwrap();
             if step.dropped_rest {
                 derivation.drop_rest();
@@ -273,6 +300,8 @@ impl Chain {
                 cursor: self.cursor,
                 transactions: step.block.transactions.len(),
                 gas_used: self.head.gas_used,
+                parent,
+                block: block_input,
             });
         }
         steps

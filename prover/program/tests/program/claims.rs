@@ -1,11 +1,13 @@
 //! The program on a host against the native transition, on every kind of batch.
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_consensus::TxEip1559;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use gainsay_derivation::{BatchBlock, BatchIndex, BatchKind, DepositKind, encode_batch};
-use gainsay_oracle::{Oracle, Witness, WitnessOracle};
+use gainsay_oracle::{Oracle, Request, Witness, WitnessOracle};
 use gainsay_program::{ProgramError, run};
+use gainsay_transition::PRECOMPILE_INPUT_BYTES_MAX;
 
-use crate::chain::{CALLER, Chain, HASHER, L1_TIME, Step};
+use crate::chain::{CALLER, Chain, FILLER, HASHER, L1_TIME, Step, tx};
 
 /// A payload that mints a wei and calls an account.
 fn payload() -> Bytes {
@@ -56,6 +58,51 @@ pub(crate) fn chain() -> (Chain, Vec<Step>) {
     steps.extend(chain.batch(BatchKind::Calldata, &data));
     assert_eq!(steps.len(), 8);
     (chain, steps)
+}
+
+/// Calls of precompiles with more input than a proof on L1 carries, and one too long for it.
+pub(crate) fn long_calls() -> (Chain, Vec<Step>) {
+    let mut chain = Chain::new(1);
+    let lens = [
+        (0x01, 130_000),
+        (0x02, 131_072),
+        (0x03, 131_072),
+        (0x04, 262_144),
+        (0x05, 130_000),
+        (0x06, 130_000),
+        (0x07, 130_000),
+        (0x0c, 1_024 * 160),
+        (0x0e, 420 * 288),
+        (0x0f, 313 * 384),
+        (0x100, 130_000),
+    ];
+    let calls = (0..).zip(lens).map(|(nonce, (number, len))| {
+        let input = [number, len].map(|word| U256::from(word).to_be_bytes::<32>()).concat();
+        let to = TxKind::Call(FILLER);
+        let call = TxEip1559 { nonce, gas_limit: 7_500_000, to, input: input.into(), ..tx() };
+        chain.sign(0, call)
+    });
+    let data = block(&chain, 0, calls.collect());
+    let steps = chain.batch(BatchKind::Calldata, &data);
+    assert_eq!((steps.len(), steps[0].transactions), (2, lens.len()));
+    (chain, steps)
+}
+
+/// What contracts may send without a bound reaches L1 in questions that it can answer.
+#[test]
+fn long_calls_of_precompiles_are_proven_by_short_ones() {
+    let (chain, steps) = long_calls();
+    let oracle = WitnessOracle::new(|request: &_| chain.preimages.get(request));
+    assert_eq!(run(&oracle, steps[0].input).unwrap(), steps[0].claim);
+    let mut asked = 0;
+    for (request, _) in oracle.into_witness().iter() {
+        if let Request::Precompile { address, input } = request {
+            assert!(input.len() <= PRECOMPILE_INPUT_BYTES_MAX, "{address}: {}", input.len());
+            asked += 1;
+        }
+    }
+    // Signatures; two lengths of pieces in G2, one in G1, the sum of each; the ones that stay one.
+    assert_eq!(asked, 11 + 3 + 2 + 5);
 }
 
 #[test]

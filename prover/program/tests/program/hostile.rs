@@ -24,13 +24,13 @@ use crate::{
 /// Batches of a round.
 const BATCHES: usize = 6;
 /// Columns of a batch of version 1, and where those lie that are used here.
-const COLUMNS: usize = 33;
-const RAW: usize = 4;
-const TIMES: usize = 6;
-const COUNTS: usize = 7;
-const DEPOSITS: usize = 8;
-const KINDS: usize = 9;
-const RAW_LENGTHS: usize = 10;
+pub(crate) const COLUMNS: usize = 33;
+pub(crate) const RAW: usize = 4;
+pub(crate) const TIMES: usize = 6;
+pub(crate) const COUNTS: usize = 7;
+pub(crate) const DEPOSITS: usize = 8;
+pub(crate) const KINDS: usize = 9;
+pub(crate) const RAW_LENGTHS: usize = 10;
 
 fn from_env(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
@@ -108,7 +108,7 @@ fn bytes(random: &mut StdRng, len_max: usize) -> Vec<u8> {
     bytes
 }
 
-fn deposit(random: &mut StdRng) -> (DepositKind, Bytes) {
+pub(crate) fn deposit(random: &mut StdRng) -> (DepositKind, Bytes) {
     let word = |random: &mut StdRng| {
         let number = U256::from_be_bytes(random.random::<[u8; 32]>());
         (number >> random.random_range(0..256_usize)).to_be_bytes::<32>()
@@ -128,7 +128,7 @@ fn deposit(random: &mut StdRng) -> (DepositKind, Bytes) {
 }
 
 /// Data of a batch: from garbage to blocks that are nearly valid.
-fn batch(random: &mut StdRng, chain: &Chain) -> Vec<u8> {
+pub(crate) fn batch(random: &mut StdRng, chain: &Chain) -> Vec<u8> {
     match random.random_range(0..6) {
         0 => bytes(random, 3_000),
         1 => [&[1, 0][..], &bytes(random, 500)].concat(),
@@ -189,7 +189,7 @@ fn transaction(random: &mut StdRng, chain: &Chain) -> Bytes {
 }
 
 /// A well-formed batch of these columns, without signatures.
-fn crafted(columns: &[(usize, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn crafted(columns: &[(usize, Vec<u8>)]) -> Vec<u8> {
     let column = |i| columns.iter().find(|(at, _)| *at == i).map_or(&[][..], |(_, bytes)| bytes);
     let mut body: Vec<u8> = (0..COLUMNS).flat_map(|i| varint(column(i).len())).collect();
     body.extend((0..COLUMNS).flat_map(column));
@@ -203,12 +203,12 @@ fn compressed(mut head: Vec<u8>, body: &[u8]) -> Vec<u8> {
 }
 
 /// One transaction kept raw.
-fn one_of_zeros(len: usize) -> Vec<u8> {
+pub(crate) fn one_of_zeros(len: usize) -> Vec<u8> {
     let columns = [(RAW, vec![0; len]), (TIMES, vec![0]), (COUNTS, vec![1]), (DEPOSITS, vec![0])];
     crafted(&[&columns[..], &[(KINDS, vec![5]), (RAW_LENGTHS, varint(len))]].concat())
 }
 
-fn varint(mut number: usize) -> Vec<u8> {
+pub(crate) fn varint(mut number: usize) -> Vec<u8> {
     let mut out = Vec::new();
     while number >= 0x80 {
         out.push(u8::try_from(number & 0x7f).unwrap() | 0x80);

@@ -12,7 +12,7 @@ use gainsay_vm::{Engine, Host, Machine, Program};
 use crate::chain::{Chain, L1_TIME, Step};
 
 /// A witness as the machine's host.
-struct Preimages(BTreeMap<B256, (Request, Bytes)>);
+pub(crate) struct Preimages(pub(crate) BTreeMap<B256, (Request, Bytes)>);
 
 impl Host for Preimages {
     fn preimage(&mut self, key: &B256) -> Option<Bytes> {
@@ -75,10 +75,11 @@ impl Prover {
 #[test]
 fn the_machine_claims_what_the_transition_claims() {
     let prover = Prover::expect();
-    let (chain, steps) = crate::claims::chain();
-    for step in &steps {
-        let instructions = prover.prove(&chain, step);
-        assert_eq!(prover.prove_on(Engine::Fast, &chain, step), instructions);
+    for (chain, steps) in [crate::claims::chain(), crate::claims::long_calls()] {
+        for step in &steps {
+            let instructions = prover.prove(&chain, step);
+            assert_eq!(prover.prove_on(Engine::Fast, &chain, step), instructions);
+        }
     }
 }
 

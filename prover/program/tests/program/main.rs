@@ -7,3 +7,4 @@ mod chain;
 mod claims;
 mod hostile;
 mod machine;
+mod native_is_the_program;

@@ -5,5 +5,6 @@
 
 mod chain;
 mod deposits;
+mod genesis_states;
 mod plain_revm;
 mod random_blocks;

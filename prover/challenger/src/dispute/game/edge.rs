@@ -64,6 +64,10 @@ pub struct Edge {
     pub cached: u64,
     /// Whether it has won for ever.
     pub confirmed: bool,
+    /// Who bisected it or, at height 0, proved it.
+    pub mover: Option<Address>,
+    /// Whether the mover was paid, or who opened the winner below it.
+    pub is_paid: bool,
 }
 
 impl Edge {
@@ -77,6 +81,8 @@ impl Edge {
             opened: Vec::new(),
             cached: 0,
             confirmed: false,
+            mover: None,
+            is_paid: false,
         }
     }
 

@@ -35,17 +35,21 @@ pub enum GameEvent {
     /// `RootAdded`.
     RootAdded { edge: EdgeId, parent_assertion: B256, created_at: u64 },
     /// `EdgeBisected`.
-    Bisected { edge: EdgeId, left: B256, right: B256 },
+    Bisected { edge: EdgeId, left: B256, right: B256, mover: Address },
     /// `EdgeOpened`.
     Opened { opened: EdgeId, opening: Opening },
     /// `EdgeProven`.
-    Proven { edge: EdgeId },
+    Proven { edge: EdgeId, mover: Address },
     /// `TimerUpdated`.
     TimerUpdated { edge: EdgeId, timer: u64 },
     /// `EdgeConfirmed`.
     EdgeConfirmed { edge: EdgeId },
     /// `StakeReturned` or `StakeTaken`.
     StakeClosed { edge: EdgeId },
+    /// `PotFilled`.
+    PotFilled { place: B256, amount: U256 },
+    /// `LinePaid`.
+    LinePaid { place: B256, end: EdgeId, opened: B256, amount: U256 },
 }
 
 impl From<&ContractEventKind> for GameEvent {
@@ -110,6 +114,7 @@ impl From<&IEdgeGameEvents> for GameEvent {
                 edge: EdgeId::new(it.mutualId, it.root),
                 left: it.left,
                 right: it.right,
+                mover: it.mover,
             },
             IEdgeGameEvents::EdgeOpened(it) => Self::Opened {
                 opened: EdgeId::new(it.openedId, it.openedRoot),
@@ -123,7 +128,7 @@ impl From<&IEdgeGameEvents> for GameEvent {
                 },
             },
             IEdgeGameEvents::EdgeProven(it) => {
-                Self::Proven { edge: EdgeId::new(it.mutualId, it.root) }
+                Self::Proven { edge: EdgeId::new(it.mutualId, it.root), mover: it.mover }
             }
             IEdgeGameEvents::TimerUpdated(it) => {
                 Self::TimerUpdated { edge: EdgeId::new(it.mutualId, it.root), timer: it.timer }
@@ -137,6 +142,15 @@ impl From<&IEdgeGameEvents> for GameEvent {
             IEdgeGameEvents::StakeTaken(it) => {
                 Self::StakeClosed { edge: EdgeId::new(it.mutualId, it.loser) }
             }
+            IEdgeGameEvents::PotFilled(it) => {
+                Self::PotFilled { place: it.mutualId, amount: it.amount }
+            }
+            IEdgeGameEvents::LinePaid(it) => Self::LinePaid {
+                place: it.mutualId,
+                end: EdgeId::new(it.endId, it.node),
+                opened: it.opened,
+                amount: it.amount,
+            },
         }
     }
 }

@@ -1,17 +1,21 @@
-//! What a won dispute yields: timers are cached, edges and assertions confirmed, stakes collected.
+//! What a won dispute yields: timers are cached, edges and assertions confirmed, stakes collected, moves paid.
 //! That is done for everybody: no liar's stake stays open because the winner is away.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, U256};
 
-use super::{Decision, Move, Settlement, StrategyConfig, TimerUpdate, descent::Descent, locked};
+use super::{
+    Conclusion, Decision, Move, Settlement, StrategyConfig, TimerUpdate, descent::Descent, locked,
+};
 use crate::dispute::game::{AssertionStatus, EdgeId, Game, mutual_id};
 
 /// Timers that one transaction caches: 22,000 gas each.
 const UPDATES_MAX: usize = 200;
 /// Stakes that one transaction takes, but for the winner's of a single settlement.
 const LOSERS_MAX: usize = 64;
+/// Lines that one transaction pays, besides timers and stakes: 7,000 gas for each edge.
+const LINES_MAX: usize = 24;
 
 /// A credit of less than this share of a stake is not taken out: 0.001 ether of one.
 const WITHDRAWAL_SHARE: U256 = U256::from_limbs([1_000, 0, 0, 0]);
@@ -45,11 +49,9 @@ impl Descent<'_> {
         if losers.is_empty() && !is_open(self.game, &winner) || self.timer(&winner) < due {
             return;
         }
-        if self.game.known_timer(&winner, self.time) >= due {
-            self.settlements.push(Settlement { winner, losers });
-        } else {
-            self.raise(&winner, due);
-        }
+        // In one transaction timers come first.
+        self.raise(&winner, due);
+        self.settlements.push(Settlement { winner, losers });
     }
 
     /// Settles each level that somebody has won against others whose stakes are locked. Where a
@@ -75,24 +77,31 @@ impl Descent<'_> {
         }
     }
 
-    /// Turns what was noted into moves.
+    /// Turns what was noted into moves: as few transactions as hold it, in its order.
     pub(super) fn finish(self, decision: &mut Decision) {
-        let pages = self.updates.chunks(UPDATES_MAX).map(|page| Move::Update(page.to_vec()));
-        decision.moves.extend(pages);
-        let mut page: Vec<Settlement> = Vec::new();
+        let lines = self.unpaid_lines();
+        let mut pages: Vec<Conclusion> = Vec::new();
+        for updates in self.updates.chunks(UPDATES_MAX) {
+            pages.push(Conclusion { updates: updates.to_vec(), ..Conclusion::default() });
+        }
         let mut stakes = 0;
         for next in self.settlements {
             let more = next.losers.len().saturating_add(1);
-            if !page.is_empty() && more.saturating_add(stakes) > LOSERS_MAX {
-                decision.moves.push(Move::Settle(std::mem::take(&mut page)));
+            let is_full = stakes > 0 && more.saturating_add(stakes) > LOSERS_MAX;
+            if is_full || pages.is_empty() {
+                pages.push(Conclusion::default());
                 stakes = 0;
             }
             stakes = stakes.saturating_add(more);
-            page.push(next);
+            pages.last_mut().into_iter().for_each(|page| page.settlements.push(next.clone()));
         }
-        if !page.is_empty() {
-            decision.moves.push(Move::Settle(page));
+        for (count, next) in lines.into_iter().enumerate() {
+            if pages.is_empty() || count > 0 && count % LINES_MAX == 0 {
+                pages.push(Conclusion::default());
+            }
+            pages.last_mut().into_iter().for_each(|page| page.lines.push(next.clone()));
         }
+        decision.moves.extend(pages.into_iter().map(Move::Conclude));
     }
 }
 
@@ -147,7 +156,7 @@ pub(super) fn uncollected(game: &Game) -> impl Iterator<Item = B256> {
 }
 
 /// The rivals of `winner` and what builds on them, parents first, as far as nobody took their stakes.
-fn losers_of(game: &Game, winner: B256, parent: &B256) -> impl Iterator<Item = B256> {
+pub(super) fn losers_of(game: &Game, winner: B256, parent: &B256) -> impl Iterator<Item = B256> {
     let children = |id: &B256| game.assertion(id).map_or(&[][..], |it| &it.children);
     let mut found: Vec<B256> =
         children(parent).iter().filter(|id| **id != winner).copied().collect();

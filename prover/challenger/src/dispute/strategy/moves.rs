@@ -81,6 +81,32 @@ pub struct Settlement {
     pub losers: Vec<B256>,
 }
 
+/// Moves of one tree that has won, from its root down to one edge: `IEdgeGame.Line`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The place of the tree's root edge.
+    pub place: B256,
+    /// Of the last edge among those of its height: its bits are the turns from the root edge down.
+    pub index: u64,
+    /// Root of the last edge.
+    pub end: B256,
+    /// Siblings of the nodes on it, upwards.
+    pub siblings: Vec<B256>,
+    /// Root of the tree opened below the last edge, whose opening is to be paid, or zero.
+    pub opened: B256,
+}
+
+/// What ends a dispute, in one transaction and in this order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conclusion {
+    /// Timers to be cached, those below first.
+    pub updates: Vec<TimerUpdate>,
+    /// Stakes on trees of machine states, to be returned and taken.
+    pub settlements: Vec<Settlement>,
+    /// Moves to be paid.
+    pub lines: Vec<Line>,
+}
+
 /// One transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Move {
@@ -126,12 +152,10 @@ pub enum Move {
         /// Its place.
         position: Position,
     },
-    /// Caches timers, those below first.
-    Update(Vec<TimerUpdate>),
+    /// Caches timers, settles stakes on trees of machine states, pays moves.
+    Conclude(Conclusion),
     /// Confirms an assertion.
     Confirm(B256),
-    /// Returns and takes stakes on trees of machine states.
-    Settle(Vec<Settlement>),
     /// Confirms an assertion and takes the stakes of its rivals.
     Collect {
         /// The assertion.
@@ -173,9 +197,8 @@ impl Move {
             Self::OpenSteps(_) => "openSteps",
             Self::ProveStep { .. } => "proveStep",
             Self::ProveZero { .. } => "proveZero",
-            Self::Update(_) => "update",
+            Self::Conclude(_) => "conclude",
             Self::Confirm(_) => "confirm",
-            Self::Settle(_) => "settle",
             Self::Collect { .. } => "collect",
             Self::Withdraw { .. } => "withdrawCredit",
         }

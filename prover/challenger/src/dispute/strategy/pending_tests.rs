@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 
-use super::{Alarm, Decision, Move, Settlement, StrategyConfig, decide};
+use super::{Alarm, Conclusion, Decision, Move, Settlement, StrategyConfig, decide};
 use crate::{
     ChallengerError,
     dispute::{
@@ -90,6 +90,7 @@ fn look(game: &Game, time: u64) -> Decision {
         stake: U256::from(8),
         spans_stake: U256::from(4),
         steps_stake: U256::from(2),
+        gas_price: U256::ZERO,
         budget: U256::MAX,
     };
     decide(game, &mut Line, &config, time).unwrap()
@@ -185,7 +186,10 @@ fn stakes_of_strangers_are_settled() {
     assert!(look(&game, later).moves.is_empty(), "nobody lost");
     let loser = open(&mut game, 2, later);
     let settlements = vec![Settlement { winner, losers: vec![loser.root] }];
-    assert_eq!(look(&game, later).moves, [Move::Settle(settlements)]);
+    assert_eq!(
+        look(&game, later).moves,
+        [Move::Conclude(Conclusion { settlements, ..Conclusion::default() })]
+    );
     // A level that nobody has won yet is left alone.
     let mut young = Game::new(Heights { blocks: 0, spans: 2, steps: 2 });
     confirm(&mut young, 0, 0);
