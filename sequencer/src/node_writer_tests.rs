@@ -144,7 +144,7 @@ fn a_builder_stays_within_the_drift_whatever_the_wall_clock_says() {
     let time = |number| node.chain.store.header(number).unwrap().unwrap().header.timestamp;
     let config = &node.chain.rollup.chain;
     let mut builder = node.builder();
-    builder.set_l1_head(1, 2_000);
+    builder.set_l1_head(2, l1_time(2));
     builder.build().unwrap();
     builder.flush().unwrap();
     assert_eq!(time(2), time(1));
