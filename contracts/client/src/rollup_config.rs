@@ -23,9 +23,11 @@ use crate::{
 };
 use futures::future::BoxFuture;
 
-/// Largest `rollup.json` read.
-/// Most blocks a second that a chain may admit: as many as any machine could make.
+/// Most blocks a second that a chain may admit: more than any machine could make.
+// PROTOCOL.md DERIVE-8
 pub const MAX_BLOCKS_PER_SEC: u64 = 1_000_000;
+
+/// Largest `rollup.json` read, bytes.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// One chain.

@@ -149,7 +149,10 @@ async fn start_anvil(funded: &[Address]) -> (Process, Rpc) {
         .args(["--hardfork", "osaka", "--silent", "--block-time", "1"])
         .args(["--gas-limit", "10000000000", "--port", &port.to_string()])
         .args(["--chain-id", &CHAIN_ID.to_string()]);
-    let log = std::env::temp_dir().join(format!("gainsay-bench-anvil-{port}.log"));
+    let folder = std::env::temp_dir();
+    // States that it swaps out do not stay in its own folder for ever.
+    command.arg("--cache-path").arg(folder.join(format!("gainsay-bench-anvil-{port}-swap")));
+    let log = folder.join(format!("gainsay-bench-anvil-{port}.log"));
     let anvil = Process::start("anvil", &mut command, &log);
     let rpc = Rpc::new(&format!("http://127.0.0.1:{port}"));
     wait_until("anvil to answer", || rpc.try_call("eth_blockNumber", json!([]))).await;

@@ -207,6 +207,13 @@ impl Chain {
         (_, self.claim) = self.preimages.add_head(&self.head, &self.cursor);
     }
 
+    /// The same chain with so many slots a second.
+    pub(crate) fn with_slots(mut self, max_blocks_per_sec: u64) -> Self {
+        self.config.max_blocks_per_sec = max_blocks_per_sec;
+        self.preimages.add(self.config.pack().to_vec());
+        self
+    }
+
     /// Records a deposit.
     pub(crate) fn deposit(&mut self, kind: DepositKind, payload: Bytes) {
         self.deposit_from(Address::repeat_byte(0xd0), kind, payload);

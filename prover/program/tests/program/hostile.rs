@@ -71,6 +71,34 @@ fn random_batches_give_the_right_claim() {
     }
 }
 
+/// Blocks beyond the slots of their batch: the program, too, takes the fallback.
+// PROTOCOL.md DERIVE-8, DERIVE-9
+#[test]
+fn blocks_without_a_slot_give_the_right_claim() {
+    let prover = Prover::from_env();
+    let mut chain = Chain::new(1).with_slots(1);
+    chain.deposit(DepositKind::FeeReport, Bytes::new());
+    // One slot for each second from L1's time to the end of 60 seconds of drift.
+    let block = |nonce| BatchBlock {
+        timestamp: L1_TIME,
+        deposit_count: 0,
+        transactions: vec![chain.transfer(0, nonce, Address::repeat_byte(7), Bytes::new())],
+    };
+    let crowd: Vec<_> = (0..63).map(block).collect();
+    let data = encode_batch(&crowd, chain.config.chain_id).unwrap();
+    let steps = chain.batch(BatchKind::Calldata, &data);
+    let counts: Vec<_> = steps.iter().map(|step| step.transactions).collect();
+    assert_eq!(counts, [1; 62], "61 blocks with a transfer each, and one with the deposit");
+    assert_eq!((steps[60].cursor.block, steps[61].cursor.block), (61, 0));
+    check(prover.as_ref(), &chain, &steps[60..], "the last slot, and the fallback behind it");
+    // No slot is left for a batch of the same second, but a forced one needs none.
+    for kind in [BatchKind::Calldata, BatchKind::Forced] {
+        let steps = chain.batch(kind, &data);
+        assert_eq!(steps.iter().map(|step| step.transactions).collect::<Vec<_>>(), [0]);
+        check(prover.as_ref(), &chain, &steps, "a batch without a slot");
+    }
+}
+
 /// Batches at the caps of the decoder: nothing runs out of memory or of the trace.
 #[test]
 fn batches_at_the_caps_are_within_the_machine() {
