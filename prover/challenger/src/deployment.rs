@@ -1,7 +1,7 @@
 //! Whether the contracts on L1 are those that this repository builds.
 //!
-//! In: forge's artifacts, `rollup.json`, and the code that L1 has. Out: a [`Verdict`] for each of the
-//! five contracts. Each constructor runs here, in an EVM of its own at the contract's address on L1,
+//! In: forge's artifacts, `rollup.json`, and the code that L1 has. Out: a [`Verdict`] for each
+//! contract of the chain. Each constructor runs here, in an EVM of its own at the contract's address on L1,
 //! with the arguments of this chain: what it leaves is compared byte by byte, so that an immutable
 //! is right in every place where the code has it. What storage holds is not looked at: the
 //! constructors alone write what nobody else can, and no code here deletes or upgrades.

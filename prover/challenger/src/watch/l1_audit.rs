@@ -4,18 +4,19 @@
 //! nothing. It makes no move and holds none back: what is wrong here is for people to decide.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use gainsay_l1::{L1Client, L1Error, RollupConfig};
+use tokio::task::JoinHandle;
 
 use super::{AlarmBook, AlarmKind};
 use crate::{ChallengerError, deployment::verify_deployment, l1_rules::unknown_rules};
 
 /// Time between two audits. A fork comes once in months, and what is asked is little.
 const PERIOD: Duration = Duration::from_secs(600);
-/// The same after one that found something: the node may have erred.
+/// The same after one that found something or had no answer: the node may have erred.
 const PERIOD_OF_ALARMS: Duration = Duration::from_secs(60);
 
 /// The audit.
@@ -24,6 +25,7 @@ pub(super) struct L1Audit {
     artifacts: PathBuf,
     /// When the next one is due; none before the first.
     due: Option<Instant>,
+    running: Option<JoinHandle<Result<Vec<Finding>, ChallengerError>>>,
     findings: Vec<Finding>,
 }
 
@@ -33,25 +35,30 @@ type Finding = (AlarmKind, String, String);
 impl L1Audit {
     /// An audit with the contracts that forge built, which has not looked yet.
     pub(super) const fn new(artifacts: PathBuf) -> Self {
-        Self { artifacts, due: None, findings: Vec::new() }
+        Self { artifacts, due: None, running: None, findings: Vec::new() }
     }
 
-    /// Audits if it is time, and raises what the newest audit found.
+    /// Begins an audit if it is time, and raises what the newest one that ended has found.
+    ///
+    /// It runs in a task of its own: a challenger that was killed plays at once when it is back.
     ///
     /// # Errors
-    /// When L1 does not answer: what was found before stays.
+    /// When an audit failed, but not because L1 did not answer: then another one begins soon, and
+    /// what was found before stays.
     pub(super) async fn look(
         &mut self,
         client: &L1Client,
         rollup: &RollupConfig,
         alarms: &mut AlarmBook,
     ) -> Result<(), ChallengerError> {
-        if self.due.is_none_or(|due| Instant::now() >= due) {
-            let mut findings = self.contracts(client, rollup).await?;
-            findings.extend(rules(client).await?);
-            let pause = if findings.is_empty() { PERIOD } else { PERIOD_OF_ALARMS };
-            self.findings = findings;
-            self.due = Some(Instant::now() + pause);
+        if self.running.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.end().await?;
+        }
+        if self.running.is_none() && self.due.is_none_or(|due| Instant::now() >= due) {
+            let (client, rollup, artifacts) =
+                (client.clone(), rollup.clone(), self.artifacts.clone());
+            self.running =
+                Some(tokio::spawn(async move { audit(&client, &rollup, &artifacts).await }));
         }
         for (kind, subject, text) in &self.findings {
             alarms.raise(*kind, subject.clone(), text.clone());
@@ -59,28 +66,57 @@ impl L1Audit {
         Ok(())
     }
 
-    async fn contracts(
-        &self,
-        client: &L1Client,
-        rollup: &RollupConfig,
-    ) -> Result<Vec<Finding>, ChallengerError> {
-        let verdicts = match verify_deployment(client, rollup, &self.artifacts).await {
-            Err(ChallengerError::L1(error @ L1Error::File { .. })) => {
-                let text =
-                    format!("the contracts on L1 cannot be verified, see --artifacts: {error}");
-                return Ok(vec![(AlarmKind::Deployment, "artifacts".to_owned(), text)]);
+    /// Takes what an audit that has ended found.
+    async fn end(&mut self) -> Result<(), ChallengerError> {
+        let Some(running) = self.running.take() else { return Ok(()) };
+        let is_silent = match running.await {
+            Ok(Ok(findings)) => {
+                self.findings = findings;
+                false
             }
-            verdicts => verdicts?,
+            Ok(Err(ChallengerError::L1(error))) => {
+                tracing::warn!(%error, "L1 was not audited: trying again");
+                true
+            }
+            Ok(Err(error)) => return Err(error),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         };
-        let differ = verdicts.into_iter().filter_map(|it| {
-            let text = format!(
-                "{} at {} is not what this repository builds: {}",
-                it.contract, it.address, it.difference?
-            );
-            Some((AlarmKind::Deployment, it.contract.to_owned(), text))
-        });
-        Ok(differ.collect())
+        let is_fine = self.findings.is_empty() && !is_silent;
+        self.due = Some(Instant::now() + if is_fine { PERIOD } else { PERIOD_OF_ALARMS });
+        Ok(())
     }
+}
+
+async fn audit(
+    client: &L1Client,
+    rollup: &RollupConfig,
+    artifacts: &Path,
+) -> Result<Vec<Finding>, ChallengerError> {
+    let mut findings = contracts(client, rollup, artifacts).await?;
+    findings.extend(rules(client).await?);
+    Ok(findings)
+}
+
+async fn contracts(
+    client: &L1Client,
+    rollup: &RollupConfig,
+    artifacts: &Path,
+) -> Result<Vec<Finding>, ChallengerError> {
+    let verdicts = match verify_deployment(client, rollup, artifacts).await {
+        Err(ChallengerError::L1(error @ L1Error::File { .. })) => {
+            let text = format!("the contracts on L1 cannot be verified, see --artifacts: {error}");
+            return Ok(vec![(AlarmKind::Deployment, "artifacts".to_owned(), text)]);
+        }
+        verdicts => verdicts?,
+    };
+    let differ = verdicts.into_iter().filter_map(|it| {
+        let text = format!(
+            "{} at {} is not what this repository builds: {}",
+            it.contract, it.address, it.difference?
+        );
+        Some((AlarmKind::Deployment, it.contract.to_owned(), text))
+    });
+    Ok(differ.collect())
 }
 
 async fn rules(client: &L1Client) -> Result<Vec<Finding>, ChallengerError> {
