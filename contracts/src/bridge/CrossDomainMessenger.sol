@@ -24,6 +24,8 @@ abstract contract CrossDomainMessenger {
     error BlockedTarget(address target);
     /// @notice No message is running.
     error NoMessageRunning();
+    /// @notice Another message is running.
+    error MessageRunning();
     /// @notice Tells a gas estimation that its limit is too low; see `ESTIMATION_ADDRESS`.
     error FailedToRelay(bytes32 msgHash);
 
@@ -55,6 +57,10 @@ abstract contract CrossDomainMessenger {
     uint64 public constant RELAY_RESERVED_GAS = 40_000;
     /// @notice Gas for what runs between the gas check and the CALL of a relay.
     uint64 public constant RELAY_GAS_CHECK_BUFFER = 5_000;
+    /// @notice The most gas that a message can insist on: what the Portal gives a withdrawal at most,
+    ///         less what a relay takes. Whoever asked for more would have locked the ether for ever,
+    ///         because a transaction has at most 2^24 by EIP-7825.
+    uint256 public constant MESSAGE_GAS_MAX = 14_000_000;
 
     /// Origin of OP's gas estimations: a failing relay reverts for it, so that the estimation
     /// finds the limit at which the message succeeds, not the one at which it is recorded failed.
@@ -77,7 +83,7 @@ abstract contract CrossDomainMessenger {
     /// @notice Sends a message to the other chain, with the ether attached.
     /// @param _target Account to call there.
     /// @param _message Calldata of the call.
-    /// @param _minGasLimit Gas that the call gets at least.
+    /// @param _minGasLimit Gas that the call gets at least; more than `MESSAGE_GAS_MAX` counts as that.
     function sendMessage(address _target, bytes calldata _message, uint32 _minGasLimit)
         external
         payable
@@ -103,7 +109,7 @@ abstract contract CrossDomainMessenger {
     /// @param _sender Who sent the message on the other chain.
     /// @param _target Account to call.
     /// @param _value Wei to send with the call.
-    /// @param _minGasLimit Gas that the call gets at least.
+    /// @param _minGasLimit Gas that the call gets at least; more than `MESSAGE_GAS_MAX` counts as that.
     /// @param _message Calldata of the call.
     function relayMessage(
         uint256 _nonce,
@@ -135,11 +141,10 @@ abstract contract CrossDomainMessenger {
         // INVARIANT: a message succeeds once.
         if (successfulMessages[msgHash]) revert AlreadyRelayed(msgHash);
 
-        // A message within a message would change the sender the outer one sees: it fails, and
-        // can be replayed.
-        if (_messageSender != address(0) || !_hasMinGas(_minGasLimit)) {
-            return _recordFailure(msgHash);
-        }
+        // A message within a message would change the sender that the outer one sees. It does not
+        // count as failed, so that nobody can make the message of somebody else wait for a replay.
+        if (_messageSender != address(0)) revert MessageRunning();
+        if (!_hasMinGas(_minGasLimit)) return _recordFailure(msgHash);
         _messageSender = _sender;
         bool success = _call(_target, gasleft() - RELAY_RESERVED_GAS, _value, message);
         _messageSender = address(0);
@@ -208,8 +213,9 @@ abstract contract CrossDomainMessenger {
         }
     }
 
-    /// Whether, after EIP-150 keeps 1/64 back, the call still gets `minGas`.
+    /// Whether, after EIP-150 keeps 1/64 back, the call still gets `minGas`, or the most that counts.
     function _hasMinGas(uint256 minGas) private view returns (bool) {
+        if (minGas > MESSAGE_GAS_MAX) minGas = MESSAGE_GAS_MAX;
         uint256 overhead = RELAY_CALL_OVERHEAD + RELAY_RESERVED_GAS + RELAY_GAS_CHECK_BUFFER;
         return gasleft() * 63 >= minGas * 64 + overhead * 63;
     }

@@ -28,6 +28,26 @@ contract MessageTarget {
     }
 }
 
+/// @notice A target that finalizes another withdrawal while its own message runs.
+contract Finalizer {
+    IPortal private portal;
+    bytes private finalization;
+
+    constructor(IPortal to) {
+        portal = to;
+    }
+
+    function set(bytes calldata call) external {
+        finalization = call;
+    }
+
+    function run() external {
+        require(finalization.length > 0, "not yet");
+        (bool done,) = address(portal).call(finalization);
+        require(done, "not finalized");
+    }
+}
+
 /// @title  L1MessengerTest
 /// @notice Messages leave as deposits, come as withdrawals, and are replayed when they failed.
 contract L1MessengerTest is BridgeTest {
@@ -101,6 +121,52 @@ contract L1MessengerTest is BridgeTest {
             abi.encodeWithSelector(CrossDomainMessenger.AlreadyRelayed.selector, keccak256(call))
         );
         (done,) = address(messenger).call(call);
+    }
+
+    /// No L1 transaction could give what it insists on; it runs with what one can give.
+    function test_messageBeyondL1sGas_isNoTrap() public {
+        uint256[2] memory limits = [uint256(14_800_000), type(uint32).max];
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes memory call = abi.encodeCall(
+                messenger.relayMessage,
+                (uint256(1) << 240 | 70 + i, BOB, address(target), 3 ether, limits[i], take)
+            );
+            IPortal.WithdrawalTransaction memory it =
+                withdrawal(70 + i, address(messenger), 3 ether);
+            it.sender = Predeploys.L2_CROSS_DOMAIN_MESSENGER;
+            it.gasLimit = this.baseGasOf(take, uint32(limits[i]));
+            it.data = call;
+            initiate(it);
+            (, uint256 index) = confirmBlock(uint64(10 * (i + 1)));
+            // What the largest transaction has left for it.
+            (IPortal.WithdrawalTransaction[] memory all, bytes[][] memory proofs) = oneOf(it);
+            portal.proveAndFinalize{gas: 16_000_000}(index, all, proofs);
+            isTrue(messenger.successfulMessages(keccak256(call)));
+            equal(target.calls(), i + 1);
+        }
+    }
+
+    /// Somebody finalizes the message of another inside a message of his own: it does not fail, and
+    /// waits to be finalized.
+    function test_messageInsideAnother_waits() public {
+        Finalizer finalizer = new Finalizer(portal);
+        bytes memory run = abi.encodeCall(Finalizer.run, ());
+        (IPortal.WithdrawalTransaction memory own, bytes memory replay) =
+            messageFromL2(BOB, address(finalizer), 0, run);
+        (IPortal.WithdrawalTransaction memory it, bytes memory call) =
+            messageFromL2(ALICE, address(target), 3 ether, take);
+        (, uint256 index) = confirmBlock(10);
+        isTrue(relay(index, own));
+        isTrue(messenger.failedMessages(keccak256(replay)));
+        (IPortal.WithdrawalTransaction[] memory all, bytes[][] memory proofs) = oneOf(it);
+        finalizer.set(abi.encodeCall(IPortal.proveAndFinalize, (index, all, proofs)));
+
+        (bool done,) = address(messenger).call(replay);
+        isTrue(done && messenger.successfulMessages(keccak256(replay)));
+        isTrue(!messenger.failedMessages(keccak256(call)));
+        isTrue(!portal.finalizedWithdrawals(hashOf(it)));
+        isTrue(relay(index, it));
+        equal(address(target).balance, 3 ether);
     }
 
     /// Neither by a call nor by a withdrawal of another account of L2.

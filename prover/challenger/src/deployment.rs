@@ -1,36 +1,29 @@
 //! Whether the contracts on L1 are those that this repository builds.
 //!
-//! In: forge's artifacts, `rollup.json`, and the code that L1 has. Out: a [`Verdict`] for each
-//! contract of the chain. Each constructor runs here, in an EVM of its own at the contract's address on L1,
-//! with the arguments of this chain: what it leaves is compared byte by byte, so that an immutable
-//! is right in every place where the code has it. What storage holds is not looked at: the
-//! constructors alone write what nobody else can, and no code here deletes or upgrades.
+//! In: forge's artifacts, `rollup.json`, and the transactions by which L1 created the contracts. Out:
+//! a [`Verdict`] for each contract. Its init code on L1 must be ours with the arguments of this
+//! chain, byte by byte: code, immutables, what it creates itself, and the storage that it begins
+//! with all follow from that. Code alone would not do: other init code can leave the same code,
+//! and a withdrawal in storage that L2 never made. No contract here is behind a proxy, deletes itself
+//! or upgrades.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
-use alloy_primitives::{Address, Bytes, TxKind, U256, keccak256};
+use alloy::{
+    consensus::Transaction as _, network::TransactionResponse as _, providers::Provider as _,
+};
+use alloy_primitives::{Address, BlockNumber, Bytes, U256, keccak256};
 use alloy_sol_types::{SolStruct, SolValue};
 use gainsay_l1::{
     AssertionChainParameters, EdgeGame, InboxParameters, L1Client, L1Error, RollupConfig,
     StepVerifier, init_code,
 };
 use gainsay_transition::genesis;
-use revm::{
-    Context, Database, ExecuteCommitEvm, MainBuilder, MainContext,
-    bytecode::Bytecode,
-    context::{TxEnv, result::ExecutionResult},
-    database::InMemoryDB,
-    primitives::hardfork::SpecId,
-    state::AccountInfo,
-};
 
 use crate::ChallengerError;
 
-/// Gas of a constructor: a transaction that creates the contract on L1 cannot have more.
-const CONSTRUCTOR_GAS: u64 = 1 << 24;
-
-/// Who runs them here. No contract of a chain is there, and none may be: a sender has no code.
-const DEPLOYER: Address = Address::repeat_byte(0xca);
+/// L1 blocks after `l1Start` within which the contracts must have been created: three hours and more.
+const CREATED_WITHIN: u64 = 1_024;
 
 /// What came of one contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,19 +32,18 @@ pub struct Verdict {
     pub contract: &'static str,
     /// Where it is on L1.
     pub address: Address,
-    /// How its code differs from what this repository builds; none if it does not.
+    /// How its creation differs from what this repository would do; none if it does not.
     pub difference: Option<String>,
 }
 
 /// Where the contracts of a chain are, and what L1 alone knows of their parameters.
 ///
 /// A contract that is not ours may say anything of itself. It changes nothing: what it says is an
-/// argument of our constructors, whose code is compared with the code on L1.
+/// argument of our constructors, which is compared with the one on L1.
 #[derive(Clone, Copy, Debug)]
 struct Places {
     inbox: Address,
     assertion_chain: Address,
-    edge_game: Address,
     step_verifier: Address,
     preimage_oracle: Address,
     spans_stake: U256,
@@ -59,7 +51,7 @@ struct Places {
     gas_price: U256,
 }
 
-/// Compares the code of all contracts of a chain with what forge built.
+/// Compares the init code of all contracts of a chain with what forge built.
 ///
 /// # Errors
 /// When an artifact is missing or does not fit, or L1 does not answer.
@@ -69,17 +61,46 @@ pub async fn verify_deployment(
     artifacts: &Path,
 ) -> Result<Vec<Verdict>, ChallengerError> {
     let places = Places::find(client, rollup).await?;
-    let expected = expected_codes(rollup, &places, artifacts)?;
+    let expected = expected_creations(rollup, &places, artifacts)?;
+    let addresses = expected.iter().map(|(_, address, _)| *address);
+    let found = creations(client, rollup.l1_start.number, addresses).await?;
     let mut verdicts = Vec::new();
     for (contract, address, expected) in expected {
-        let found = client.code(address).await?;
-        let difference = match expected {
-            Ok(expected) => difference(&expected, &found),
-            Err(reason) => Some(reason),
-        };
+        let has_code = !client.code(address).await?.is_empty();
+        let found = found.get(&address);
+        let difference = difference(&expected, found.map(|it| it.as_ref()), has_code);
         verdicts.push(Verdict { contract, address, difference });
     }
     Ok(verdicts)
+}
+
+/// The init code that L1 created accounts with, after the block `start`. Those are missing that
+/// were created later than a deployment takes, or not by an account's own transaction.
+async fn creations(
+    client: &L1Client,
+    start: BlockNumber,
+    addresses: impl Iterator<Item = Address>,
+) -> Result<BTreeMap<Address, Bytes>, ChallengerError> {
+    let mut missing: Vec<Address> = addresses.collect();
+    let mut found = BTreeMap::new();
+    let last = client.latest().await?.number.min(start.saturating_add(CREATED_WITHIN));
+    let mut number = start;
+    while number < last && !missing.is_empty() {
+        number += 1;
+        let block = client.provider().get_block_by_number(number.into()).full().await;
+        let block =
+            block.map_err(|source| L1Error::Transport { what: "eth_getBlockByNumber", source })?;
+        let block = block.ok_or_else(|| L1Error::Missing { what: format!("block {number}") })?;
+        for transaction in block.transactions.txns() {
+            let created = transaction.from().create(transaction.nonce());
+            let is_creation = transaction.kind().is_create();
+            if let Some(place) = missing.iter().position(|it| is_creation && *it == created) {
+                missing.swap_remove(place);
+                found.insert(created, transaction.input().clone());
+            }
+        }
+    }
+    Ok(found)
 }
 
 impl Places {
@@ -95,7 +116,6 @@ impl Places {
         Ok(Self {
             inbox,
             assertion_chain,
-            edge_game,
             step_verifier,
             preimage_oracle,
             spans_stake,
@@ -115,10 +135,10 @@ fn said<T: Default>(answer: Result<T, L1Error>) -> Result<T, L1Error> {
     }
 }
 
-/// A contract's name, its address, and the code that must be there or why a constructor refuses.
-type Expected = (&'static str, Address, Result<Bytes, String>);
+/// A contract's name, its address, and the init code that must have created it.
+type Expected = (&'static str, Address, Bytes);
 
-fn expected_codes(
+fn expected_creations(
     rollup: &RollupConfig,
     places: &Places,
     artifacts: &Path,
@@ -131,31 +151,18 @@ fn expected_codes(
         portal: rollup.bridge.portal,
     };
     let chain = assertion_chain_parameters(rollup, places)?;
-    let oracle = places.preimage_oracle.abi_encode();
     let inbox_type = InboxParameters::eip712_root_type();
     let chain_type = AssertionChainParameters::eip712_root_type();
+    let bridge = &rollup.bridge;
+    let oracle = places.preimage_oracle.abi_encode();
+    let inbox_and_games = (places.inbox, bridge.confirmed_games).abi_encode();
+    let messenger = bridge.cross_domain_messenger.abi_encode();
+    // The constructor of the AssertionChain creates the EdgeGame.
     let constructors = [
         ("Inbox", places.inbox, inbox_type.as_ref(), inbox.abi_encode()),
         ("PreimageOracle", places.preimage_oracle, "()", Vec::new()),
         ("StepVerifier", places.step_verifier, "(address oracle)", oracle),
         ("AssertionChain", places.assertion_chain, chain_type.as_ref(), chain.abi_encode()),
-    ];
-    let mut l1 = InMemoryDB::default();
-    let mut expected = Vec::new();
-    for (contract, address, parameters, arguments) in constructors {
-        let init_code = init_code(artifacts, contract, parameters, &arguments)?;
-        expected.push((contract, address, construct(&mut l1, address, init_code)));
-    }
-    // The constructor of the AssertionChain has made it.
-    let game = l1.basic(places.edge_game).ok().flatten().and_then(|account| account.code);
-    let game = game.map(|code| code.original_bytes()).filter(|code| !code.is_empty());
-    let game = game.ok_or_else(|| "the AssertionChain creates no game".to_owned());
-    expected.push(("EdgeGame", places.edge_game, game));
-    // These ask those above while they are made.
-    let bridge = &rollup.bridge;
-    let messenger = bridge.cross_domain_messenger.abi_encode();
-    let inbox_and_games = (places.inbox, bridge.confirmed_games).abi_encode();
-    let constructors = [
         (
             "ConfirmedGames",
             bridge.confirmed_games,
@@ -178,9 +185,9 @@ fn expected_codes(
             bridge.standard_bridge.abi_encode(),
         ),
     ];
+    let mut expected = Vec::new();
     for (contract, address, parameters, arguments) in constructors {
-        let init_code = init_code(artifacts, contract, parameters, &arguments)?;
-        expected.push((contract, address, construct(&mut l1, address, init_code)));
+        expected.push((contract, address, init_code(artifacts, contract, parameters, &arguments)?));
     }
     Ok(expected)
 }
@@ -212,60 +219,25 @@ fn assertion_chain_parameters(
     })
 }
 
-/// Runs a constructor at an address of `l1`, and leaves there the code that it returns.
-///
-/// The init code is called as if it was the contract's: it reads its arguments behind its own end,
-/// and what it creates has the address that it has on L1.
-fn construct(l1: &mut InMemoryDB, address: Address, init_code: Bytes) -> Result<Bytes, String> {
-    set_code(l1, address, init_code);
-    let mut evm = Context::mainnet()
-        .with_db(&mut *l1)
-        .modify_cfg_chained(|cfg| {
-            cfg.set_spec_and_mainnet_gas_params(SpecId::OSAKA);
-            cfg.disable_nonce_check = true;
-        })
-        .build_mainnet();
-    let kind = TxKind::Call(address);
-    let result = evm.transact_commit(TxEnv {
-        caller: DEPLOYER,
-        kind,
-        gas_limit: CONSTRUCTOR_GAS,
-        ..TxEnv::default()
-    });
-    drop(evm);
-    match result.map_err(|error| format!("its constructor cannot run: {error:?}"))? {
-        ExecutionResult::Success { output, .. } => {
-            let code = output.into_data();
-            set_code(l1, address, code.clone());
-            Ok(code)
-        }
-        refused => Err(format!("its constructor refuses what rollup.json says: {refused:?}")),
+fn difference(expected: &[u8], found: Option<&[u8]>, has_code: bool) -> Option<String> {
+    let Some(found) = found else {
+        return Some(format!(
+            "no transaction of an account created it in the {CREATED_WITHIN} blocks after l1Start"
+        ));
+    };
+    if expected != found {
+        let at = expected.iter().zip(found).position(|(expected, found)| expected != found);
+        let at = at.unwrap_or_else(|| expected.len().min(found.len()));
+        return Some(format!(
+            "created by init code of {} bytes with hash {}, expected {} bytes with hash {}; they part at \
+             byte {at}",
+            found.len(),
+            keccak256(found),
+            expected.len(),
+            keccak256(expected),
+        ));
     }
-}
-
-/// A contract has nonce 1 while its constructor runs, and what it creates is counted from there.
-fn set_code(l1: &mut InMemoryDB, address: Address, code: Bytes) {
-    let code = Bytecode::new_raw(code);
-    let account = AccountInfo { nonce: 1, code_hash: code.hash_slow(), ..AccountInfo::default() };
-    l1.insert_account_info(address, account.with_code(code));
-}
-
-fn difference(expected: &[u8], found: &[u8]) -> Option<String> {
-    if expected == found {
-        return None;
-    }
-    if found.is_empty() {
-        return Some("L1 has no code there".to_owned());
-    }
-    let at = expected.iter().zip(found).position(|(expected, found)| expected != found);
-    let at = at.unwrap_or_else(|| expected.len().min(found.len()));
-    Some(format!(
-        "found code of {} bytes with hash {}, expected {} bytes with hash {}; they part at byte {at}",
-        found.len(),
-        keccak256(found),
-        expected.len(),
-        keccak256(expected),
-    ))
+    (!has_code).then(|| "L1 has no code there: its constructor failed".to_owned())
 }
 
 #[cfg(test)]
@@ -274,29 +246,13 @@ mod tests {
 
     #[test]
     fn differences_are_named() {
-        assert_eq!(difference(&[1, 2, 3], &[1, 2, 3]), None);
-        assert!(difference(&[1], &[]).unwrap().contains("no code"));
-        assert!(difference(&[1, 2, 3], &[1, 9, 3]).unwrap().contains("part at byte 1"));
-        assert!(difference(&[1, 2], &[1, 2, 3]).unwrap().contains("part at byte 2"));
-    }
-
-    /// Init code that creates a contract with the code `fe` and returns its argument.
-    #[test]
-    fn a_constructor_runs_where_its_contract_is() {
-        let mut l1 = InMemoryDB::default();
-        let address = Address::repeat_byte(7);
-        // The init code of a contract with the code `fe`, to memory 0; then create(0, 0, 8).
-        let child: U256 = U256::from(0x60fe_5f53_6001_5ff3_u64) << 192;
-        let mut code = vec![0x7f];
-        code.extend(child.to_be_bytes::<32>());
-        code.extend([0x5f, 0x52, 0x60, 8, 0x5f, 0x5f, 0xf0, 0x50]);
-        // The last word of its own code, the argument, is what it returns.
-        code.extend([0x60, 32, 0x60, 32, 0x38, 0x03, 0x5f, 0x39, 0x60, 32, 0x5f, 0xf3]);
-        code.extend([0x42; 32]);
-        assert_eq!(construct(&mut l1, address, code.into()).unwrap().as_ref(), [0x42; 32]);
-        let created = l1.basic(address.create(1)).unwrap().unwrap();
-        assert_eq!(created.code.unwrap().original_bytes().as_ref(), [0xfe]);
-        let refused = construct(&mut l1, address, Bytes::from_static(&[0x5f, 0x5f, 0xfd]));
-        assert!(refused.unwrap_err().contains("Revert"));
+        let says = |expected: &[u8], found: &[u8], text: &str| {
+            difference(expected, Some(found), true).unwrap().contains(text)
+        };
+        assert_eq!(difference(&[1, 2, 3], Some(&[1, 2, 3]), true), None);
+        assert!(difference(&[1], Some(&[1]), false).unwrap().contains("no code"));
+        assert!(difference(&[1], None, true).unwrap().contains("after l1Start"));
+        assert!(says(&[1, 2, 3], &[1, 9, 3], "part at byte 1"));
+        assert!(says(&[1, 2], &[1, 2, 3], "part at byte 2"));
     }
 }

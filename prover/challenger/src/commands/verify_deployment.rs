@@ -12,9 +12,9 @@ use crate::{deployment::verify_deployment, l1_rules::unknown_rules};
 
 /// Compare a chain's contracts on L1 with those that this repository builds.
 ///
-/// The code of all five is compared byte by byte with what their constructors leave for the
-/// parameters of rollup.json. Then L1's rules are compared with those that the contracts were made
-/// for. Exit code: 0 if all is as it must be, 1 if anything differs, 2 if it failed.
+/// The init code that L1 created each of them with is compared byte by byte with what forge built and
+/// the parameters of rollup.json: their code and the storage that they began with follow from it. Then
+/// L1's rules are compared with those that the contracts were made for. Exit code: 0 if all is as it must be, 1 if anything differs, 2 if it failed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct VerifyDeploymentArgs {
     /// The chain's rollup.json.
