@@ -88,7 +88,7 @@ interface IConfirmedGames {
     function isGameFinalized(address game) external view returns (bool);
     /// @notice As `isGameProper`.
     function isGameClaimValid(address game) external view returns (bool);
-    /// @notice Whether the game was struck off: none can be.
+    /// @notice Whether the game was removed from the list: none can be.
     function isGameBlacklisted(address game) external view returns (bool);
     /// @notice Whether the game is too old: none is.
     function isGameRetired(address game) external view returns (bool);
