@@ -1,10 +1,10 @@
 //! Whether the contracts on L1 are those that this repository builds.
 //!
 //! In: forge's artifacts, `rollup.json`, and the code that L1 has. Out: a [`Verdict`] for each
-//! contract of the chain. Each constructor runs here, in an EVM of its own at the contract's address on L1,
-//! with the arguments of this chain: what it leaves is compared byte by byte, so that an immutable
-//! is right in every place where the code has it. What storage holds is not looked at: the
-//! constructors alone write what nobody else can, and no code here deletes or upgrades.
+//! contract of the chain. Each constructor runs here, in a new EVM at the contract's address on L1,
+//! with the arguments of this chain. The code that it returns is compared byte by byte, with all
+//! immutables. Storage is not compared: what nobody but a constructor can write follows from the
+//! code, and none of the contracts deletes or upgrades itself.
 
 use std::path::Path;
 
@@ -29,24 +29,25 @@ use crate::ChallengerError;
 /// Gas of a constructor: a transaction that creates the contract on L1 cannot have more.
 const CONSTRUCTOR_GAS: u64 = 1 << 24;
 
-/// Who runs them here. No contract of a chain is there, and none may be: a sender has no code.
+/// The sender that runs the constructors here. It must have no code, so it is no contract's
+/// address.
 const DEPLOYER: Address = Address::repeat_byte(0xca);
 
-/// What came of one contract.
+/// The result for one contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Its name in `contracts/src`.
+    /// Name of the contract in `contracts/src`.
     pub contract: &'static str,
-    /// Where it is on L1.
+    /// Address of the contract on L1.
     pub address: Address,
-    /// How its code differs from what this repository builds; none if it does not.
+    /// How its code differs from what this repository builds; `None` if it does not differ.
     pub difference: Option<String>,
 }
 
 /// Where the contracts of a chain are, and what L1 alone knows of their parameters.
 ///
-/// A contract that is not ours may say anything of itself. It changes nothing: what it says is an
-/// argument of our constructors, whose code is compared with the code on L1.
+/// A contract that is not ours may answer anything. That is safe: its answers are only arguments of
+/// our constructors, whose code is compared with the code on L1.
 #[derive(Clone, Copy, Debug)]
 struct Places {
     inbox: Address,
@@ -105,7 +106,7 @@ impl Places {
     }
 }
 
-/// What a contract says of itself; zero if it says nothing, as code that is not ours may.
+/// A contract's answer; zero if it gives none, which code that is not ours may do.
 fn said<T: Default>(answer: Result<T, L1Error>) -> Result<T, L1Error> {
     match answer {
         Err(L1Error::Transport { what, source }) if !source.is_error_resp() => {
@@ -146,12 +147,12 @@ fn expected_codes(
         let init_code = init_code(artifacts, contract, parameters, &arguments)?;
         expected.push((contract, address, construct(&mut l1, address, init_code)));
     }
-    // The constructor of the AssertionChain has made it.
+    // The constructor of the AssertionChain has created the game.
     let game = l1.basic(places.edge_game).ok().flatten().and_then(|account| account.code);
     let game = game.map(|code| code.original_bytes()).filter(|code| !code.is_empty());
     let game = game.ok_or_else(|| "the AssertionChain creates no game".to_owned());
     expected.push(("EdgeGame", places.edge_game, game));
-    // These ask those above while they are made.
+    // The constructors of the bridge call the contracts above.
     let bridge = &rollup.bridge;
     let messenger = bridge.cross_domain_messenger.abi_encode();
     let inbox_and_games = (places.inbox, bridge.confirmed_games).abi_encode();
