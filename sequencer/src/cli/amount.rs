@@ -1,7 +1,7 @@
 //! Amounts, addresses and the like, as people write them on a command line.
 //!
-//! In: text. Out: values, or an error that says what was found and what was expected. Nothing is
-//! guessed: a number without a unit is wei, and no digit is ever rounded away.
+//! In: text. Out: values, or an error that says what was found and what was expected. It guesses
+//! nothing: a number without a unit is wei, and no digit is ever lost by rounding.
 
 use std::str::FromStr;
 

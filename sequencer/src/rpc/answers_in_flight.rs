@@ -1,7 +1,7 @@
 //! The memory of answers that clients have not taken yet: bounded over all connections.
 //!
-//! In: answers. Out: the same answers, which count until the last byte is written; or an error in
-//! place of one for which there is no room.
+//! In: answers. Out: the same answers, whose bytes count until the last one is written; or an error
+//! in place of an answer for which there is no memory.
 
 use std::{
     pin::Pin,
@@ -100,7 +100,7 @@ pub(super) fn text_answer(
 /// client has taken some, and drops the body with the last.
 struct Counted {
     body: HttpBody,
-    /// What is left of the frame at hand.
+    /// What is left of the current frame.
     rest: Bytes,
     _permit: OwnedSemaphorePermit,
 }
