@@ -82,7 +82,7 @@ pub enum ChallengerError {
         found: B256,
     },
     /// Not a bundle.
-    #[error("no bundle: {reason}")]
+    #[error("not a bundle: {reason}")]
     MalformedBundle {
         /// What is wrong with it.
         reason: String,

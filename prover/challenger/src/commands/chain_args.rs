@@ -114,7 +114,10 @@ pub(crate) async fn derive_until(
             Step::Done => true,
             Step::NoHead(what) => bail!("L1 has no {what} block yet"),
             Step::NotOnL1(number) => {
-                bail!("block {number} is not on L1 yet: it has {}", follower.chain().safe_block())
+                bail!(
+                    "block {number} is not on L1 yet, which has blocks up to {}",
+                    follower.chain().safe_block()
+                )
             }
         };
         if is_done || said.elapsed() > PROGRESS_PAUSE {

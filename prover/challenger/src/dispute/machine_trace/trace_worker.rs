@@ -313,7 +313,7 @@ impl WorkerThread {
                     tracing::info!(seconds, "computed {what}");
                     board.keep(job.key, made);
                 }
-                Ok(None) => tracing::info!("{what}: L1 has another chain now"),
+                Ok(None) => tracing::info!("{what} not computed: L1 has another chain now"),
                 Err(error) => {
                     tracing::error!(%error, "cannot compute {what}");
                     self.last = None;
