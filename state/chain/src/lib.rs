@@ -23,7 +23,7 @@
 //! right.
 //!
 //! Architecture invariant: nothing here proposes, plays or serves. There is no RPC, no pool and no
-//! machine; the tenants are `sequencer` and `prover/challenger`, and they never import each other.
+//! machine. `sequencer` and `prover/challenger` use this crate and never import each other.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
