@@ -66,7 +66,7 @@ interface IPortal {
     event WithdrawalFinalized(bytes32 indexed withdrawalHash, bool success);
 
     /// @notice Enqueues an L2 transaction from the caller (aliased if it is a contract; an account
-    ///         that delegates to code by EIP-7702 is none). `msg.value` is minted on L2.
+    ///         that delegates to code by EIP-7702 is not a contract). `msg.value` is minted on L2.
     function depositTransaction(
         address to,
         uint256 value,

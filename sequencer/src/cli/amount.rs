@@ -161,7 +161,7 @@ pub fn parse_address(text: &str) -> Result<Address, ParseValueError> {
     Ok(address)
 }
 
-/// Reads hex data; `0x` alone is none.
+/// Reads hex data; `0x` alone is no bytes.
 ///
 /// # Errors
 /// What was found and what was expected.

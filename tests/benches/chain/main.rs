@@ -1,8 +1,8 @@
 //! Measures the chain against its peers, on this machine, in one run: `scripts/bench`.
 //!
-//! In: nothing but the compiled contracts and the vectors of `state/derivation`. Out: a table on the
-//! terminal, and rows in `target/bench.json`. It measures; it never decides whether a number is good
-//! enough for a test to pass.
+//! In: nothing but the compiled contracts and the vectors of `state/derivation`. Out: a table on
+//! the terminal, and rows in `target/bench.json`. It measures; it never decides whether a number is
+//! good enough for a test to pass.
 //!
 //! | module | what it measures |
 //! |---|---|

@@ -1,8 +1,9 @@
 //! How often nodes ask L1: while nothing happens, and while they catch up. Most who run one pay for
 //! each request.
 //!
-//! Counted by a relay that is honest. An hour is computed from what was counted: looks at the default
-//! pace, and L1 blocks every 12 s. `GAINSAY_L1_BLOCKS` is the length of the catch-up, 1,000 by default.
+//! Counted by a relay that is honest. An hour is computed from what was counted: looks at the
+//! default pace, and L1 blocks every 12 s. `GAINSAY_L1_BLOCKS` is the length of the catch-up, 1,000
+//! by default.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -150,7 +150,7 @@ struct Sampler {
 }
 
 impl Sampler {
-    /// Whether the step that executes `word`, or halts for want of one, is verified.
+    /// Whether the step is verified that executes `word`, or halts because there is no word.
     fn takes(&mut self, step: u64, word: Option<u32>) -> bool {
         let Sample::Every(interval) = self.sample else { return true };
         let Some(word) = word else { return true };
