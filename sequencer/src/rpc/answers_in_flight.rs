@@ -64,7 +64,7 @@ impl AnswersInFlight {
     }
 }
 
-/// What a client is told in place of an answer for which there is no room.
+/// The error that a client gets in place of an answer for which there is no memory.
 pub(super) fn no_room(id: &Id) -> String {
     let why = "server is busy: too many answers wait for their clients, try again later";
     error_text(id, &ErrorObject::borrowed(-32005, why, None))

@@ -86,7 +86,7 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
     let Some(Position { next: from, rewinds_seen, void }) = position(node, filter) else {
         filter.rewinds_seen = node.chain.removed_logs.count();
         filter.next = node.store().head().number.saturating_add(1);
-        let why = "more logs were removed at once than this node can tell: read them anew";
+        let why = "more logs were removed at once than this node can report: read them again";
         return Err(RpcError::Call(why.into()));
     };
     let head = node.store().head().number;

@@ -6,9 +6,9 @@
 //!
 //! | module | what it measures |
 //! |---|---|
-//! | `end_to_end` | transfers by JSON-RPC until they are in blocks, beside anvil |
+//! | `end_to_end` | transfers by JSON-RPC until they are in blocks, compared with anvil |
 //! | `in_process` | ERC-20 transfers without a network: recover, execute, root, store |
-//! | `state_root` | the state root of a block beside alloy-trie's `HashBuilder` |
+//! | `state_root` | the state root of a block, compared with alloy-trie's `HashBuilder` |
 //! | `batch_bytes` | bytes on L1 |
 //! | `report` | rows, the table and the JSON |
 //! | `cpu` | CPU time and memory of processes |

@@ -1,4 +1,4 @@
-//! What the state root of a block costs beside alloy-trie's `HashBuilder`.
+//! What the state root of a block costs, compared with alloy-trie's `HashBuilder`.
 //!
 //! In memory stand a state of 1,000,000 accounts and a token with as many slots, as nodes by path.
 //! Then 1,000 and 10,000 of the accounts change, or 2,000 and 20,000 slots of the token.

@@ -16,7 +16,7 @@ use gainsay_tests::{
 const COUNTED: Duration = Duration::from_secs(10);
 /// Empty L1 blocks of the second phase, one after the other.
 const BLOCKS: u64 = 8;
-/// Looks at L1 in a second: what nodes and challengers of a devnet are told.
+/// Looks at L1 in a second, by the arguments of nodes and challengers of a devnet.
 const LOOKS_A_SEC: u64 = 5;
 
 /// Calls of all methods.

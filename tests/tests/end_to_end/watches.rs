@@ -51,7 +51,7 @@ async fn a_watchtower_ends_at_a_wrong_claim() {
     assert_eq!(status.code(), Some(1), "{log}");
     assert!(log.contains(&format!("assertion {wrong}")) && log.contains("WRONG"), "{log}");
 
-    // Told to go on, it says so when it is asked to stop.
+    // With `--keep-watching` it goes on, and says so when it is asked to stop.
     let mut tower = challenger.watch_only(&["--keep-watching"]);
     let before = log.matches("ALARM wrong_assertion").count();
     wait_until("the alarm again", || async {

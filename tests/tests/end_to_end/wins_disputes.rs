@@ -26,8 +26,8 @@ use rand::Rng;
 use serde_json::{Value, json};
 use tokio::{process::Command, time::timeout};
 
-/// Long beside the seconds that L1 counts for its blocks: each move is a block of a second here,
-/// and a slow machine lets liars make many while the challenger computes.
+/// Long compared with the seconds that L1 counts for its blocks: each move is a block of a second
+/// here, and a slow machine lets liars make many while the challenger computes.
 const CHALLENGE_PERIOD_SECS: u64 = 3_600;
 /// Longest time for one dispute, on the clock of the wall: bounds a test that hangs, on any
 /// machine.

@@ -133,7 +133,7 @@ impl AlarmBook {
                 AlarmKind::StakeBudget,
                 *name,
                 format!(
-                    "{name} needs a stake of {stake} wei beside {locked} wei that are locked: \
+                    "{name} needs a stake of {stake} wei, and {locked} wei are locked: \
                      above the budget, the move is held back"
                 ),
             ),
