@@ -7,7 +7,12 @@ use crate::{
     keys::key,
     places::{artifacts, challenger_binary, program_elf},
     process::free_port,
+    rpc::http_client,
+    wait::wait_until,
 };
+
+/// What precedes the number of looks that L1 answered, in the metrics.
+const LOOKS_SEEN: &str = "gainsay_challenger_looks_total{outcome=\"seen\"}";
 
 /// A live challenger.
 #[derive(Debug)]
@@ -79,6 +84,18 @@ impl Watcher {
     /// All that it wrote.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Returns once it has looked at L1 since it was started.
+    pub async fn looked(&self) {
+        let client = http_client();
+        wait_until(&format!("{} to look at L1", self.name), async || {
+            let answer = client.get(&self.metrics).send().await.map_err(|it| it.to_string())?;
+            let numbers = answer.text().await.map_err(|it| it.to_string())?;
+            let mut looks = numbers.lines().filter_map(|it| it.strip_prefix(LOOKS_SEEN));
+            if looks.any(|count| count.trim() != "0") { Ok(()) } else { Err(numbers) }
+        })
+        .await;
     }
 
     /// Where its metrics are.

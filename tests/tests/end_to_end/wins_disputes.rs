@@ -24,7 +24,10 @@ use gainsay_tests::{
 };
 use rand::Rng;
 use serde_json::{Value, json};
-use tokio::{process::Command, time::timeout};
+use tokio::{
+    process::Command,
+    time::{sleep, timeout},
+};
 
 /// Long compared with the seconds that L1 counts for its blocks: each move is a block of a second
 /// here, and a slow machine lets liars make many while the challenger computes.
@@ -248,10 +251,18 @@ async fn a_challenger_that_is_killed_at_random_wins() {
     let mut drill = pin!(arena.drill(&["middle-block"]).output());
     let mut kills = 0;
     let output = loop {
-        let pause = Duration::from_millis(rng.random_range(1_000..5_000));
-        match timeout(pause, &mut drill).await {
-            Ok(output) => break output.unwrap(),
-            Err(_) => {
+        // Every second life gets as far as a look, however slow the machine is. The rest end at
+        // any point, also while the challenger starts.
+        let watcher = &arena.watcher;
+        let life = async {
+            if kills % 2 == 0 {
+                watcher.looked().await;
+            }
+            sleep(Duration::from_millis(rng.random_range(0..3_000))).await;
+        };
+        tokio::select! {
+            output = &mut drill => break output.unwrap(),
+            () = life => {
                 arena.watcher.kill();
                 arena.watcher.restart();
                 kills += 1;
