@@ -141,6 +141,8 @@ fn execute_from<const CAREFUL: bool>(
                 set!(alu(Alu::$operation, x[usize::from(op.rs1)], x[usize::from(op.rs2)]))
             };
         }
+        // A jump moves `index` by other than 1, so `base` changes and `base + index` stays the
+        // step. Without `CAREFUL` only jumps check the limit: code without jumps ends by itself.
         macro_rules! go {
             ($target:expr) => {{
                 let target: usize = $target;
@@ -205,8 +207,8 @@ fn execute_from<const CAREFUL: bool>(
                 let pc = x[usize::from(op.rs1)].wrapping_add(imm) & !1;
                 x[usize::from(op.rd)] = pc_of(index.wrapping_add(1), start);
                 let target = index_of(pc, start);
-                // The last op is the sentinel behind the code.
-                // A step that leaves the code is executed; the next one faults, by the reference.
+                // The last op is the sentinel behind the code. A jump out of the code is executed
+                // here and counts as a step; the reference engine then faults at the new pc.
                 if pc & WORD_BYTES.wrapping_sub(1) != 0 || target >= ops.len().wrapping_sub(1) {
                     base = base.wrapping_add(1);
                     return (At { index, base }, Out::Jump(pc));

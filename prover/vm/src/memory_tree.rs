@@ -95,10 +95,12 @@ impl MemoryTree {
         changed.sort_unstable_by_key(|(place, _)| *place);
         let (places, hashes) = changed.into_iter().unzip();
         let mut level = Level { places, hashes };
+        // The root before the first state, read before the climb overwrites it.
         let mut root = self.root();
         for _ in PAGE_HEIGHT..MEMORY_HEIGHT {
             level.rise(self);
         }
+        // `rise` writes a level when it leaves it. Nothing rises from the roots: write them here.
         level.write(self);
         // A state without a changed page has no entry here: its root is that of the state before.
         let mut roots = level.places.iter().zip(&level.hashes).peekable();
