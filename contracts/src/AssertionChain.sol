@@ -11,10 +11,11 @@ import {Prices} from "./game/Prices.sol";
 
 /// @title  AssertionChain
 /// @notice A tree of staked claims. Of the children of one assertion exactly one is right, because
-///         it must read the Inbox up to a point that was fixed when its parent was created. What
-///         nobody contradicts is confirmed by time, what is contradicted by its EdgeGame.
-///         A stake lies on each pending leaf of the tree and on nothing else: who builds a line
-///         locks one, however long the line is, and each wrong branch holds one of its own.
+///         it must read the Inbox up to a point that was fixed when its parent was created. Time
+///         confirms an assertion that nobody contradicts; between rivals the EdgeGame decides. A
+///         stake lies on each pending leaf of the tree and on nothing else: whoever proposes a line
+///         locks one stake, however long the line is, and each wrong branch holds a stake of its
+///         own.
 contract AssertionChain is IAssertionChain {
     /// @notice Constructor arguments.
     struct Parameters {
@@ -90,8 +91,8 @@ contract AssertionChain is IAssertionChain {
         require(
             parameters.genesisOutputRoot != 0, AssertionInvalidParameter("genesisOutputRoot", 0)
         );
-        // INVARIANT: a dispute can be decided by proof. Nothing hashes to zero, and without a program
-        // no level below "blocks" can be opened.
+        // INVARIANT: a dispute can be decided by proof. Nothing hashes to zero, and without a
+        // program no level below "blocks" can be opened.
         require(parameters.programHash != 0, AssertionInvalidParameter("programHash", 0));
         INBOX = parameters.inbox;
         PROGRAM_HASH = parameters.programHash;
@@ -143,8 +144,8 @@ contract AssertionChain is IAssertionChain {
         bytes32 acc = checkInbox(above.batchLimit, expectedBatchAcc);
         id = assertionId(parent, outputRoot, cursor, root, acc);
         if (assertions[id].status != Status.None) {
-            // PROTOCOL.md ASSERT-5
-            // Done already, perhaps by somebody who copied this move: one stake is enough.
+            // PROTOCOL.md ASSERT-5 The child exists, perhaps by a copy of this move: one stake is
+            // enough.
             if (msg.value > 0) credited(msg.sender, msg.value);
             return id;
         }
@@ -172,15 +173,15 @@ contract AssertionChain is IAssertionChain {
         for (uint256 i = 0; i < losers.length; ++i) {
             Assertion storage lost = known(losers[i]);
             if (losers[i] == winner || lost.status == Status.Lost) continue;
-            // INVARIANT: what is collected can never be confirmed: the line of confirmed
+            // INVARIANT: a collected assertion can never be confirmed: the line of confirmed
             // assertions goes through its rival, or through a rival of an ancestor.
             require(
                 lost.parent == won.parent || assertions[lost.parent].beatenBy == winner,
                 AssertionNotBeaten(losers[i], winner)
             );
-            // Half is burnt, so that to lose against oneself is not free. The stake of a wrong
-            // assertion may have moved on to what builds on it, or been freed by a stake there:
-            // it lies on the leaves of its branch, and is lost there.
+            // Half is burnt, so that to lose against oneself is not free. Only the leaves of a
+            // wrong branch hold stakes: any other stake has moved on to a child, or was credited
+            // when a child brought one.
             bool staked = holdsStake(lost);
             lost.status = Status.Lost;
             lost.beatenBy = winner;
@@ -232,7 +233,7 @@ contract AssertionChain is IAssertionChain {
         if (target.status == Status.Confirmed || target.status == Status.Halted) return;
         // INVARIANT: the confirmed assertions are one line that ends at latestConfirmed.
         require(target.parent == latestConfirmed, AssertionParentNotConfirmed(id, target.parent));
-        // INVARIANT: one of rivals at most is confirmed: the game confirms one edge of a place.
+        // INVARIANT: of rivals at most one is confirmed: the game confirms one edge of a place.
         if (target.rivaledAt != 0) {
             IEdgeGame(GAME).confirm(MutualId.ofBlocks(target.parent), target.root);
         } else {
@@ -242,8 +243,8 @@ contract AssertionChain is IAssertionChain {
         bool staked = holdsStake(target);
         if (isHalt(target.outputRoot, target.cursor)) {
             // PROTOCOL.md ASSERT-11
-            // INVARIANT: nothing is confirmed after this. Whatever is left is a rival of `id`, or
-            // descends from one: of rivals only one wins.
+            // INVARIANT: nothing is confirmed after this. All that is pending is a rival of `id`,
+            // or descends from one, and of rivals only one wins.
             target.status = Status.Halted;
             haltedBy = id;
             emit AssertionHalted(id, target.parent);
@@ -252,15 +253,16 @@ contract AssertionChain is IAssertionChain {
             latestConfirmed = id;
             emit AssertionConfirmed(id, target.outputRoot, target.cursor);
         }
-        // INVARIANT: balance = STAKE for each pending leaf + the sum of credits (+ what was forced in
-        // by selfdestruct). Here a stake turns into a credit, unless a child holds it already.
+        // INVARIANT: balance = STAKE for each pending leaf + the sum of credits (+ what was forced
+        // in by selfdestruct). Here a stake turns into a credit, unless a child holds it already.
         if (staked) credited(target.proposer, STAKE);
     }
 
-    /// @dev Takes the stake of a new child of `above`. One that lies on `above` moves on if it is
-    ///      the sender's, and is free if not: either way the branch holds one. What is sent without
-    ///      need is credited, and what is missing comes out of the sender's credit: whoever is first
-    ///      to build on, or to confirm `above`, the sender's move goes through.
+    /// @dev Takes the stake for a new child of `above`. A stake on `above` moves to the child if it
+    ///      is the sender's; else it is credited to its owner. In both cases the branch holds one
+    ///      stake. Ether that is not needed is credited, and missing ether comes from the sender's
+    ///      credit: so the move succeeds even if somebody builds on `above`, or confirms it,
+    ///      before.
     function takeStake(Assertion storage above) private {
         // PROTOCOL.md ASSERT-12
         uint256 owed = STAKE;
@@ -284,8 +286,8 @@ contract AssertionChain is IAssertionChain {
         return found.status == Status.Pending && found.firstChild == 0;
     }
 
-    /// @dev A child moves forward, and not past the limit that its parent set. Whether it may stop
-    ///      before the limit (after 2^BLOCKS_HEIGHT blocks) is for its rivals to say.
+    /// @dev A child ends after its parent, and not after the limit that its parent set. Whether it
+    ///      may end before the limit (after 2^BLOCKS_HEIGHT blocks) is decided by its rivals.
     function checkCursor(Assertion storage above, Cursor calldata cursor) private view {
         uint64 limit = above.batchLimit;
         require(
@@ -330,9 +332,9 @@ contract AssertionChain is IAssertionChain {
         );
     }
 
-    /// @dev INVARIANT: no stake is taken for a child that can no more be confirmed because of what
-    ///      this contract knows about its parent, and about the parent of that. So a loser's stake
-    ///      cannot run ahead of those who collect it: below what is lost it moves no further.
+    /// @dev INVARIANT: no stake is taken for a child that can never be confirmed, as far as its
+    ///      parent and its grandparent show. So a loser cannot move its stake further while others
+    ///      collect it: nothing is added below a lost assertion.
     function checkUndecided(bytes32 parent, Assertion storage above) private view {
         require(!isDecided(parent, above), AssertionParentDecided(parent));
         if (above.status != Status.Pending) return;
@@ -340,7 +342,7 @@ contract AssertionChain is IAssertionChain {
         require(!isDecided(higher, assertions[higher]), AssertionParentDecided(parent));
     }
 
-    /// @dev Whether no child of it that is pending can be confirmed any more.
+    /// @dev Whether none of its pending children can ever be confirmed.
     function isDecided(bytes32 id, Assertion storage found) private view returns (bool) {
         return found.status == Status.Lost
             || (found.status == Status.Confirmed && (id != latestConfirmed || haltedBy != 0));
@@ -357,8 +359,8 @@ contract AssertionChain is IAssertionChain {
             );
             return false;
         }
-        // INVARIANT: a child that may be confirmed stays so, and a confirmed one has no rival.
-        // So the stake of a rival that came too late is never taken.
+        // INVARIANT: once the first child may be confirmed, no rival can come. So the stake of a
+        // late rival is never taken.
         uint64 due = assertions[first].createdAt + CHALLENGE_PERIOD;
         require(
             assertions[first].rivaledAt != 0 || block.timestamp < due,
@@ -388,8 +390,8 @@ contract AssertionChain is IAssertionChain {
         made.rivaledAt = rivaled ? uint64(block.timestamp) : 0;
     }
 
-    /// @dev From the second child on, each is a root edge of the dispute. The first one brings the
-    ///      time for which it stood alone.
+    /// @dev Makes the new child a root edge of the dispute, and with the second child also the
+    ///      first, which brings the time for which it stood alone.
     function addRival(bytes32 parent, bytes32 first, bytes32 rival) private {
         // PROTOCOL.md ASSERT-6
         Assertion storage oldest = assertions[first];
@@ -430,8 +432,8 @@ contract AssertionChain is IAssertionChain {
         require(found.status != Status.None, AssertionUnknown(id));
     }
 
-    /// @dev Whether an end is claim 0. No other end has that cursor: genesis has an output root, and
-    ///      all else is ahead of it.
+    /// @dev Whether an end is claim 0. No other end looks like it: genesis has this cursor with an
+    ///      output root, and all other ends have later cursors.
     function isHalt(bytes32 outputRoot, Cursor memory cursor) private pure returns (bool) {
         // PROTOCOL.md CLAIM-4
         return outputRoot == 0 && cursor.batch == 0 && cursor.block == 0 && cursor.depositsRead == 0;
@@ -444,7 +446,7 @@ contract AssertionChain is IAssertionChain {
             keccak256(abi.encodePacked(outputRoot, cursor.batch, cursor.block, cursor.depositsRead));
     }
 
-    /// @dev The game knows what it decides by, for ever.
+    /// @dev Creates the game, whose parameters never change.
     function createGame(Parameters memory parameters) private returns (EdgeGame) {
         return new EdgeGame(
             EdgeGame.Parameters({
@@ -467,8 +469,8 @@ contract AssertionChain is IAssertionChain {
         require(height > 0 && height <= 32, AssertionInvalidParameter(name, height));
     }
 
-    /// @dev Names all that a dispute about the assertion must agree on, so that no game is ever
-    ///      played by other rules than those under which it was staked.
+    /// @dev A hash of everything that a dispute about the assertion depends on, so that a stake is
+    ///      never judged by other rules than those under which it was locked.
     function assertionId(
         bytes32 parent,
         bytes32 outputRoot,

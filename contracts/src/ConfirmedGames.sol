@@ -9,10 +9,10 @@ import {ConfirmedGame} from "./bridge/ConfirmedGame.sol";
 import {GameFacts} from "./bridge/GameFacts.sol";
 
 /// @title  ConfirmedGames
-/// @notice Lists confirmed assertions, and nothing else, as dispute games. So a tool of OP's that
-///         picks a game can never pick a liar's. An assertion bears no block number; the header
-///         behind its output root proves it.
-///         There is no owner: what is listed stays, what is wrong cannot be listed.
+/// @notice Lists confirmed assertions, and nothing else, as dispute games. So a tool of OP's never
+///         picks a wrong game. An assertion has no block number; the header behind its output root
+///         proves the number. There is no owner: what is listed stays, what is wrong cannot be
+///         listed.
 contract ConfirmedGames is IConfirmedGames {
     /// @dev One slot.
     struct Listed {
@@ -51,7 +51,7 @@ contract ConfirmedGames is IConfirmedGames {
             abi.encodePacked(bytes32(0), stateRoot, messagePasserStorageRoot, keccak256(header))
         );
         // PROTOCOL.md BRIDGE-3
-        // INVARIANT: a game is the state that its assertion claims, to the last bit.
+        // INVARIANT: a game is exactly the state that its assertion claims.
         require(
             found == assertion.outputRoot,
             GamesOutputRootMismatch(assertionId, assertion.outputRoot, found)
@@ -243,8 +243,8 @@ contract ConfirmedGames is IConfirmedGames {
         chain.confirm(id);
         assertion = chain.assertion(id);
         // PROTOCOL.md BRIDGE-2
-        // INVARIANT: only what can no more be contradicted is listed. `confirm` also returns for a
-        // halt, which has no state.
+        // INVARIANT: only what can no longer be contradicted is listed. `confirm` also returns for
+        // a halt, which has no state.
         require(
             assertion.status == IAssertionChain.Status.Confirmed,
             GamesNotConfirmed(id, uint8(assertion.status))
@@ -265,7 +265,7 @@ contract ConfirmedGames is IConfirmedGames {
         return (false, Listed(address(0), 0));
     }
 
-    /// @dev The hash of the header was checked: it is one, and its number a uint64.
+    /// @dev The header's hash was checked, so the bytes are a header, and its number is a uint64.
     function blockNumber(bytes memory header) private pure returns (uint64) {
         Memory.Slice[] memory fields = RLP.decodeList(header);
         return uint64(RLP.readUint256(fields[HEADER_NUMBER]));

@@ -13,13 +13,14 @@ import {Prices} from "./game/Prices.sol";
 import {EdgeRecord, MutualRecord, PAID, Timers} from "./game/Timers.sol";
 
 /// @title  EdgeGame
-/// @notice Decides which of rival assertions is right. An honest player who answers each rival with
-///         its own move wins, against any opponent: of rival edges whose agreed state is right,
-///         a wrong one has a wrong half, which has a right rival, down to one instruction that
-///         cannot be proven; so a wrong root edge collects no more time than the honest player
-///         took to answer, and the right one all the rest.
-/// @dev    Nobody owns it, nothing can be changed, no move is ever too late. It is created by its
-///         AssertionChain and ends with it: another program is another pair of contracts.
+/// @notice Decides which of several rival assertions is right. An honest player who answers each
+///         rival wins against any opponent. If the agreed state is right, then a wrong edge has a
+///         wrong half, to which the player has a right rival; so it goes on down to one
+///         instruction, of which only the right result can be proven. The timer of a wrong root
+///         edge therefore counts only the seconds that the honest player takes to answer, and the
+///         timer of the right one all others.
+/// @dev    It has no owner, its parameters never change, and no move reverts for being late. Its
+///         AssertionChain creates it: another program needs another pair of contracts.
 contract EdgeGame is IEdgeGame {
     using Positions for Position;
 
@@ -38,7 +39,7 @@ contract EdgeGame is IEdgeGame {
         uint256 gasPrice;
     }
 
-    /// @dev Who is owed what, so that what one account gets is one payment.
+    /// @dev Wei owed to accounts, so that each account gets one payment.
     struct Debt {
         address account;
         uint256 amount;
@@ -140,7 +141,7 @@ contract EdgeGame is IEdgeGame {
         bytes32[] calldata lastLeafProof
     ) external payable {
         (bytes32 mutualId, bytes32 input) = enterBlock(position, program, agreed);
-        // INVARIANT: a tree of spans is one of a run on the batch that L1 has now. A reorg of L1
+        // INVARIANT: each tree of spans is about a run on the batch that L1 has now. A reorg of L1
         // makes the move revert instead of costing a stake.
         Execution.requireRunOf(finalState, program.codeRoot, input);
         Execution.requireResult(finalState, claim);
@@ -171,7 +172,8 @@ contract EdgeGame is IEdgeGame {
     {
         bytes32 first = agreedState[position.start];
         bytes32 mutualId = position.locate(position.start, first, agreed, STEPS_HEIGHT);
-        // One root can be proven here, so that a copied proof costs no instruction.
+        // Only one root can be proven at a place. A second proof returns here, without an
+        // execution.
         if (mutuals[mutualId].proven) return;
         // PROTOCOL.md GAME-10
         bytes32 root = IStepVerifier(STEP_VERIFIER).step(agreed, witness);
@@ -300,8 +302,9 @@ contract EdgeGame is IEdgeGame {
         require(staker != address(0), EdgeNotOpened(mutualId, winner));
         Level level = edges[edgeId(mutualId, winner)].level;
         uint256 stake = stakeOf(level);
-        // INVARIANT: the balance is the sum of the open stakes and of the pots (+ what was forced in
-        // by selfdestruct). Each stake leaves in the call that closes it, or becomes a part of a pot.
+        // INVARIANT: the balance is the sum of the open stakes and of the pots (+ what was forced
+        // in by selfdestruct). Each stake leaves in the call that closes it, or becomes a part of a
+        // pot.
         uint256 amount = 0;
         if (won.isOpen) {
             won.isOpen = false;
@@ -330,7 +333,7 @@ contract EdgeGame is IEdgeGame {
         owe(debt, msg.sender, taken * closing);
     }
 
-    /// @dev Pays the moves on one line of a tree that has won: whatever is a part of it is right.
+    /// @dev Pays the moves on one line of a tree that has won: all edges of such a tree are right.
     function payInto(Debt memory debt, Line calldata line) private {
         // PROTOCOL.md GAME-17
         bytes32[] memory nodes = Positions.nodesAbove(line);
@@ -413,7 +416,7 @@ contract EdgeGame is IEdgeGame {
         bytes32 id = edgeId(mutualId, root);
         // PROTOCOL.md GAME-9
         if (edges[id].createdAt != 0) {
-            // Done already, perhaps by somebody who copied this move: one stake is enough.
+            // The edge is open, perhaps by a copy of this move: one stake is enough.
             IAssertionChain(CHAIN).addCredit{value: stake}(msg.sender);
             return;
         }
@@ -428,7 +431,7 @@ contract EdgeGame is IEdgeGame {
         );
     }
 
-    /// @dev A contradicted edge of height 0 has won for ever.
+    /// @dev Records that a contradicted edge of height 0 has won, which is final.
     function prove(bytes32 mutualId, bytes32 root, Level level) private {
         EdgeRecord storage proven = contradictedLeaf(mutualId, root, level);
         if (mutuals[mutualId].proven) return;
@@ -471,7 +474,7 @@ contract EdgeGame is IEdgeGame {
         input = keccak256(abi.encodePacked(agreedClaim, acc, CONFIG_HASH));
     }
 
-    /// @dev What counts for an edge besides its own time.
+    /// @dev Seconds that count for an edge in addition to its own, from the edges below it.
     function below(EdgeRecord memory found, TimerUpdate calldata next)
         private
         view
@@ -495,7 +498,7 @@ contract EdgeGame is IEdgeGame {
         return timer;
     }
 
-    /// @dev At most the true timer: see `Timers`.
+    /// @dev The known timer, which is at most the true one: see `Timers`.
     function timerOf(bytes32 mutualId, bytes32 root) private view returns (uint64) {
         (, EdgeRecord memory found) = known(mutualId, root);
         uint64 own = Timers.unrivaled(found, mutuals[mutualId]);
@@ -539,7 +542,7 @@ contract EdgeGame is IEdgeGame {
         return level == Level.Spans ? SPANS_STAKE : STEPS_STAKE;
     }
 
-    /// @dev Wei that all moves cost at most which answer one tree of a loser.
+    /// @dev Most wei that all moves against one tree of a loser cost together.
     function priceOf(Level level) private view returns (uint256) {
         uint256 height = level == Level.Blocks
             ? BLOCKS_HEIGHT

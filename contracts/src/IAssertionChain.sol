@@ -23,9 +23,9 @@ interface IAssertionChain {
         uint64 depositsRead;
     }
 
-    /// @notice One assertion, as `assertion` returns it. One whose end is claim 0, because the program
-    ///         fails on a block, has output root 0 and cursor (0, 0, 0).
-    ///         A stake lies on it if it is pending and has no child.
+    /// @notice One assertion, as `assertion` returns it. One whose end is claim 0, because the
+    ///         program fails on a block, has output root 0 and cursor (0, 0, 0). A stake lies on it
+    ///         if it is pending and has no child.
     struct Assertion {
         bytes32 parent;
         // Root of the Merkle tree over the claims after each block.
@@ -72,10 +72,10 @@ interface IAssertionChain {
     error AssertionInvalidParameter(string name, uint256 found);
     error AssertionPaymentFailed(address to, uint256 amount);
 
-    /// @notice A new assertion, with a stake of `proposer` on it. If `parent` was a pending leaf, the
-    ///         stake on that has moved here if it was the proposer's, and is credited to its owner if
-    ///         not. `batchLimit` and `batchLimitAcc` are as in `Assertion`: where its
-    ///         own children must end.
+    /// @notice A new assertion, with a stake of `proposer` on it. If `parent` was a pending leaf,
+    ///         the stake on that has moved here if it was the proposer's, and is credited to its
+    ///         owner if not. `batchLimit` and `batchLimitAcc` are as in `Assertion`: where its own
+    ///         children must end.
     event AssertionProposed(
         bytes32 indexed id,
         bytes32 indexed parent,
@@ -90,11 +90,11 @@ interface IAssertionChain {
     event AssertionRivaled(bytes32 indexed parent, bytes32 first, bytes32 rival);
     /// @notice The state is final: withdrawals may be proved against `outputRoot`.
     event AssertionConfirmed(bytes32 indexed id, bytes32 outputRoot, Cursor cursor);
-    /// @notice The program fails on a block after `parent`, for ever: no state behind `parent` is ever
-    ///         final, nothing more can be withdrawn. `id` is the assertion that says so.
+    /// @notice The program fails on a block after `parent`, for ever: no state behind `parent` is
+    ///         ever final, nothing more can be withdrawn. `id` is the assertion that says so.
     event AssertionHalted(bytes32 indexed id, bytes32 indexed parent);
-    /// @notice `id` can never be confirmed, and the stake on it, if there was one, was taken: `reward`
-    ///         to the proposer of `winner`, `burnt` to nobody.
+    /// @notice `id` can never be confirmed, and the stake on it, if there was one, was taken:
+    ///         `reward` to the proposer of `winner`, `burnt` to nobody.
     event AssertionLost(bytes32 indexed id, bytes32 indexed winner, uint256 reward, uint256 burnt);
     /// @notice Ether became withdrawable by `account`.
     event CreditAdded(address indexed account, uint256 amount);
@@ -119,22 +119,21 @@ interface IAssertionChain {
     ) external payable returns (bytes32 id);
 
     /// @notice Confirms what was unrivaled for CHALLENGE_PERIOD, or what has won its dispute: the
-    ///         timer of its root edge has reached CHALLENGE_PERIOD. One that ends in claim 0 becomes
-    ///         Halted by that. Anyone; twice is once.
+    ///         timer of its root edge has reached CHALLENGE_PERIOD. One that ends in claim 0
+    ///         becomes Halted by that. Anyone may call. A second call changes nothing.
     function confirm(bytes32 id) external;
 
     /// @notice Confirms `winner` and takes the stakes that lie on `losers`, rivals of it and what
     ///         builds on such a rival, parents first: half is burnt; of the rest, what
-    ///         `EdgeGame.answerPrice` says is for those who moved against it and for the caller, and
-    ///         what is left for the proposer of `winner`.
-    ///         What is lost already is left alone.
+    ///         `EdgeGame.answerPrice` says is for those who moved against it and for the caller,
+    ///         and what is left for the proposer of `winner`. What is lost already is left alone.
     function collect(bytes32 winner, bytes32[] calldata losers) external;
 
     /// @notice Makes the ether sent withdrawable by `account`.
     function addCredit(address account) external payable;
 
-    /// @notice Pays the caller's credit to `to`; nothing happens when there is none. So an account
-    ///         that can receive nothing, and every key that is better not rich, loses nothing.
+    /// @notice Pays the caller's credit to `to`; nothing happens when there is none. `to` may be
+    ///         another account, for a caller that can receive no ether, or that should hold none.
     function withdrawCredit(address to) external returns (uint256 amount);
 
     /// @notice Wei that `account` may withdraw.
@@ -144,8 +143,8 @@ interface IAssertionChain {
     /// @notice Where children of `id` start: its end claim, and the number of batches they read up
     ///         to.
     function startOf(bytes32 id) external view returns (bytes32 claim, uint64 batchLimit);
-    /// @notice The assertion that ends the chain because the program fails on a block; 0 while there is
-    ///         none.
+    /// @notice The assertion that ends the chain because the program fails on a block; 0 while
+    ///         there is none.
     function haltedBy() external view returns (bytes32);
     /// @notice The end of the line of confirmed assertions.
     function latestConfirmed() external view returns (bytes32);

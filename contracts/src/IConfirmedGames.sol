@@ -88,7 +88,7 @@ interface IConfirmedGames {
     function isGameFinalized(address game) external view returns (bool);
     /// @notice As `isGameProper`.
     function isGameClaimValid(address game) external view returns (bool);
-    /// @notice Whether the game was struck off: none can be.
+    /// @notice Whether the game was removed from the list: none can be.
     function isGameBlacklisted(address game) external view returns (bool);
     /// @notice Whether the game is too old: none is.
     function isGameRetired(address game) external view returns (bool);
@@ -100,7 +100,7 @@ interface IConfirmedGames {
     function anchorGame() external view returns (address);
     /// @notice The type of all games here.
     function respectedGameType() external view returns (uint32);
-    /// @notice Games before this time count for nothing: there are none.
+    /// @notice Games before this time do not count; 0, so that all games count.
     function retirementTimestamp() external view returns (uint64);
     /// @notice Seconds from a game's end to a payout: none.
     function disputeGameFinalityDelaySeconds() external view returns (uint256);

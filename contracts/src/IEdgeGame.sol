@@ -39,7 +39,7 @@ interface IEdgeGame {
         // When its mutual id got a second edge; 0 while it has one. For a later edge this is not
         // after `createdAt`.
         uint64 rivaledAt;
-        // Seconds that count for it now, without a look at what is below: at least the cached ones.
+        // Seconds that count for it now, without the edges below it: at least the cached ones.
         // type(uint64).max once it is proven.
         uint64 timer;
         Level level;
@@ -68,13 +68,13 @@ interface IEdgeGame {
     struct Position {
         // "blocks": id of the parent assertion. Else: m of the level's root edges.
         bytes32 start;
-        // Which leaf of the level's trees it is, from 0. Its bits are the turns from the level's root
-        // edge down, the highest one first: 0 goes left, 1 goes right.
+        // Which leaf of the level's trees it is, from 0. Its bits are the turns from the level's
+        // root edge down, the highest one first: 0 goes left, 1 goes right.
         uint64 index;
         // For each turn to the right, from the root edge down: the root of the left child there.
         bytes32[] lefts;
-        // Siblings, upwards, of the last leaf of the last of `lefts`, as many as that child is high.
-        // That leaf is the agreed state. None if no turn goes right.
+        // Siblings, upwards, of the last leaf of the last of `lefts`, as many as that child is
+        // high. That leaf is the agreed state. None if no turn goes right.
         bytes32[] agreedProof;
     }
 
@@ -117,14 +117,15 @@ interface IEdgeGame {
     struct Line {
         // The place of the tree's root edge.
         bytes32 mutualId;
-        // Of the line's end among the edges of its height. Its bits are the turns, the highest first.
+        // Of the line's end among the edges of its height. Its bits are the turns, the highest
+        // first.
         uint64 index;
         // The root of the edge at the end, which exists. All edges above it are bisected.
         bytes32 node;
         // Siblings, upwards, of the end and of all above it but the tree's root.
         bytes32[] siblings;
-        // Root of the tree opened below the end, if that is a leaf and its opening is to be paid; or
-        // 0.
+        // Root of the tree opened below the end, if that is a leaf and its opening is to be paid;
+        // or 0.
         bytes32 opened;
     }
 
@@ -139,7 +140,7 @@ interface IEdgeGame {
     error EdgeIndexTooLarge(uint256 index, uint256 height);
     /// @notice `leaf` is not the last one of the tree with this root.
     error EdgeLastLeafMismatch(bytes32 root, bytes32 leaf);
-    /// @notice The start of the level is `expected`, and no turn leaves it.
+    /// @notice No turn goes right, so that the agreed state is the start of the level, `expected`.
     error EdgeAgreedMismatch(bytes32 found, bytes32 expected);
     /// @notice The machine's final state has the result `computed` (0 if it did not halt with exit
     ///         code 0), the edge claims `claim`.
@@ -194,19 +195,19 @@ interface IEdgeGame {
         uint256 stake,
         uint64 time
     );
-    /// @notice One instruction leads from the agreed state to `root`, or both are claim 0: the timer
-    ///         is infinite. `mover` has shown it.
+    /// @notice One instruction leads from the agreed state to `root`, or both are claim 0: the
+    ///         timer is infinite. `mover` has shown it.
     event EdgeProven(bytes32 indexed mutualId, bytes32 indexed root, address mover);
     /// @notice The edge's cached timer rose to `timer` seconds.
     event TimerUpdated(bytes32 indexed mutualId, bytes32 indexed root, uint64 timer);
     /// @notice The edge has won over its rivals, for ever.
     event EdgeConfirmed(bytes32 indexed mutualId, bytes32 indexed root);
-    /// @notice The stake on a confirmed edge went back to who paid it.
+    /// @notice The stake on a confirmed edge went back to the account that paid it.
     event StakeReturned(
         bytes32 indexed mutualId, bytes32 indexed root, address staker, uint256 amount
     );
-    /// @notice The stake on `loser` was taken: `reward` to the winner's staker, `burnt` to nobody, the
-    ///         rest to who settles and to the pot.
+    /// @notice The stake on `loser` was taken: `reward` to the winner's staker, `burnt` to nobody,
+    ///         the rest to the caller of `settle` and to the pot.
     event StakeTaken(
         bytes32 indexed mutualId,
         bytes32 indexed loser,
@@ -215,11 +216,12 @@ interface IEdgeGame {
         uint256 burnt
     );
 
-    /// @notice Wei of losers came into the pot of those who moved for the tree that won at `mutualId`.
+    /// @notice Wei of losers came into the pot of those who moved for the tree that won at
+    ///         `mutualId`.
     event PotFilled(bytes32 indexed mutualId, uint256 amount);
-    /// @notice All moves on a line down to the edge (`endId`, `node`) were paid, with `amount` out of
-    ///         the pot of the root edges at `mutualId`; at a leaf also its proof, or the opening of
-    ///         `opened` if that is not 0.
+    /// @notice All moves on a line down to the edge (`endId`, `node`) were paid, with `amount` out
+    ///         of the pot of the root edges at `mutualId`; at a leaf also its proof, or the opening
+    ///         of `opened` if that is not 0.
     event LinePaid(
         bytes32 indexed mutualId,
         bytes32 indexed endId,
@@ -228,15 +230,16 @@ interface IEdgeGame {
         uint256 amount
     );
 
-    /// @notice Makes a contradicted assertion a root edge. Only the AssertionChain.
+    /// @notice Makes a contradicted assertion a root edge. Only the AssertionChain may call.
     function addRoot(bytes32 parentAssertion, bytes32 assertion, bytes32 root, uint64 createdAt)
         external;
 
     /// @notice Takes what losing children of an assertion pay to those who moved for the right one.
-    ///         Only the AssertionChain.
+    ///         Only the AssertionChain may call.
     function fill(bytes32 parentAssertion) external payable;
 
-    /// @notice Splits the edge with root H(left ‖ right) in two of half its length. Twice is once.
+    /// @notice Splits the edge with root H(left ‖ right) in two of half its length. A second call
+    ///         changes nothing.
     function bisect(bytes32 mutualId, bytes32 left, bytes32 right) external;
 
     /// @notice Several bisections, in order.
@@ -245,7 +248,8 @@ interface IEdgeGame {
     /// @notice Below the height-0 edge of "blocks" at `position` with root `claim`: commits to the
     ///         run of the program on that block. `root` is that of the tree over 2^SPANS_HEIGHT
     ///         states, `finalState` the packed last one, whose code and input are the program's on
-    ///         that block and whose result is `claim`. `agreed` is the claim before the block. Locks SPANS_STAKE; doing it again credits that back.
+    ///         that block and whose result is `claim`. `agreed` is the claim before the block.
+    ///         Locks SPANS_STAKE; doing it again credits that back.
     function openSpans(
         Position calldata position,
         Program calldata program,
@@ -268,31 +272,32 @@ interface IEdgeGame {
     ) external payable;
 
     /// @notice Executes one instruction on `agreed`: the height-0 edge of "steps" at `position`
-    ///         whose root is the state after it has won. Twice is once.
+    ///         whose root is the state after it has won. A second call changes nothing.
     function proveStep(Position calldata position, bytes32 agreed, bytes calldata witness) external;
 
-    /// @notice After a block on which the program fails there is nothing to run: the height-0 edge of
-    ///         "blocks" at `position`, behind the agreed claim 0, with the root 0 has won. Twice is
-    ///         once.
+    /// @notice After a block on which the program fails there is nothing to run: the height-0 edge
+    ///         of "blocks" at `position`, behind the agreed claim 0, with the root 0 has won. A
+    ///         second call changes nothing.
     function proveZero(Position calldata position) external;
 
-    /// @notice Caches timers, in the order given. What is cached never falls. Pages are up to the
-    ///         caller: caches stand between them.
+    /// @notice Caches timers, in the order given. A cached timer never falls, so that the caller
+    ///         may split the updates over several calls.
     function update(TimerUpdate[] calldata updates) external;
 
-    /// @notice Confirms an edge whose timer has reached CHALLENGE_PERIOD. Twice is once.
+    /// @notice Confirms an edge whose timer has reached CHALLENGE_PERIOD. A second call changes
+    ///         nothing.
     function confirm(bytes32 mutualId, bytes32 root) external;
 
-    /// @notice Confirms the root edge `winner` of "spans" or "steps", gives its stake back and takes
-    ///         those of `losers`: half is burnt; of the rest, `answerPrice` is for those who moved and
-    ///         for the caller, and what is left for the winner's staker. All goes to credit in
-    ///         the AssertionChain, but for the pot. What is settled is left alone, so pages and repeats
-    ///         are fine.
+    /// @notice Confirms the root edge `winner` of "spans" or "steps", gives its stake back and
+    ///         takes those of `losers`: half is burnt; of the rest, `answerPrice` is for those who
+    ///         moved and for the caller, and what is left for the winner's staker. All goes to
+    ///         credit in the AssertionChain, but for the pot. A settled stake stays as it is, so
+    ///         calls may be split and repeated.
     function settle(bytes32 mutualId, bytes32 winner, bytes32[] calldata losers) external;
 
-    /// @notice What ends a dispute, in order: timers, settlements, and pay for the moves on lines of
-    ///         trees that have won, at the prices of `Prices`. Each move is paid once, to who made it,
-    ///         whoever calls.
+    /// @notice Ends a dispute: caches timers, settles, and pays the moves on lines of trees that
+    ///         have won, at the prices of `Prices`, in this order. Each move is paid once, to the
+    ///         account that made it, whoever calls.
     function conclude(
         TimerUpdate[] calldata updates,
         Settlement[] calldata settlements,
@@ -303,7 +308,8 @@ interface IEdgeGame {
     function edge(bytes32 mutualId, bytes32 root) external view returns (Edge memory);
     /// @notice The stake on a root edge of "spans" or "steps".
     function opening(bytes32 mutualId, bytes32 root) external view returns (Opening memory);
-    /// @notice Wei left for who moved in the level whose root edges are at this place.
+    /// @notice Wei left for the accounts that moved in the level whose root edges are at this
+    ///         place.
     function pot(bytes32 mutualId) external view returns (uint256);
     /// @notice Wei of each loser's stake that pay the moves against its tree at this level.
     function answerPrice(Level level) external view returns (uint256);
@@ -314,7 +320,7 @@ interface IEdgeGame {
     function CHAIN() external view returns (address);
     /// @notice The Inbox that the program reads.
     function INBOX() external view returns (address);
-    /// @notice What executes one instruction.
+    /// @notice The contract that executes one instruction.
     function STEP_VERIFIER() external view returns (address);
     /// @notice Commitment to the program that computes the right claim; not zero.
     function PROGRAM_HASH() external view returns (bytes32);

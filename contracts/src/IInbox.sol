@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title  IInbox
-/// @notice The one door between L1 and L2: deposits, batches and forced inclusion. What stands
-///         here, in this order, is what L2 executes. Layouts: all packed encodings are big endian.
+/// @notice The only way from L1 into L2: deposits, batches and forced inclusion. L2 executes what
+///         is recorded here, in this order. Layouts: all packed encodings are big endian.
 interface IInbox {
     error InboxNotSequencer(address caller, address sequencer);
     /// @notice Batches are posted by an account without code that signs the transaction itself.
@@ -59,8 +59,8 @@ interface IInbox {
     /// @notice The blobs that hold the data of a batch of kind 1, in order.
     event BlobsPosted(uint64 indexed index, bytes32[] versionedHashes);
 
-    /// @notice Enqueues an L2 transaction from `from`, who gets `mint` on L2 first. Only the Portal,
-    ///         which holds the ether and says who sends.
+    /// @notice Enqueues an L2 transaction from `from`, who gets `mint` on L2 first. Only the
+    ///         Portal, which holds the ether and says who sends.
     function enqueueDeposit(
         address from,
         address to,
@@ -90,7 +90,8 @@ interface IInbox {
     ) external;
 
     /// @notice Appends a batch of deposits alone, up to `depositsRead`, when the oldest unread
-    ///         deposit is overdue. It reads all that are overdue, or as many as fit. Anyone.
+    ///         deposit is overdue. It reads all that are overdue, or as many as fit. Anyone may
+    ///         call.
     function forceInclude(uint64 depositsRead) external;
 
     /// @notice Number of batches.

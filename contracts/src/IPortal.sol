@@ -48,8 +48,8 @@ interface IPortal {
     error PortalGamesMismatch(address games, address inboxOfGames);
 
     /// @notice A transaction from L1 to L2 was deposited. `opaqueData` is mint:32 ‖ value:32 ‖
-    ///         gasLimit:8 ‖ isCreation:1 ‖ data, `version` 0. Derivation reads the Inbox's event, not
-    ///         this one.
+    ///         gasLimit:8 ‖ isCreation:1 ‖ data, `version` 0. Derivation reads the Inbox's event,
+    ///         not this one.
     event TransactionDeposited(
         address indexed from, address indexed to, uint256 indexed version, bytes opaqueData
     );
@@ -66,7 +66,7 @@ interface IPortal {
     event WithdrawalFinalized(bytes32 indexed withdrawalHash, bool success);
 
     /// @notice Enqueues an L2 transaction from the caller (aliased if it is a contract; an account
-    ///         that delegates to code by EIP-7702 is none). `msg.value` is minted on L2.
+    ///         that delegates to code by EIP-7702 is not a contract). `msg.value` is minted on L2.
     function depositTransaction(
         address to,
         uint256 value,
@@ -75,13 +75,13 @@ interface IPortal {
         bytes calldata data
     ) external payable;
 
-    /// @notice Takes ether for nothing: it backs what L2 owes.
+    /// @notice Takes ether and mints nothing: the ether backs what L2 owes.
     function donateETH() external payable;
 
     /// @notice Proves withdrawals against the block of game `gameIndex`, of which
-    ///         `withdrawalProofs[i]` are the storage proofs, and pays them out in the same call. Each
-    ///         runs with exactly the gas that it asks for. One that was finalized before is left
-    ///         out, and one whose call fails waits for a later try. Anyone.
+    ///         `withdrawalProofs[i]` are the storage proofs, and pays them out in the same call.
+    ///         Each runs with exactly the gas that it asks for. One that was finalized before is
+    ///         left out, and one whose call fails waits for a later try. Anyone may call.
     /// @return paid Whether the withdrawal is paid out now, by this call or one before.
     function proveAndFinalize(
         uint256 gameIndex,
@@ -116,7 +116,7 @@ interface IPortal {
         external
         view
         returns (address disputeGameProxy, uint64 timestamp);
-    /// @notice Who proved the withdrawal; each once.
+    /// @notice The accounts that proved the withdrawal, each listed once.
     function proofSubmitters(bytes32 withdrawalHash, uint256 index) external view returns (address);
     /// @notice How many accounts proved the withdrawal.
     function numProofSubmitters(bytes32 withdrawalHash) external view returns (uint256);
@@ -131,13 +131,13 @@ interface IPortal {
     function anchorStateRegistry() external view returns (address);
     /// @notice The only type of games that there is.
     function respectedGameType() external view returns (uint32);
-    /// @notice Since when: always.
+    /// @notice Time from which that type is respected: 0, which means always.
     function respectedGameTypeUpdatedAt() external view returns (uint64);
     /// @notice Seconds from a proof to the payout: none, what is listed is final.
     function proofMaturityDelaySeconds() external view returns (uint256);
     /// @notice Seconds from a game's end to a payout: none.
     function disputeGameFinalityDelaySeconds() external view returns (uint256);
-    /// @notice Whether a game was struck off: none can be.
+    /// @notice Whether a game was removed from the list: none can be.
     function disputeGameBlacklist(address game) external view returns (bool);
     /// @notice Whether withdrawals are held back: never.
     function paused() external view returns (bool);

@@ -23,8 +23,8 @@ import {IInbox} from "./IInbox.sol";
 ///         | 1 blobs         | keccak(versionedHash_0 ‖ .. ‖ versionedHash_k)                     |
 ///         | 2 forced        | 0                                                                  |
 ///
-///         It calls no other contract, so there is nothing to reenter; it holds no ether: what a
-///         deposit mints lies in the Portal.
+///         It calls no other contract, so that nothing can reenter it. It holds no ether: the
+///         Portal holds what deposits mint.
 contract Inbox is IInbox {
     /// @notice Constructor arguments.
     struct Parameters {
@@ -62,7 +62,8 @@ contract Inbox is IInbox {
     uint64 public constant MIN_DEPOSIT_GAS_PER_BYTE = 40;
     /// @notice L2 gas of the deposit that reports L1's fees.
     uint64 public constant FEE_REPORT_GAS = 200_000;
-    /// @notice L2 gas of a plain ether deposit, as in OP's portal: the least that an L1 block takes.
+    /// @notice L2 gas of a plain ether deposit, as in OP's portal: the least that an L1 block
+    ///         takes.
     uint64 public constant RECEIVE_GAS = 100_000;
     /// @notice Deposit gas is priced in 1/`PRICE_UNIT` of L1 gas.
     uint64 public constant PRICE_UNIT = 1024;
@@ -107,8 +108,8 @@ contract Inbox is IInbox {
             InboxInvalidParameter("forceDelay", parameters.forceDelay)
         );
         // INVARIANT: each deposit fits one batch together with a fee report. So no deposit blocks
-        // those behind it; and a batch that leaves one out for want of gas has read more gas than
-        // its own fee report adds, so that the sequencer can always catch up.
+        // those behind it; and a batch that has no gas left for one has read more gas than its own
+        // fee report adds, so that the sequencer can always catch up.
         require(
             parameters.maxBatchDepositGas >= 2 * FEE_REPORT_GAS,
             InboxInvalidParameter("maxBatchDepositGas", parameters.maxBatchDepositGas)
@@ -128,7 +129,7 @@ contract Inbox is IInbox {
     }
 
     /// @inheritdoc IInbox
-    /// @dev Takes the price of the L2 gas in L1 gas, of which the work done here is a part.
+    /// @dev Charges the price of the L2 gas in L1 gas. The gas of the call itself is a part of it.
     function enqueueDeposit(
         address from,
         address to,
@@ -202,8 +203,8 @@ contract Inbox is IInbox {
         require(newDepositsRead > read && read < count, InboxNothingToForce(read, newDepositsRead));
         require(isOverdue(read), InboxNotOverdue(read, dueTime(read), uint64(block.timestamp)));
         checkDepositRange(read, newDepositsRead, count);
-        // INVARIANT: many small overdue deposits give one forced batch, not one each: each voids the
-        // sequencer's next post.
+        // INVARIANT: many small overdue deposits give one forced batch, not one each: each forced
+        // batch makes the sequencer's next post revert.
         checkNoneOverdue(read, newDepositsRead, count);
         appendBatch(BATCH_FORCED, newDepositsRead, bytes32(0));
     }
@@ -238,7 +239,7 @@ contract Inbox is IInbox {
         return dataBytes * MIN_DEPOSIT_GAS_PER_BYTE + MIN_DEPOSIT_GAS;
     }
 
-    /// @dev Uses L1 gas until `amount` of it is gone since `gasBefore`; out of gas if it is less.
+    /// @dev Uses L1 gas until `amount` of it is used since `gasBefore`; reverts if there is less.
     function burn(uint256 amount, uint256 gasBefore) private view {
         while (gasBefore - gasleft() < amount) {}
     }
@@ -258,8 +259,9 @@ contract Inbox is IInbox {
     }
 
     /// @dev The market in this L1 block. As in EIP-1559 each block moves the price towards a use of
-    ///      a quarter of the maximum, by at most an eighth. The price stays small (a deposit that
-    ///      costs more gas than an L1 block holds cannot push it further), hence so does the loop.
+    ///      a quarter of the maximum, by at most an eighth. The price stays small, because a
+    ///      deposit that costs more gas than an L1 block has cannot raise it further. So the loop
+    ///      stays short.
     function marketNow() private view returns (GasMarket memory) {
         // PROTOCOL.md INBOX-9
         GasMarket memory last = market;
@@ -351,7 +353,7 @@ contract Inbox is IInbox {
         checkNoneOverdue(read, newDepositsRead, count);
     }
 
-    /// @dev The deposits that a batch leaves unread are not overdue, or the batch has no room.
+    /// @dev Reverts if the batch leaves an overdue deposit unread although it has gas left for it.
     function checkNoneOverdue(uint64 read, uint64 newDepositsRead, uint64 count) private view {
         // PROTOCOL.md INBOX-13
         if (newDepositsRead == count || !isOverdue(newDepositsRead)) return;
@@ -362,8 +364,8 @@ contract Inbox is IInbox {
         );
     }
 
-    /// @dev The one clock of both rules: at any moment either the sequencer may leave a deposit
-    ///      unread or anyone may force it, never neither.
+    /// @dev The clock of both rules: at any moment either the sequencer may leave a deposit unread,
+    ///      or anyone may force it.
     function isOverdue(uint64 index) private view returns (bool) {
         return block.timestamp > dueTime(index);
     }

@@ -26,8 +26,8 @@ contract Portal is IPortal {
 
     /// @notice L2 gas of a plain ether deposit, as in OP's portal.
     uint64 public constant RECEIVE_GAS = 100_000;
-    /// @notice The most gas that a withdrawal can insist on. An L1 transaction has at most 2^24 by
-    ///         EIP-7825: whoever asked for more would have locked the ether for ever.
+    /// @notice The most gas that a withdrawal can ask for. An L1 transaction has at most 2^24 by
+    ///         EIP-7825: a withdrawal that asks for more could never be paid.
     uint256 public constant WITHDRAWAL_GAS_MAX = 15_000_000;
     /// @notice Gas for what L1 charges for the CALL itself: value, cold and new account.
     uint256 public constant CALL_OVERHEAD = 40_000;
@@ -103,15 +103,15 @@ contract Portal is IPortal {
         for (uint256 i = 0; i < withdrawals.length; ++i) {
             WithdrawalTransaction calldata withdrawal = withdrawals[i];
             bytes32 hash = hashOf(withdrawal);
-            // PROTOCOL.md BRIDGE-8
-            // Somebody else may have been faster with one of them: that must not stop the rest.
+            // PROTOCOL.md BRIDGE-8 Somebody may have finalized one of them before: that must not
+            // stop the rest.
             if (finalizedWithdrawals[hash]) {
                 paid[i] = true;
                 continue;
             }
             checkIncluded(withdrawal.target, hash, storageRoot, withdrawalProofs[i]);
             emit WithdrawalProven(hash, withdrawal.sender, withdrawal.target);
-            // No more than it asks for: what one of them does with its gas is not paid by the rest.
+            // Exactly the gas that it asks for, so that no withdrawal uses up the gas of the rest.
             paid[i] = run(withdrawal, hash, false);
         }
     }

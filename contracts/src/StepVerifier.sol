@@ -45,8 +45,8 @@ contract StepVerifier is IStepVerifier {
         }
         bytes calldata preimageProof = reader.slice(access.use == Use.Preimage ? reader.left() : 0);
         reader.close();
-        // INVARIANT: what was read is what the state with this hash consists of, so that nothing of
-        // it is for the caller to choose.
+        // INVARIANT: what was read is the preimage of this hash, so that the caller can choose no
+        // part of it.
         // PROTOCOL.md WITNESS-2
         requireHash(state, preStateHash);
 
@@ -59,7 +59,7 @@ contract StepVerifier is IStepVerifier {
         return state.hash();
     }
 
-    /// @dev The memory that the instruction needs, or the exit code of one that cannot have it.
+    /// @dev The memory that the instruction needs, or the exit code if it may not use that memory.
     function locate(Instruction instruction, State memory state)
         private
         pure
@@ -71,7 +71,7 @@ contract StepVerifier is IStepVerifier {
         if (instruction == ECALL) return Syscall.locate(state);
     }
 
-    /// @dev What needs memory. None of it jumps.
+    /// @dev Executes an instruction that needs memory. None of these jumps.
     function useMemory(
         Instruction instruction,
         State memory state,
@@ -95,7 +95,7 @@ contract StepVerifier is IStepVerifier {
         state.setPc(following(state.pc()));
     }
 
-    /// @dev What needs no memory.
+    /// @dev Executes an instruction that needs no memory.
     function execute(Instruction instruction, State memory state) private pure {
         uint256 opcode = instruction.opcode();
         if (opcode == Opcode.SYSTEM) return system(instruction, state);
@@ -118,7 +118,7 @@ contract StepVerifier is IStepVerifier {
                 uint64 target = first(instruction, state) + instruction.immediateI();
                 (value, next) = (next, target & ~uint64(1));
             } else if (opcode == Opcode.MISC_MEM) {
-                // FENCE: there is nobody to be fenced from.
+                // FENCE does nothing, because there is only one hart.
                 legal = instruction.funct3() == 0;
                 rd = 0;
             } else {
@@ -130,7 +130,7 @@ contract StepVerifier is IStepVerifier {
         state.setPc(next);
     }
 
-    /// @dev What only computes a value.
+    /// @dev Executes an instruction that only computes a value.
     function compute(Instruction instruction, State memory state)
         private
         pure
@@ -156,7 +156,7 @@ contract StepVerifier is IStepVerifier {
         }
     }
 
-    /// @dev ECALL, and what halts.
+    /// @dev Executes ECALL, or halts: on EBREAK, on a CSR instruction, on an illegal one.
     function system(Instruction instruction, State memory state) private pure {
         if (instruction == ECALL) {
             Syscall.execute(state);

@@ -1,7 +1,8 @@
 //! What goes into the next batch: the blocks that wait, encoded, with the deposits that are due.
 //!
 //! In: the store, and the clock of L1. Out: a draft that takes the next place of the inbox, or
-//! nothing, when its blocks were taken back meanwhile. It sends nothing and decides no moment.
+//! nothing, when its blocks were taken back meanwhile. It sends nothing and does not decide when to
+//! post.
 
 use alloy_consensus::Transaction;
 use alloy_eips::Decodable2718;
@@ -71,8 +72,9 @@ pub(crate) fn draft_batch(
         None => Some(B256::ZERO),
         Some(last) => store.batch(last)?.map(|record| record.acc),
     };
-    // A reorg of L1 takes batches and deposits back, then the blocks that follow from them, then
-    // brings new ones: the accumulators belong to the blocks if they still stand after both were read.
+    // A reorg of L1 first takes back batches and deposits, then the blocks that follow from them,
+    // and then brings new ones. So the accumulators belong to the blocks, if the blocks still stand
+    // after both were read.
     let stands = l1_index::safe_block(store).next() == first_block
         && store.block_hash(last_collected.get())? == Some(last_hash);
     let (Some(batch_acc), Some(deposit_acc), true) = (parent, acc, stands) else {
@@ -94,7 +96,7 @@ fn encode(
 ) -> Result<(usize, Vec<u8>), EncodeError> {
     let by_blobs = || encode_prefix(blocks, chain_id, blob_capacity(MAX_BLOBS));
     match calldata_only {
-        // A block from times of blobs may be too large for calldata: then blobs it is.
+        // A block that was built for blobs may be too large for calldata: then it goes by blobs.
         true => encode_prefix(blocks, chain_id, MAX_CALLDATA_BYTES).or_else(|_| by_blobs()),
         false => by_blobs(),
     }
@@ -142,7 +144,7 @@ fn deposit_count(blocks: &[BatchBlock]) -> u64 {
     blocks.iter().map(|block| block.deposit_count).sum()
 }
 
-/// How many deposits a batch must have read in the end that starts after `from` of them and whose
+/// How many deposits a batch must have read at its end. It starts after `from` deposits, and its
 /// blocks read up to `read`.
 ///
 /// The Inbox refuses a batch that leaves out an overdue deposit for which it has gas. After L1 was

@@ -1,8 +1,8 @@
 //! Posts the unsafe blocks to the Inbox, as calldata or blobs, whichever is cheaper.
 //!
 //! In: blocks of the store above the safe head. Out: batches on L1. It keeps no state of its own:
-//! what is posted is what L1 says is posted, so that a crash, a reorg or a second poster can cost
-//! gas but never a block. One batch is in flight at a time.
+//! L1 alone says what is posted, so that a crash, a reorg or a second poster can cost gas but never
+//! a block. One batch is in flight at a time.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub struct PosterConfig {
     pub da: DataAvailability,
     /// How long a block with user transactions waits at most.
     pub max_age: Duration,
-    /// How long blocks without any wait at most.
+    /// How long blocks without user transactions wait at most.
     pub max_idle_age: Duration,
     /// Raw transaction bytes that fill a batch: at that size it is posted at once.
     pub full_bytes: usize,
@@ -96,7 +96,7 @@ impl BatchPoster {
         Self { chain, client, inbox, sender, config, foreign, waiting_since: None, looked_at }
     }
 
-    /// Runs for ever; ends only on errors that no retry can mend.
+    /// Runs until an error that no retry can mend.
     ///
     /// # Errors
     /// Those whose action is fatal.
@@ -226,7 +226,7 @@ impl BatchPoster {
     }
 }
 
-/// An L1 node that cannot name the price of blobs gets calldata where that is possible.
+/// Whether blobs cost less than calldata. Without a price of blobs calldata is used, if it fits.
 fn cheaper_by_blobs(fees: &L1Fees, data: &[u8]) -> bool {
     let by_blobs = fees.blob_cost(data.len().div_ceil(blob_capacity(1)).max(1));
     data.len() > MAX_CALLDATA_BYTES || by_blobs.is_some_and(|it| it < fees.calldata_cost(data))

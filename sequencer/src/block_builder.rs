@@ -1,4 +1,5 @@
-//! Builds blocks: deposits that are due, transactions of blocks that had to go, then the pool's best.
+//! Builds blocks: deposits that are due, transactions of blocks that were taken back, then the
+//! pool's best.
 //!
 //! In: the head (which may still be in the root pipeline), the pool, the deposits that L1 holds.
 //! Out: executed blocks, handed to the [`RootPipeline`]. It never looks at L1 itself.
@@ -60,7 +61,7 @@ pub struct BlockBuilder {
     deposits_read: DepositIndex,
     l1_head: (u64, u64),
     l1_head_at: Instant,
-    /// Whether it was said that there is no slot.
+    /// Whether the log says already that there is no slot.
     is_told: bool,
     last_built: Instant,
 }
@@ -111,10 +112,11 @@ impl BlockBuilder {
         Ok(())
     }
 
-    /// Takes in the transactions of blocks that were taken back. They were promised once: they go
-    /// into the next blocks before any other, and no bound of the pool can lose them.
+    /// Takes in the transactions of blocks that were taken back. Users have seen their receipts, so
+    /// they go into the next blocks before all other transactions, and no bound of the pool drops
+    /// them.
     pub fn restore(&mut self, displaced: Vec<RecoveredTx>) {
-        // What is left of an earlier time stood later in the chain.
+        // Transactions left from an earlier rewind stood later in the chain.
         for tx in displaced.into_iter().rev() {
             self.displaced.push_front(tx);
         }
@@ -202,7 +204,7 @@ impl BlockBuilder {
             micros = started.elapsed().as_micros(),
             "executed block"
         );
-        // The pool learns of it now, not when it is sealed, so that the next block does not try the
+        // The pool gets the block now, before it is sealed, so that the next block does not try the
         // same transactions again.
         self.pool.on_block(&executed)?;
         self.parent_hash = self.pipeline.push(executed)?;
@@ -288,7 +290,7 @@ impl BlockBuilder {
             }
             match executor.execute(tx) {
                 Ok(_) => bytes_left -= bytes,
-                // The pool has not heard of the last blocks yet, or the block is nearly full.
+                // The pool does not have the last blocks yet, or the block is nearly full.
                 Err(ExecuteError::Invalid(
                     InvalidTx::NonceTooLow { .. }
                     | InvalidTx::NonceTooHigh { .. }
@@ -322,8 +324,8 @@ impl BlockBuilder {
         wall.clamp(l1_time, l1_time.saturating_add(drift))
     }
 
-    /// Whether a batch that L1 held now would admit another block. While L1 is out of reach its clock
-    /// goes on, and so do the slots.
+    /// Whether a batch that L1 held now would admit another block. While L1 is out of reach its
+    /// clock goes on, and so do the slots.
     fn has_slot(&mut self) -> bool {
         let l1_time = self.l1_head.1.saturating_add(self.l1_head_at.elapsed().as_secs());
         let has_slot = slot_of(&self.parent) < self.chain.rollup.chain.slot_max(l1_time);

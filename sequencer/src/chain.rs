@@ -25,7 +25,7 @@ pub enum HeadEvent {
     Rewound {
         /// The new head's number.
         to: u64,
-        /// Logs of the blocks that went.
+        /// Logs of the blocks that were taken back.
         removed: Arc<Removed>,
     },
 }
@@ -51,7 +51,7 @@ impl Chain {
         Self { store, rollup, new_heads, removed_logs: Arc::default() }
     }
 
-    /// The part of it that L1 says.
+    /// The chain as L1 alone determines it: store and rules.
     #[must_use]
     pub fn safe_chain(&self) -> SafeChain {
         SafeChain { store: self.store.clone(), rollup: self.rollup.clone() }

@@ -1,8 +1,8 @@
 //! Transactions of blocks that are being taken back, kept in the store until they are in a block
 //! again: users have seen their receipts, and a crash in between must not lose them.
 //!
-//! In: the blocks that are about to go. Out: their signed transactions, after a restart. Those that
-//! are in a block by then do no harm: their nonce is used up.
+//! In: the blocks that are about to be taken back. Out: their signed transactions, after a restart.
+//! A transaction that is in a block by then does no harm, because its nonce is used up.
 
 use alloy_primitives::Bytes;
 use alloy_rlp::Decodable;
@@ -14,8 +14,8 @@ use crate::error::NodeError;
 /// The store's note that holds the transactions, as an RLP list of EIP-2718 bytes.
 const NOTE: &str = "displaced";
 
-/// Keeps the transactions of all blocks above `to`, before what is kept already: that stood later
-/// in the chain.
+/// Keeps the transactions of all blocks above `to`, in front of those that are kept already, which
+/// stood later in the chain.
 ///
 /// # Errors
 /// When the store fails, lacks a body, or holds a journal that cannot be decoded.
@@ -35,7 +35,7 @@ pub fn keep_above(store: &Store, to: u64) -> Result<(), NodeError> {
     Ok(store.put_note(NOTE, &alloy_rlp::encode(&kept))?)
 }
 
-/// What is kept, in the order of the chain that it stood in.
+/// The transactions that are kept, in the order of their old blocks.
 ///
 /// # Errors
 /// When the store fails or the journal cannot be decoded.
@@ -43,7 +43,7 @@ pub fn load(store: &Store) -> Result<Vec<RecoveredTx>, NodeError> {
     gainsay_transition::recover_all(&read(store)?).map_err(NodeError::JournalTransaction)
 }
 
-/// Forgets what is kept, when all of it is in blocks or can be in none.
+/// Forgets all transactions, when each is in a block or can be in none.
 ///
 /// # Errors
 /// When the store cannot be written.

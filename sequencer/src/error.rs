@@ -17,7 +17,7 @@ use gainsay_transition::{DecodeTxError, ExecuteError, SealError};
 /// Why a task of a node, or its start, failed.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    // As the error inside says: most of them pass.
+    // Retry in most cases: the error inside says so.
     /// L1 could not be read, or refused a transaction.
     #[error(transparent)]
     L1(#[from] L1Error),
@@ -31,7 +31,7 @@ pub enum NodeError {
     DataFolder {
         /// The folder.
         path: PathBuf,
-        /// Why not; [`StoreError::Locked`] when another process has it.
+        /// Why it cannot be opened; [`StoreError::Locked`] when another process has it open.
         source: Box<ChainError>,
     },
     /// The poster's key is not the one from which the Inbox takes batches.

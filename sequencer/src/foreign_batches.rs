@@ -1,8 +1,8 @@
-//! Notices when somebody else posts batches with this sequencer's key.
+//! Finds batches that somebody else posted with this sequencer's key.
 //!
-//! In: the batches that this process tried to post, and those that L1 holds. Out: those that are
-//! not ours, each one once. The chain is safe with two sequencers, since each batch names the place
-//! that it takes; but each takes back what the other promised its users.
+//! In: the batches that this process tried to post, and those that L1 holds. Out: each batch that
+//! is not ours, once. The chain is safe with two sequencers, because each batch names its place;
+//! but each sequencer takes back blocks that the other one has shown to its users.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,10 @@ const ATTEMPTS_MAX: u64 = 256;
 /// What this process tried to post, and how far L1 was compared with it.
 #[derive(Debug, Default)]
 pub struct ForeignBatches {
-    /// What we tried to post at each index: an L1 reorg may bring any of them.
+    /// The batches that we tried to post at each index: after an L1 reorg any of them may stand on
+    /// L1.
     attempts: BTreeMap<BatchIndex, Vec<Attempt>>,
-    /// Batches below this are judged; none is before L1's head was reached.
+    /// Batches below this index are judged; `None` until L1's head is reached.
     judged: Option<BatchIndex>,
 }
 

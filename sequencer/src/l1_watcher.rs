@@ -27,7 +27,7 @@ pub struct L1Watcher {
     client: L1Client,
     follower: Follower<WriterMailbox>,
     writer: WriterMailbox,
-    /// For the times of assertions.
+    /// Answers at what time an assertion was made.
     contract: AssertionChain,
     status: StatusHandle,
     poll_interval: Duration,
@@ -35,7 +35,7 @@ pub struct L1Watcher {
     caught_up: bool,
     /// The assertion at which the last checkpoint was made.
     checkpointed: Option<B256>,
-    /// What was said of halts.
+    /// The halts that the log names already.
     halts: HaltAlarm,
 }
 
@@ -63,7 +63,7 @@ impl L1Watcher {
         }
     }
 
-    /// Runs for ever; ends only on errors that no retry can mend.
+    /// Runs until an error that no retry can mend.
     ///
     /// # Errors
     /// Those whose action is fatal.
@@ -78,7 +78,7 @@ impl L1Watcher {
                         tokio::time::sleep(self.poll_interval).await;
                     }
                 }
-                // Also what L1 itself seems to refuse: the node in between may have made it up.
+                // Also when L1 itself seems to refuse: the node may have made up the answer.
                 Err(error) if error.action() != Action::Fatal => {
                     outage.failed(&error);
                     tokio::time::sleep(RETRY_PAUSE).await;
@@ -199,7 +199,7 @@ impl L1Watcher {
     }
 }
 
-/// What people were told about assertions which say that the program fails on a block.
+/// The assertions, named in the log already, which say that the program fails on a block.
 #[derive(Debug, Default)]
 struct HaltAlarm {
     claimed: BTreeSet<B256>,
@@ -207,7 +207,7 @@ struct HaltAlarm {
 }
 
 impl HaltAlarm {
-    /// What there is to tell that was not told before.
+    /// Log lines about halts that are not in the log yet.
     fn news(&mut self, assertions: &AssertionTree) -> Vec<String> {
         let mut lines = Vec::new();
         let claimed: BTreeSet<B256> = assertions.halts().map(|it| it.id).collect();

@@ -1,13 +1,13 @@
 //! The node of Gainsay: sequencer and follower in one binary, `gainsay`.
 //!
 //! Reading order: [`chain`] (what all parts share), [`pool`] and [`block_builder`] (transactions
-//! into blocks), [`root_pipeline`] (blocks into the store), [`l1_watcher`] and [`node_writer`] (L1 into
-//! the safe chain, which `gainsay-chain` derives), [`batch_poster`] and [`proposer`] (the chain onto
-//! L1), [`unsafe_sync`] (a follower's look at its sequencer), [`rpc`], [`node`] (puts them together),
-//! [`error`].
+//! into blocks), [`root_pipeline`] (blocks into the store), [`l1_watcher`] and [`node_writer`] (L1
+//! into the safe chain, which `gainsay-chain` derives), [`batch_poster`] and [`proposer`] (the
+//! chain onto L1), [`unsafe_sync`] (a follower's look at its sequencer), [`rpc`], [`node`] (puts
+//! them together), [`error`].
 //!
-//! Architecture invariant: it knows nothing of `prover`; the two meet only on L1 and on the library
-//! that derives the chain from L1.
+//! Architecture invariant: nothing here imports `prover`: both meet only on L1 and on
+//! `gainsay-chain`, the library that derives the chain from L1.
 
 mod batch_draft;
 pub mod batch_poster;

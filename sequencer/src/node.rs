@@ -43,11 +43,12 @@ pub struct NodeArgs {
     /// Folder for blocks and state; made if it is not there.
     #[arg(long)]
     pub data: PathBuf,
-    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is asked.
+    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is
+    /// asked.
     #[arg(long)]
     pub l1_rpc: String,
-    /// Beacon API of an L1 node, for blobs. Several, separated by commas, are asked in turn. Default: the
-    /// same as --l1-rpc (anvil serves both).
+    /// Beacon API of an L1 node, for blobs. Several, separated by commas, are asked in turn.
+    /// Default: the same as --l1-rpc (anvil serves both).
     #[arg(long)]
     pub l1_beacon: Option<String>,
     /// Address and port of this node's JSON-RPC (HTTP and WebSocket).
@@ -204,7 +205,7 @@ pub async fn sequence(args: SequenceArgs) -> Result<(), NodeError> {
     }
     let store = base.chain.store.clone();
     let mut limits = PoolLimits::default();
-    // What no block of this sequencer could hold is refused at the door.
+    // The pool refuses a transaction that no block of this sequencer can hold.
     limits.tx_bytes_max = limits.tx_bytes_max.min(args.da.block_bytes_max());
     let pool = Arc::new(Pool::new(limits, base.chain.rollup.chain.clone(), store.clone())?);
     base.status.update(|status| status.sequencing = true);
@@ -287,7 +288,7 @@ pub async fn follow(args: FollowArgs) -> Result<(), NodeError> {
     run(base, args.node, parts, tasks).await
 }
 
-/// What differs between the kinds, ready to start.
+/// The parts in which sequencer and follower differ, ready to start.
 struct Parts {
     writer: NodeWriter,
     mailbox: mpsc::SyncSender<WriterMessage>,
@@ -295,7 +296,7 @@ struct Parts {
     sink: TxSink,
 }
 
-/// Starts what both kinds have and waits for the end.
+/// Starts the parts that sequencer and follower share, and waits until the node ends.
 async fn run(
     base: Foundation,
     args: NodeArgs,

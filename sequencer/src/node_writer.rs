@@ -1,4 +1,4 @@
-//! The one writer of a node: builds blocks (sequencer) and derives them (everybody), in turns.
+//! The one writer of a node: derives blocks from L1 and, in a sequencer, builds blocks, in turns.
 //!
 //! In: messages about L1, and the clock. Out: the chain in the store. It runs on a thread of its
 //! own, so that nothing in it waits for the network; whatever ends it stops the node.
@@ -43,7 +43,7 @@ pub enum WriterMessage {
     DropUnsafe,
 }
 
-/// The writer's mailbox, for who follows L1.
+/// The writer's mailbox, for the code that follows L1.
 #[derive(Clone, Debug)]
 pub struct WriterMailbox(mpsc::SyncSender<WriterMessage>);
 
@@ -79,7 +79,7 @@ impl ChainWriter for WriterMailbox {
 #[derive(Debug)]
 pub struct Announcer {
     chain: Chain,
-    /// A sequencer puts the transactions of blocks that go into other blocks.
+    /// Whether transactions of blocks that are taken back go into other blocks, as in a sequencer.
     keeps_displaced: bool,
 }
 
@@ -116,7 +116,7 @@ impl HeadObserver for Announcer {
 pub struct Building {
     /// Builds the blocks.
     pub builder: BlockBuilder,
-    /// Reads accounts again when blocks go.
+    /// Reads accounts again when blocks are taken back.
     pub pool: Arc<Pool>,
     /// Time between blocks.
     pub block_time: Duration,
@@ -241,7 +241,7 @@ impl NodeWriter {
         }
     }
 
-    /// Brings builder and pool in line with a head that moved under them.
+    /// Updates builder and pool after the deriver moved the head.
     fn after(&mut self, derived: Derived) -> Result<(), NodeError> {
         let Some(building) = self.building.as_mut().filter(|_| derived.head_moved) else {
             return Ok(());

@@ -1,4 +1,5 @@
-//! Derivation and building on real stores: what L1 says wins, and nothing that was promised is lost.
+//! Derivation and building on real stores: what L1 says wins, and nothing that was promised is
+//! lost.
 
 use alloy_primitives::Address;
 use gainsay_chain::{

@@ -2,8 +2,8 @@
 //!
 //! In: raw transactions, and each block as soon as it is executed. Out: the executable transactions
 //! best first, and answers to RPC. Everything in it is bounded by [`PoolLimits`]; when it is full,
-//! the least paying goes. Architecture invariant: it holds nothing that lasts, writes no disk, knows
-//! no network, and never holds its lock while something executes.
+//! the least paying goes. Architecture invariant: it holds nothing that lasts, writes no disk,
+//! knows no network, and never holds its lock while something executes.
 //!
 //! | module | job |
 //! |---|---|
@@ -196,7 +196,7 @@ impl Pool {
     fn insert(&self, content: &mut Content, checked: Checked) -> Result<bool, PoolError> {
         let Checked { tx, mut account, generation } = checked;
         if generation != content.generation {
-            // The head moved since: what changed is at hand, except after a rewind.
+            // The head moved since: the changed accounts are in memory, except after a rewind.
             account = self.state.account(tx.sender())?;
         }
         let (sender, nonce) = (tx.sender(), tx.nonce());

@@ -2,8 +2,8 @@
 //!
 //! In: claims of the store, the assertions on L1. Out: `propose` and `confirm` calls. It proposes
 //! only what this node derived itself, with the batch accumulator that it derived it from, so that
-//! an L1 reorg makes the call revert instead of costing a stake. One stake carries its whole line: it
-//! moves on with each proposal.
+//! an L1 reorg makes the call revert instead of costing a stake. One stake carries its whole line:
+//! it moves on with each proposal.
 
 use std::{
     collections::BTreeSet,
@@ -37,9 +37,9 @@ pub struct Proposer {
     contract: AssertionChain,
     sender: TxSender,
     assertions: SharedAssertions,
-    /// Pending assertions whose claims were compared with the chain's, each one.
+    /// Pending assertions of which every claim was compared with the chain.
     verified: BTreeSet<B256>,
-    /// Since when the confirmed assertion is not what this node derived.
+    /// Since when the confirmed assertion contradicts what this node derived.
     contradicted_since: Option<Instant>,
 }
 
@@ -57,7 +57,7 @@ impl Proposer {
         Self { chain, client, contract, sender, assertions, verified, contradicted_since: None }
     }
 
-    /// Runs for ever; ends only on errors that no retry can mend.
+    /// Runs until an error that no retry can mend.
     ///
     /// # Errors
     /// Those whose action is fatal.
@@ -176,7 +176,7 @@ impl Proposer {
         on_l1: &AssertionView,
         now: u64,
     ) -> Result<(), NodeError> {
-        // L1 takes no stake any more, and none could come back.
+        // The chain has halted: L1 takes no stake any more.
         if self.assertions.read().halted_by().is_some() {
             return Ok(());
         }

@@ -1,9 +1,10 @@
-//! Rewinds, and the logs of the blocks that went: who was given them must learn that they are void.
+//! Rewinds, and the logs of the blocks that they took back: clients that got these logs must learn
+//! that they are void.
 //!
-//! In: the blocks that are about to go, while the store still has them; then word that they are gone.
-//! Out: their logs, marked as removed, for subscriptions at once and for polled filters with their
-//! next poll. At most `LOGS_MAX` are kept; what is beyond them is said to be missing, not left out
-//! silently.
+//! In: the blocks that are about to be taken back, while the store has them; then a call when they
+//! are. Out: their logs, marked as removed, for subscriptions at once and for polled filters with
+//! their next poll. At most `LOGS_MAX` are kept; if there are more, the answer says that logs are
+//! missing.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -48,7 +49,7 @@ impl Removed {
 /// The last rewinds.
 #[derive(Debug, Default)]
 pub struct RemovedLogs {
-    /// What goes with the rewind at hand.
+    /// What the current rewind takes back.
     at_hand: Mutex<Removed>,
     kept: Mutex<Kept>,
 }
@@ -62,7 +63,7 @@ struct Kept {
 }
 
 impl RemovedLogs {
-    /// Reads the logs of all blocks above `to`, which are about to go.
+    /// Reads the logs of all blocks above `to`, which are about to be taken back.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -96,7 +97,7 @@ impl RemovedLogs {
         removed
     }
 
-    /// Rewinds so far: what a listener that starts now has missed nothing of.
+    /// Number of rewinds so far: from here on a new listener misses none.
     pub fn count(&self) -> u64 {
         self.kept.lock().count
     }

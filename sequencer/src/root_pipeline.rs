@@ -15,7 +15,7 @@ use gainsay_transition::{ExecutedBlock, SealedBlock, seal};
 
 use crate::error::NodeError;
 
-/// The hash of a block that may still be in the making.
+/// The hash of a block, which may not be computed yet.
 #[derive(Clone, Debug, Default)]
 pub struct HashCell(Arc<(Mutex<CellState>, Condvar)>);
 

@@ -2,8 +2,8 @@
 //!
 //! In: the chain, a way for transactions, the status seen from L1, and bounds. Out: a running
 //! server. It reads the store and simulates calls, but never writes a block.
-//! Architecture invariant: nothing here blocks the async runtime; reads of the store and the EVM run
-//! on blocking threads, a bounded number at a time.
+//! Architecture invariant: nothing here blocks the async runtime; reads of the store and the EVM
+//! run on blocking threads, a bounded number at a time.
 //!
 //! | module | job |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! What `rollup_status` shows: how far L1 has taken up what the sequencer made.
+//! What `rollup_status` shows: how many of the sequencer's blocks L1 has, and how final they are.
 //!
 //! In: what the watcher of L1 sees. Out: the status in memory, and the answer to clients, which
 //! `gainsay status` reads back.
@@ -30,7 +30,7 @@ pub struct AssertionSummary {
     pub id: B256,
     /// Its claimed output root.
     pub output_root: B256,
-    /// Where its claim stands in the inbox.
+    /// Position in the Inbox after its last block.
     pub cursor: Cursor,
     /// The L2 block that it is about, when this node has derived it and agrees.
     pub block_number: Option<u64>,
@@ -86,8 +86,8 @@ pub(crate) struct NodeStatus {
     pub(crate) proposed: Option<AssertionSummary>,
     /// Newest assertion that is confirmed: withdrawals of its block and before can be made.
     pub(crate) confirmed: Option<AssertionSummary>,
-    /// The assertion that has ended the chain: the program fails on a block, nothing behind
-    /// `confirmed` will ever be.
+    /// The assertion that has ended the chain: the program fails on a block, and nothing after
+    /// `confirmed` will ever be confirmed.
     pub(crate) halted_by: Option<B256>,
     pub(crate) l1_head: BlockStatus,
     pub(crate) l1_finalized: BlockStatus,
@@ -100,7 +100,7 @@ pub(crate) struct NodeStatus {
 pub(crate) struct BatchCounts {
     /// On L1.
     pub(crate) posted: u64,
-    /// That this node has derived.
+    /// Batches that this node has derived.
     pub(crate) derived: u64,
 }
 
@@ -109,7 +109,7 @@ pub(crate) struct BatchCounts {
 pub(crate) struct DepositCounts {
     /// In the inbox.
     pub(crate) enqueued: u64,
-    /// That batches on L1 have read.
+    /// Deposits that batches on L1 have read.
     pub(crate) read: u64,
 }
 
@@ -124,7 +124,7 @@ impl StatusHandle {
         *self.0.read()
     }
 
-    /// Changes some of it.
+    /// Changes some fields.
     pub fn update(&self, change: impl FnOnce(&mut RollupStatus)) {
         change(&mut self.0.write());
     }

@@ -2,8 +2,8 @@
 //!
 //! In: the sequencer's JSON-RPC (`debug_getRawBlock`). Out: executed blocks for the writer. The
 //! sequencer is trusted for their order and their deposits, not for their result: each block is
-//! executed, and its hash must agree. L1 has the last word when the batch comes. A sequencer that is
-//! away, wrong, or of another chain is said in the log, and ends nothing.
+//! executed, and its hash must agree. L1 has the last word when the batch comes. A sequencer that
+//! does not answer, is wrong or serves another chain is a line in the log, and ends nothing.
 
 use std::time::{Duration, Instant};
 
@@ -227,12 +227,12 @@ struct Absence {
 }
 
 impl Absence {
-    /// Notes a failure. Whether it is to be said.
+    /// Notes a failure. Returns whether the log should say it.
     fn is_to_be_told(&mut self, error: &UnsafeBlockError, now: Instant) -> bool {
         let since = *self.since.get_or_insert(now);
         let is_due = match self.told {
             Some(told) => now.saturating_duration_since(told) >= REPEAT,
-            // Nothing that passes by itself.
+            // Another chain does not pass by itself.
             None if matches!(error, UnsafeBlockError::OtherChain { .. }) => true,
             None => now.saturating_duration_since(since) >= QUIET,
         };
@@ -242,7 +242,7 @@ impl Absence {
         is_due
     }
 
-    /// Notes a success. Whether the absence was said.
+    /// Notes a success. Returns whether the log has said that the sequencer was away.
     fn ended(&mut self) -> bool {
         self.since = None;
         self.told.take().is_some()
@@ -262,8 +262,8 @@ fn execute(chain: &Chain, block: Block<OpTxEnvelope>) -> Result<SealedBlock, Uns
         chain.store.state(),
         Box::new(move || parent_hash),
     );
-    // A block that takes a slot has a later one than its parent: this is a fallback, or the block of
-    // a forced batch, which the sequencer read from L1 sooner than this node.
+    // A block that takes a slot has a later one than its parent: this is a fallback, or the block
+    // of a forced batch, which the sequencer read from L1 sooner than this node.
     if slot_of(&block.header) == slot_of(&parent.header) {
         executor = executor.without_slot(&parent.header);
     }
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
     use crate::test_node::TestNode;
 
-    /// It takes no slot, which its header alone says.
+    /// Such a block takes no slot, and only its header says so.
     #[test]
     fn the_block_of_a_forced_batch_can_come_from_the_sequencer() {
         let mut l1 = TestL1::default();

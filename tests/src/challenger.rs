@@ -122,7 +122,7 @@ impl Challenger {
         run(command).await
     }
 
-    /// A command about a bundle: it is told of no chain at all.
+    /// A command about a bundle, which gets no arguments about a chain.
     pub async fn offline(&self, name: &str, arguments: &[&str]) -> Report {
         let mut command = self.command(name);
         command.current_dir("/").args(arguments);

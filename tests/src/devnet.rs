@@ -46,7 +46,7 @@ pub struct DevnetOptions {
     pub relay_seed: Option<u64>,
     /// URL of another L1 node that the sequencer asks, too.
     pub second_l1: Option<String>,
-    /// Accounts with ether on L2 beside the users.
+    /// Accounts with ether on L2 in addition to the users.
     pub funded: Vec<Address>,
 }
 
@@ -262,7 +262,7 @@ fn sequencer(name: &str, data: &str, folder: &Path, l1_rpc: &str, options: &Devn
     Node::new(name, port, arguments, keys, folder.join(format!("{name}.log")))
 }
 
-/// What both kinds of nodes are told, and the port they listen on.
+/// The arguments of both kinds of nodes, and the port on which the node listens.
 fn node_arguments(kind: &str, folder: &Path, data: &Path, l1_rpc: &str) -> (u16, Vec<String>) {
     let port = free_port();
     let rollup = folder.join("rollup.json").display().to_string();

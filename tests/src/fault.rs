@@ -1,7 +1,8 @@
 //! What an L1 node, or a provider before it, may do to an answer instead of giving it.
 //!
-//! In: a true answer as JSON, and randomness. Out: the answer that is given. Pure: what is done to a
-//! connection (a refusal by HTTP, a hang, a cut) is carried out by the [relay](crate::LyingRelay).
+//! In: a true answer as JSON, and randomness. Out: the answer that is given. Pure: what is done to
+//! a connection (a refusal by HTTP, a hang, a cut) is carried out by the
+//! [relay](crate::LyingRelay).
 
 use rand::{Rng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -93,8 +94,8 @@ impl Fault {
         )
     }
 
-    /// Changes the result of a call. Whether it is another one now. A [stale](Self::Stale) answer is
-    /// to be asked for: see [`past_params`] and [`hide_later`].
+    /// Changes the result of a call. Whether it is another one now. A [stale](Self::Stale) answer
+    /// is to be asked for: see [`past_params`] and [`hide_later`].
     pub(crate) fn distort(self, result: &mut Value, random: &mut StdRng) -> bool {
         let before = result.clone();
         match self {

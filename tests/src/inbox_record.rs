@@ -1,4 +1,4 @@
-//! What the Inbox on L1 holds, read as a node reads it, and held against a node's chain.
+//! What the Inbox on L1 holds, read as a node reads it, and compared with a node's chain.
 //!
 //! In: L1 and a node. Out: a panic unless each block that batches on L1 yield is the node's block,
 //! once and in order, with each deposit in its place.

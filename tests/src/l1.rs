@@ -1,6 +1,6 @@
 //! L1: an anvil at the Osaka rules that makes a block every second.
 //!
-//! Beside its JSON-RPC it offers what tests do to an L1: pause, time travel, reorg.
+//! It offers JSON-RPC, and what tests do to an L1: pause, time travel, reorg.
 
 use std::{path::Path, process::Command, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A devnet in a box: a real L1, a real sequencer and real followers for one test.
+//! A devnet for one test: a real L1, a real sequencer and real followers.
 //!
 //! In: what a test wants of its chain ([`DevnetOptions`]). Out: child processes that talk JSON-RPC,
 //! and ways to disturb them: kill, stop, pause, cut off, reorg, time travel. Everything is real:

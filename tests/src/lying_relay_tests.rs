@@ -1,4 +1,5 @@
-//! The relay itself, before an L1 that counts its requests: what passes, what is altered, what is lost.
+//! The relay itself, before an L1 that counts its requests: what passes, what is altered, what is
+//! lost.
 
 use std::time::Duration;
 

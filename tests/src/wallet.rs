@@ -44,7 +44,7 @@ pub struct Call {
 impl Call {
     /// A transfer of ether.
     pub fn transfer(to: Address, value: U256) -> Self {
-        // What an L2 needs beside 21,000 is what access lists and authorizations cost.
+        // In addition to 21,000 gas, access lists and authorizations cost gas.
         Self { to: Some(to), value, data: Bytes::new(), gas: 100_000 }
     }
 

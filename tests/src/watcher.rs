@@ -58,7 +58,7 @@ impl Watcher {
         watcher
     }
 
-    /// Starts it anew on its folder.
+    /// Starts the process again on its folder.
     pub fn restart(&mut self) {
         self.process = None;
         let mut command = Command::new(challenger_binary());

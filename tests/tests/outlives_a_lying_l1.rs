@@ -1,10 +1,11 @@
-//! A random walk over everything that an L1 node may answer wrongly: sequencer, follower, a challenger
-//! that watches and one that plays, each behind a relay that lies. After each round they agree with a
-//! follower on plain L1 soon, the wrong claim of the round is alarmed and has a rival, and nobody was
-//! started again. `GAINSAY_ROUNDS` makes it longer. Needs the program's ELF file, as `watches` does.
+//! A random walk over everything that an L1 node may answer wrongly: sequencer, follower, a
+//! challenger that watches and one that plays, each behind a relay that lies. After each round they
+//! agree with a follower on plain L1 soon, the wrong claim of the round is alarmed and has a rival,
+//! and nobody was started again. `GAINSAY_ROUNDS` makes it longer. Needs the program's ELF file, as
+//! `watches` does.
 //!
-//! It is a program of its own, which runs alone: its bound is in seconds of L1, and it must not fail
-//! because other tests keep the cores busy.
+//! It is a program of its own, which runs alone: its bound is in seconds of L1, and it must not
+//! fail because other tests keep the cores busy.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use alloy::primitives::{Address, B256, address};

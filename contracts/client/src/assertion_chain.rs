@@ -74,7 +74,7 @@ pub struct AssertionView {
     pub batch_limit: BatchIndex,
     /// `batchAcc[batch_limit]`.
     pub batch_limit_acc: B256,
-    /// Who proposed it, and whose a stake on it is.
+    /// Who proposed it, and owns the stake on it.
     pub proposer: Address,
     /// Whether a stake lies on it: it is pending and has no child.
     pub holds_stake: bool,
@@ -103,7 +103,7 @@ impl AssertionChain {
         Self { contract: IAssertionChain::new(address, client.provider().clone()) }
     }
 
-    /// Its address.
+    /// Address of the contract.
     #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
@@ -265,7 +265,7 @@ impl AssertionChain {
         game.CONFIG_HASH().call().await.map_err(L1Error::view("CONFIG_HASH", *game.address()))
     }
 
-    /// Its immutables.
+    /// The immutables of the contract.
     ///
     /// # Errors
     /// When L1 does not answer the view.
@@ -287,7 +287,7 @@ impl AssertionChain {
         })
     }
 
-    /// Everything else: the generated bindings.
+    /// The generated bindings, for calls that this type does not wrap.
     #[must_use]
     pub const fn contract(&self) -> &IAssertionChainInstance<DynProvider> {
         &self.contract

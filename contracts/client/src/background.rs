@@ -2,7 +2,7 @@
 //!
 //! In: a closure that computes for long, such as the proofs of blobs. Out: its result. It runs on a
 //! thread of its own with a low priority: when users load all cores, a batch comes to L1 some
-//! seconds later, and their transactions go first. It never starts more than it is asked for.
+//! seconds later, and their transactions go first. Each call runs one closure on one thread.
 
 use std::{panic::resume_unwind, thread};
 
@@ -21,8 +21,8 @@ pub async fn in_background<T: Send + 'static>(
 ) -> T {
     let (result, answer) = oneshot::channel();
     let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        // On Linux this is the priority of the calling thread alone. Elsewhere it might be the
-        // process's. Without it the work is as right, and only less polite.
+        // On Linux this changes the priority of the calling thread alone, elsewhere perhaps that of
+        // the whole process. If it fails, the result is the same and other work is slower.
         #[cfg(target_os = "linux")]
         let _priority = rustix::process::nice(NICE_LEVELS);
         // The caller may be gone: the node is stopping.

@@ -2,12 +2,13 @@
 //!
 //! In: a [`PostedBatch`]. Out: its calldata, or its blobs as they are on the wire (the derivation
 //! crate unpacks them). Calldata is compared with the data hash, each blob's KZG commitment with
-//! its versioned hash: the server of the data is not trusted. Whatever else is served is one more
-//! failure to serve the data: the next server is asked, and the caller asks again later.
+//! its versioned hash: the server of the data is not trusted. Wrong data counts as missing data:
+//! the next server is asked, and the caller asks again later.
 //!
 //! Blobs come from the beacon API endpoint `/eth/v1/beacon/blobs/{slot}`. The slot of an L1 block
 //! follows from `/eth/v1/beacon/genesis` and `/eth/v1/config/spec`. Anvil serves the first of these
-//! endpoints without slots, by block number, and has no spec: its absence shows which of both it is.
+//! endpoints without slots, by block number, and has no spec: a missing spec shows that it is
+//! anvil.
 
 use std::sync::Arc;
 
@@ -106,8 +107,8 @@ impl L1Client {
     /// Fetches and verifies the data of a batch.
     ///
     /// # Errors
-    /// [`L1Error::Missing`], [`L1Error::BlobsUnavailable`] and [`L1Error::FalseAnswer`] when it is not
-    /// (yet) served.
+    /// [`L1Error::Missing`], [`L1Error::BlobsUnavailable`] and [`L1Error::FalseAnswer`] when it is
+    /// not (yet) served.
     // PROTOCOL.md INBOX-5
     pub fn fetch_batch_data<'a>(
         &'a self,
@@ -124,8 +125,8 @@ impl L1Client {
         })
     }
 
-    /// The calldata is looked for in the transaction that the log was said to come from, then in all
-    /// of the block: no header commits to which transaction a log is of.
+    /// Looks for the calldata in the transaction that the node named for the log, then in all
+    /// transactions of the block: no header commits to the transaction of a log.
     async fn fetch_calldata(&self, batch: &PostedBatch) -> Result<Bytes, L1Error> {
         const TRANSACTION: &str = "eth_getTransactionByHash";
         const BLOCK: &str = "eth_getBlockByHash";
@@ -164,15 +165,16 @@ impl L1Client {
         versioned_hashes: &[B256],
     ) -> Result<Vec<Blob>, L1Error> {
         // One request a blob: beacon nodes and anvil disagree on how to list several hashes.
-        // Collected, so that the future is `Send`: a closure over references may not cross an await.
+        // Collected, so that the future is `Send`: a closure over references may not cross an
+        // await.
         let fetches: Vec<_> =
             versioned_hashes.iter().map(|hash| self.fetch_blob(batch, *hash)).collect();
         let blobs: Vec<Bytes> = stream::iter(fetches).buffered(MAX_BLOBS).try_collect().await?;
         Ok(blobs.iter().map(|bytes| Blob::from_slice(bytes)).collect())
     }
 
-    /// The bytes of one blob, from the first beacon node that serves it. Not a [`Blob`]: futures that
-    /// hold 128 KiB overflow the stack.
+    /// The bytes of one blob, from the first beacon node that serves it. Not a [`Blob`]: futures
+    /// that hold 128 KiB overflow the stack.
     async fn fetch_blob(&self, batch: &PostedBatch, hash: B256) -> Result<Bytes, L1Error> {
         let mut failure = None;
         for beacon in self.beacons() {
@@ -216,8 +218,8 @@ impl L1Client {
         found.ok_or_else(|| unavailable(format!("blob {hash} is not among {count} served")))
     }
 
-    /// How a beacon node counts. What it said once is kept; that it has no spec, as anvil has none,
-    /// is not: it may have erred.
+    /// How a beacon node counts. A clock is kept. That a node has no spec, as anvil, is not kept:
+    /// the node may have erred.
     async fn slot_clock(&self, beacon: &BeaconNode, l1_block: u64) -> Result<SlotClock, L1Error> {
         if let Some(clock) = *beacon.clock.lock() {
             return Ok(clock);
@@ -247,7 +249,8 @@ impl L1Client {
         Ok(clock)
     }
 
-    /// `None` when the endpoint answers 404; the reason as text when it answers badly or not.
+    /// The answer; `None` for a 404. The error says why there is no answer, or none that can be
+    /// read.
     async fn beacon_get<T: DeserializeOwned>(&self, url: &Url) -> Result<Option<T>, String> {
         let answer = self.http().get(url.clone()).send().await;
         let mut answer = answer.map_err(|error| error.without_url().to_string())?;

@@ -30,7 +30,7 @@ sol!(
     "../src/IStepVerifier.sol"
 );
 
-// What StepVerifier has besides its interface: for those who check what is deployed.
+// Getters of StepVerifier that its interface lacks, to check what is deployed.
 sol! {
     #[sol(rpc)]
     interface IHasOracle {
@@ -54,13 +54,13 @@ sol!(
 );
 
 sol! {
-    /// What `L1CrossDomainMessenger` says of itself.
+    /// Getters of `L1CrossDomainMessenger` for its other contracts.
     #[sol(rpc)]
     interface IL1CrossDomainMessenger {
         function PORTAL() external view returns (address);
     }
 
-    /// What `L1StandardBridge` and `L1ERC721Bridge` say of themselves.
+    /// Getters of `L1StandardBridge` and `L1ERC721Bridge` for their other contracts.
     #[sol(rpc)]
     interface IL1Bridge {
         function MESSENGER() external view returns (address);

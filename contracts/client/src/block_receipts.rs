@@ -1,9 +1,9 @@
-//! The logs of one L1 block, complete and unaltered: taken from its receipts, whose root the block's
-//! header commits to.
+//! The logs of one L1 block, complete and unaltered: taken from its receipts, whose root the
+//! block's header commits to.
 //!
-//! In: a checked header. Out: the logs of the contracts, in order. `eth_getLogs` is never asked: what
-//! it leaves out cannot be seen. The hash of a log's transaction is the one thing here that no
-//! header commits to; nothing may rest on it.
+//! In: a checked header. Out: the logs of the contracts, in order. `eth_getLogs` is never asked,
+//! because nobody can see which logs its answer leaves out. No header commits to the hash of a
+//! log's transaction, so that no decision may depend on that hash.
 
 use alloy::{
     consensus::{Eip658Value, Receipt, ReceiptWithBloom, proofs::ordered_trie_root_with_encoder},
@@ -47,7 +47,8 @@ struct TransactionHashes {
 }
 
 impl BlockReceipt {
-    /// [EIP-2718](https://eips.ethereum.org/EIPS/eip-2718): the type, if it is not 0, and the receipt.
+    /// [EIP-2718](https://eips.ethereum.org/EIPS/eip-2718): the type, if it is not 0, and the
+    /// receipt.
     fn encode(&self, out: &mut dyn alloy_rlp::BufMut) {
         if !self.kind.is_zero() {
             out.put_u8(self.kind.to());
@@ -91,7 +92,8 @@ impl L1Client {
                 self.lacks_block_receipts().set();
                 self.receipts_one_by_one(header).await
             }
-            // Too much for a plan, a proxy or a server, each of which has its own words and codes.
+            // The answer is too large for a plan, a proxy or a server. Each says so in its own
+            // words and codes.
             Err(error) if is_refused(&error) => {
                 debug!(%error, number, "L1 node refuses the receipts of a block, asking one by one");
                 self.receipts_one_by_one(header).await

@@ -1,7 +1,7 @@
 //! The bridge on L1: where its contracts are, and the call that deposits.
 //!
 //! In: addresses out of `rollup.json`, arguments as the protocol names them. Out: receipts of
-//! confirmed transactions, and the certainty that the contracts on L1 belong together. It proves no
+//! confirmed transactions, and a check that the contracts on L1 belong together. It proves no
 //! withdrawal and knows no state of L2.
 
 use alloy::{providers::DynProvider, rpc::types::TransactionReceipt, sol_types::SolCall};
@@ -31,14 +31,14 @@ pub struct BridgeContracts {
     pub cross_domain_messenger: Address,
     /// Moves ether and ERC-20 tokens by messages, and holds the tokens.
     pub standard_bridge: Address,
-    /// The same for ERC-721 tokens.
+    /// Moves ERC-721 tokens by messages, and holds them.
     pub erc721_bridge: Address,
     /// Makes L1 tokens for tokens that are native to L2.
     pub mintable_erc20_factory: Address,
 }
 
 impl BridgeContracts {
-    /// Compares these addresses with what the contracts say of each other.
+    /// Compares these addresses with those that the contracts name.
     ///
     /// # Errors
     /// [`L1Error::ConfigMismatch`] names the first difference; [`L1Error::BadAnswer`] when the L1
@@ -87,14 +87,14 @@ impl Portal {
         Self { contract: IPortal::new(address, client.provider().clone()) }
     }
 
-    /// Its address.
+    /// Address of the contract.
     #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
     }
 
-    /// Enqueues a transaction from L1 to L2, from the sender's own address. `mint` wei are paid on L1
-    /// and minted to the sender on L2.
+    /// Enqueues a transaction from L1 to L2, from the sender's own address. `mint` wei are paid on
+    /// L1 and minted to the sender on L2.
     ///
     /// # Errors
     /// As [`TxSender::send`].

@@ -1,7 +1,8 @@
 //! What L1 nodes say to a broadcast, in the words of each client.
 //!
-//! In: the failure of `eth_sendRawTransaction`. Out: a [`BroadcastOutcome`], or the error that it is.
-//! The one place that reads words: JSON-RPC has no codes for these answers. It decides nothing.
+//! In: the failure of `eth_sendRawTransaction`. Out: a [`BroadcastOutcome`], or an error. This is
+//! the only place that reads the words of a message, because JSON-RPC has no codes for these
+//! answers. It decides nothing.
 
 use alloy::{
     rpc::json_rpc::RpcError,
@@ -14,17 +15,17 @@ use crate::{L1Error, error::error_payload};
 /// How a node answered a broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BroadcastOutcome {
-    /// It is in the pool.
+    /// The transaction is in the pool.
     Accepted,
     /// The pool wants higher fees, or holds another transaction with this nonce that offers more.
     Underpriced,
     /// The nonce is used up: by this transaction or by another.
     NonceTooLow,
-    /// No answer came back: it may be in the pool.
+    /// No answer came back: the transaction may be in the pool.
     Unanswered,
 }
 
-/// It is in the pool, or was mined just now. Lower case, as all words here.
+/// The transaction is in the pool, or was mined just now. In lower case, as all words here.
 ///
 /// | words | client | where |
 /// |---|---|---|
@@ -80,8 +81,8 @@ const UNDERPRICED: [&str; 11] = [
 /// What the failure of a broadcast with this nonce means.
 ///
 /// # Errors
-/// [`L1Error::Refused`] when the node refuses it for another reason, [`L1Error::Transport`] when the
-/// request cannot have reached a pool.
+/// [`L1Error::Refused`] when the node refuses it for another reason, [`L1Error::Transport`] when
+/// the request cannot have reached a pool.
 pub(crate) fn outcome_of(nonce: u64, error: TransportError) -> Result<BroadcastOutcome, L1Error> {
     if let Some(payload) = error_payload(&error) {
         return outcome_of_words(&payload.message)
@@ -112,7 +113,7 @@ fn outcome_of_words(message: &str) -> Option<BroadcastOutcome> {
     }
 }
 
-/// A server before the node took the request for a wrong one, and did not pass it on.
+/// Whether a server before the node refused the request and did not pass it on.
 fn is_refused_by_http(kind: &TransportErrorKind) -> bool {
     let status = kind.as_http_error().and_then(|it| StatusCode::from_u16(it.status).ok());
     status.is_some_and(|it| it.is_client_error() && it != StatusCode::REQUEST_TIMEOUT)

@@ -48,7 +48,7 @@ impl InFlight {
         self.call.sign(signer, chain_id, self.nonce, self.gas_limit, &self.fees)
     }
 
-    /// Whether a receipt can be that of the call: callers count what it says was paid.
+    /// Checks that a receipt can belong to the call, because callers count the fee that it names.
     pub(crate) fn check_receipt(
         &self,
         hash: B256,

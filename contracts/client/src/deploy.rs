@@ -23,7 +23,7 @@ use crate::{
 
 /// A stake on the run of one block, as a part of the stake on an assertion.
 const SPANS_STAKE_DIVISOR: u64 = 10;
-/// The same for a stake on one span of that run.
+/// A stake on one span of that run, as a part of the stake on an assertion.
 const STEPS_STAKE_DIVISOR: u64 = 100;
 
 sol! {
@@ -63,7 +63,8 @@ pub struct DeployParams {
     pub inbox: InboxParams,
     /// Immutables of the AssertionChain.
     pub assertions: AssertionParams,
-    /// Wei for each gas of the moves that losers pay; stakes of openings are at least what that makes.
+    /// Wei for each gas of the moves that losers pay. Stakes of openings are high enough to pay
+    /// them.
     pub reference_gas_price_wei: u64,
     /// Hash of the L2 chain's parameters, part of the program's input in disputes.
     pub config_hash: B256,
@@ -108,7 +109,7 @@ impl DeployPlan {
     /// [`L1Error::Transport`] when L1 does not answer.
     pub async fn next(sender: &TxSender) -> Result<Self, L1Error> {
         let deployer = sender.address();
-        // Behind what is pending: that is where the sender queues.
+        // Pending transactions count, because the sender queues behind them.
         let count = sender.client().provider().get_transaction_count(deployer).pending().await;
         let first_nonce = count.map_err(L1Error::transport("eth_getTransactionCount"))?;
         Ok(Self { deployer, first_nonce })
@@ -131,7 +132,7 @@ impl DeployPlan {
         self.deployer.create(self.first_nonce.saturating_add(place))
     }
 
-    /// The contract is where others expect it.
+    /// Checks that the contract is where other contracts expect it.
     fn check(&self, what: &'static str, place: u64, found: Address) -> Result<(), L1Error> {
         let expected = self.at(place);
         if expected == found {
@@ -235,14 +236,15 @@ pub async fn deploy_assertion_chain(
     create(sender, artifacts, "AssertionChain", arguments).await
 }
 
-/// The least stake on an assertion: half of it pays for all answers to it, and for a right proposal.
+/// The least stake on an assertion: half of it pays for all answers to it, and for a right
+/// proposal.
 #[must_use]
 pub fn stake_min(blocks_height: u8, reference_gas_price_wei: u64) -> U256 {
     let gas = prices::answers_gas(blocks_height).saturating_add(prices::PROPOSAL_GAS);
     prices::stake_for(gas, reference_gas_price_wei)
 }
 
-/// Deploys what holds the money and what leads to it.
+/// Deploys the contracts of the bridge: the Portal, which holds the ether, and those that use it.
 async fn deploy_bridge(
     sender: &TxSender,
     artifacts: &Path,
@@ -272,7 +274,7 @@ async fn deploy_bridge(
     plan.check("address of the token factory", DeployPlan::MINTABLE_ERC20_FACTORY, factory)
 }
 
-/// At least one wei: nobody stakes for free.
+/// A part of a stake, at least one wei: no stake is free.
 fn part_of(stake_wei: U256, divisor: u64) -> U256 {
     (stake_wei / U256::from(divisor)).max(U256::ONE)
 }
@@ -308,8 +310,8 @@ fn created(receipt: &TransactionReceipt) -> Result<Address, L1Error> {
     })
 }
 
-/// What creates a contract elsewhere than on L1: its code as forge built it and the constructor's
-/// encoded arguments, whose types are `parameters`, written `(type name,type name)`.
+/// Init code, to create a contract elsewhere than on L1: the code that forge built, then the
+/// constructor's encoded arguments, whose types are `parameters`, written `(type name,type name)`.
 ///
 /// # Errors
 /// [`L1Error::File`] when the artifact is missing or its constructor takes something else.

@@ -29,7 +29,7 @@ impl EdgeGame {
         Self { contract: IEdgeGame::new(address, client.provider().clone()) }
     }
 
-    /// Its address.
+    /// Address of the contract.
     #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
@@ -145,7 +145,7 @@ impl EdgeGame {
         self.send(sender, &call, U256::ZERO).await
     }
 
-    /// Everything else: the generated bindings.
+    /// The generated bindings, for calls that this type does not wrap.
     #[must_use]
     pub const fn contract(&self) -> &IEdgeGameInstance<DynProvider> {
         &self.contract

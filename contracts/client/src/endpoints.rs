@@ -1,9 +1,10 @@
 //! The L1 nodes behind one client: a transport that asks the first one that works.
 //!
-//! In: requests. Out: the answer of one node. A node that is out of reach, fails or asks to slow down
-//! rests for a while, longer each time, and the next one is asked; when all fail, they are asked
-//! again a bounded number of times. What an answer says is not judged here: a node that refuses a
-//! request on its merits has answered. Who finds an answer false or late moves on to the next node.
+//! In: requests. Out: the answer of one node. A node that is out of reach, fails or asks to slow
+//! down rests for a while, longer each time, and the next one is asked; when all fail, they are
+//! asked again a bounded number of times. The content of an answer is not judged here: a node that
+//! refuses a request for what it asks has answered. A caller that finds an answer false or late
+//! moves on to the next node.
 
 use std::{
     sync::{
@@ -58,7 +59,7 @@ struct Endpoint {
     health: Mutex<Health>,
 }
 
-/// One of the nodes, for requests that no other one shall answer.
+/// One of the nodes, for requests that only this node must answer.
 #[derive(Clone, Debug)]
 pub(crate) struct SingleNode {
     /// Its host and port: what is left of a URL without its secrets.
@@ -73,7 +74,7 @@ struct Health {
     rests_until: Option<Instant>,
 }
 
-/// What became of a request at one node.
+/// How one node treated a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// The node answered, be it by an error.
@@ -228,7 +229,7 @@ fn judge(answer: &Result<ResponsePacket, TransportError>, are_several: bool) -> 
             Some(error) if error.status < 500 && error.status != 429 => Outcome::Refused,
             _ => Outcome::Failed,
         },
-        // No JSON, or cut off.
+        // The answer is no JSON, or is cut off.
         Err(_) => Outcome::Failed,
     }
 }
@@ -286,7 +287,7 @@ fn reason_of(answer: &Result<ResponsePacket, TransportError>) -> String {
 /// # Errors
 /// [`L1Error::Invalid`] when the system has no certificates that can be used.
 pub fn http_client(timeout: Duration) -> Result<reqwest::Client, L1Error> {
-    // An error says that the process has chosen one before.
+    // An error means that the process has chosen a TLS library before.
     let _chosen = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .timeout(timeout)

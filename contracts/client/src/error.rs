@@ -20,7 +20,7 @@ pub enum Action {
     Retry,
     /// The position on L1 is lost: restart the reader from an older position or the start block.
     Reset,
-    /// The request was refused on its merits: look at L1 again and decide again.
+    /// The request was refused for what it asks: look at L1 again and decide again.
     Reconsider,
     /// L1 data or our settings contradict the protocol: stop, and the operator decides.
     Fatal,
@@ -38,7 +38,8 @@ pub enum L1Error {
         /// What the transport said.
         source: TransportError,
     },
-    /// The L1 node does not know a thing that it must know by now: it lags, or was reorged.
+    /// The L1 node lacks a block, transaction or receipt that it must have by now: it lags, or L1
+    /// was reorganised.
     #[error("L1 node does not have {what}")]
     Missing {
         /// The block, transaction or receipt asked for.
@@ -53,15 +54,15 @@ pub enum L1Error {
         /// What is wrong with the answer.
         reason: String,
     },
-    /// The L1 node's answer is not what a block hash or another request commits to. The node errs or
-    /// lies; L1 itself says something else.
+    /// The L1 node's answer is not what a block hash or another request commits to. The node errs
+    /// or lies; L1 itself says something else.
     #[error("L1 node served a false {what}: expected {expected}, found {found}")]
     FalseAnswer {
         /// What was asked for.
         what: String,
         /// What the answer had to be.
         expected: String,
-        /// What it was.
+        /// What the answer was.
         found: String,
     },
     /// Two L1 nodes have different blocks at one number: one of them lies, or L1 reorgs just now.
@@ -73,7 +74,7 @@ pub enum L1Error {
         followed: B256,
         /// The node that has another one.
         host: String,
-        /// The hash of that.
+        /// The hash that this node has.
         other: B256,
     },
     /// L1 changed between two requests of one read; the read was thrown away.
@@ -240,7 +241,7 @@ pub enum L1Error {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// Why the file cannot be used.
         reason: String,
     },
     /// A signing key was given in none of the ways.
@@ -349,8 +350,8 @@ impl L1Error {
     ) -> impl FnOnce(alloy::contract::Error) -> Self {
         move |error| match error {
             alloy::contract::Error::TransportError(source) => Self::revert_or(what, what, source),
-            // An answer without bytes, or with others: whether there is such a contract is checked at
-            // the start.
+            // An answer with no bytes or with wrong bytes. A missing contract was found at the
+            // start.
             other => Self::BadAnswer {
                 what: format!("{what} of contract {contract}"),
                 reason: other.to_string(),

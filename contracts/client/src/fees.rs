@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 
 /// Percent by which every fee of a replacement must exceed the old one in public mempools.
 const BUMP_PERCENT: u128 = 10;
-/// The same for transactions that carry blobs.
+/// Percent by which every fee of a replacement must exceed the old one if it carries blobs.
 const BLOB_BUMP_PERCENT: u128 = 100;
 /// Gas of any transaction before its data.
 const BASE_GAS: u64 = 21_000;
@@ -139,7 +139,8 @@ impl L1Fees {
         self.gas_cost(BASE_GAS + standard.max(FLOOR_TOKEN_GAS * tokens))
     }
 
-    /// Cost in wei of posting one batch in `blob_count` blobs; none if the price of blobs is not known.
+    /// Cost in wei of posting one batch in `blob_count` blobs; none if the price of blobs is not
+    /// known.
     #[must_use]
     pub fn blob_cost(&self, blob_count: usize) -> Option<u128> {
         let blob_gas = DATA_GAS_PER_BLOB as u128 * blob_count as u128;

@@ -58,7 +58,7 @@ impl Inbox {
         Self { contract: IInbox::new(address, client.provider().clone()) }
     }
 
-    /// Its address.
+    /// Address of the contract.
     #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
@@ -93,7 +93,8 @@ impl Inbox {
     /// Posts a batch as blobs.
     ///
     /// # Errors
-    /// [`L1Error::Invalid`] when there is no blob or there are more than six; as [`TxSender::send`].
+    /// [`L1Error::Invalid`] when there is no blob or there are more than six; as
+    /// [`TxSender::send`].
     pub async fn post_batch_blobs(
         &self,
         sender: &TxSender,
@@ -176,7 +177,7 @@ impl Inbox {
         self.contract.depositAcc(n).block(at).call().await.map_err(self.view("depositAcc"))
     }
 
-    /// Its immutables.
+    /// The immutables of the contract.
     ///
     /// # Errors
     /// When L1 does not answer the view.
@@ -194,7 +195,7 @@ impl Inbox {
         })
     }
 
-    /// Everything else: the generated bindings.
+    /// The generated bindings, for calls that this type does not wrap.
     #[must_use]
     pub const fn contract(&self) -> &IInboxInstance<DynProvider> {
         &self.contract

@@ -1,8 +1,8 @@
 //! The contracts' logs as typed, checked values.
 //!
 //! In: logs of one stretch of one L1 chain, in order, and where the two hash chains stood before.
-//! Out: deposits and batches, every accumulator recomputed and compared, and the events of the other
-//! contracts. Pure: it asks nothing of L1 and changes nothing unless every event checks out.
+//! Out: deposits and batches, every accumulator recomputed and compared, and the events of the
+//! other contracts. Pure: it asks nothing of L1, and changes nothing unless every event is right.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 //! The trusted setup of EIP-4844, and the blobs whose commitments this process computed itself.
 //!
 //! In: blobs that are posted, or that come back from L1. Out: settings for c-kzg, and whether some
-//! bytes are known to be the blob of a hash. It never takes anybody's word for a hash.
+//! bytes are known to be the blob of a hash. It remembers only hashes that this process computed.
 
 use std::{
     collections::VecDeque,
@@ -13,18 +13,19 @@ use alloy_primitives::{B256, keccak256};
 /// Blobs that are remembered: those of about ten batches.
 const KNOWN_BLOBS_MAX: usize = 64;
 
-/// For commitments: without a table. c-kzg's table serves cell proofs alone.
+/// The setup for commitments, without the table that c-kzg needs for cell proofs alone.
 pub(crate) fn verifying_setup() -> &'static c_kzg::KzgSettings {
     c_kzg::ethereum_kzg_settings(0)
 }
 
-/// For the cell proofs of EIP-7594, with a table of 96 MiB: a blob takes 0.17 s, without it 0.27 s.
+/// The setup for the cell proofs of EIP-7594, with a table of 96 MiB: a blob takes 0.17 s, without
+/// the table 0.27 s.
 pub(crate) fn proving_setup() -> &'static c_kzg::KzgSettings {
     c_kzg::ethereum_kzg_settings(8)
 }
 
-/// What this process posted: a blob that comes back from L1 with the same bytes needs no new
-/// commitment, which costs 38 ms.
+/// The blobs that this process posted. If L1 gives the same bytes back, their commitment need not
+/// be computed again, which takes 38 ms.
 #[derive(Debug, Default)]
 pub(crate) struct KnownBlobs {
     /// Versioned hash, and keccak256 of the blob.
@@ -45,7 +46,7 @@ impl KnownBlobs {
         known.push_back(entry);
     }
 
-    /// Whether these bytes are known to be the blob of the hash. `false` says nothing.
+    /// Whether these bytes are known to be the blob of the hash. `false` means: not known here.
     pub(crate) fn is(&self, bytes: &[u8], versioned_hash: B256) -> bool {
         let find = |hash| {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
 //! Block headers of L1, checked against their own hash.
 //!
-//! In: a header as a node served it. Out: [`L1Header`], whose fields are those that the block's hash
-//! commits to: no field can be altered without the hash being another. Whether the block is on the
-//! chain is shown by the hashes of parents, which the log reader compares.
+//! In: a header as a node served it. Out: [`L1Header`], whose fields are those that the block's
+//! hash commits to: a field that is altered changes the hash. Whether the block is on the chain is
+//! shown by the hashes of parents, which the log reader compares.
 
 use alloy::rpc::types::Header;
 use alloy_primitives::{Address, B256, BlockNumber, Bloom, BloomInput};
@@ -73,7 +73,8 @@ impl L1Header {
         })
     }
 
-    /// Whether the block may hold an event of the contracts. A bloom filter knows no false "no".
+    /// Whether the block may hold an event of the contracts. A "no" of a bloom filter is never
+    /// wrong.
     pub(crate) fn may_hold_event(&self, contracts: &Contracts) -> bool {
         let Contracts { inbox, assertion_chain, edge_game } = *contracts;
         self.may_hold(inbox, IInboxEvents::SELECTORS)

@@ -1,8 +1,8 @@
 //! The connection to L1: one or several JSON-RPC nodes over HTTP and, for blobs, beacon nodes.
 //!
-//! In: URLs. Out: [`L1Client`], cheap to clone, whose every request is bounded in time and tries, and
-//! headers whose hashes are recomputed. It keeps no state of the chain and subscribes to nothing:
-//! callers poll.
+//! In: URLs. Out: [`L1Client`], cheap to clone, whose every request is bounded in time and tries,
+//! and headers whose hashes are recomputed. It keeps no state of the chain and subscribes to
+//! nothing: callers poll.
 
 use std::{
     sync::Arc,
@@ -200,7 +200,7 @@ impl L1Client {
                 return Ok(found);
             }
         }
-        // All stand still, or the highest number so far was none of this chain.
+        // All nodes stand still, or the highest number so far was not of this chain.
         self.see_head(header.block.number);
         Ok(header)
     }
@@ -209,7 +209,8 @@ impl L1Client {
         *self.memory.head.lock() = Some((number, Instant::now()));
     }
 
-    /// Whether there is another node to ask and the head has stood at or below its highest for long.
+    /// Whether there is another node to ask and the head has stood at or below its highest for
+    /// long.
     fn is_stale(&self, number: BlockNumber) -> bool {
         let mut head = self.memory.head.lock();
         match *head {
@@ -247,9 +248,9 @@ impl L1Client {
         Ok(L1Heads { latest, safe, finalized })
     }
 
-    /// The finalized head; `None` while L1 has none yet, or names one above its head. Of several nodes,
-    /// what more than half of those that answer call final: what is final is never taken back, so one
-    /// node must not say it alone.
+    /// The finalized head; `None` while L1 has none yet, or names one above its head. Of several
+    /// nodes, what more than half of those that answer call final: what is final is never taken
+    /// back, so one node must not say it alone.
     ///
     /// # Errors
     /// When L1 does not answer.
@@ -281,8 +282,8 @@ impl L1Client {
         })
     }
 
-    /// The highest block that more than half of the nodes that answer call final, if as many have the
-    /// same block there.
+    /// The highest block that more than half of the nodes that answer call final, if as many have
+    /// the same block there.
     async fn finalized_by_most(&self) -> Result<Option<L1BlockRef>, L1Error> {
         let said = self.ask_all(BlockNumberOrTag::Finalized).await?;
         let nodes = said.len();
@@ -300,8 +301,8 @@ impl L1Client {
         Ok(found.copied())
     }
 
-    /// What each node has there, of those that answer soon: one that is silent must not hold up what
-    /// the rest says at once.
+    /// The block of each node that answers soon. A silent node must not delay the answers of the
+    /// rest.
     async fn ask_all(&self, at: BlockNumberOrTag) -> Result<Vec<Option<L1BlockRef>>, L1Error> {
         let reads = self.endpoints.singles().map(|node| async move {
             (node, timeout(POLL_OF_ALL_TIMEOUT, header_of(&node.provider, at)).await)
@@ -325,9 +326,9 @@ impl L1Client {
         }
     }
 
-    /// Whether more of the nodes that answer have this block than have another one. A lie of the node
-    /// that was followed is seen here, as far as there are other nodes: all that was read hangs on the
-    /// hash of one block.
+    /// Whether more of the nodes that answer have this block than have another one. If there are
+    /// other nodes, a lie of the node that was followed is found here, because everything that was
+    /// read depends on the hash of one block.
     ///
     /// # Errors
     /// [`L1Error::NodesDisagree`].
@@ -368,7 +369,7 @@ impl L1Client {
         })
     }
 
-    /// What the L1 node that is asked first answered was false: the next one is asked.
+    /// Asks the next L1 node from now on, because the answer of the first one was false.
     pub fn distrust(&self) {
         self.endpoints.prefer_next();
     }
@@ -388,7 +389,7 @@ impl L1Client {
                 header.map(|header| L1Header::check(number.as_number(), header)).transpose()
             }
             Err(error) if error_payload(&error).is_some() => {
-                // The method is no standard one. Providers refuse it in many words.
+                // The method is not standard. Providers refuse it in many ways.
                 if is_missing_method(&error) {
                     self.memory.lacks_headers.set();
                 }

@@ -1,10 +1,13 @@
 //! The only L1 client of Gainsay in Rust: sequencer, follower, proposer and challenger use it.
 //!
-//! Reading: [`L1Client`] connects, [`LogReader`] follows the events of all contracts across L1 reorgs, [`L1Client::fetch_batch_data`] fetches and verifies what a batch committed to.
-//! Writing: [`TxSender`] gets one key's transactions into L1, [`Inbox`] makes the calls.
-//! Every failure is an [`L1Error`], and [`L1Error::action`] says what to do about it.
+//! Reading: [`L1Client`] connects, [`LogReader`] follows the events of all contracts across L1
+//! reorgs, [`L1Client::fetch_batch_data`] fetches and verifies the data that a batch committed to.
+//! Writing: [`Inbox`], [`AssertionChain`] and [`EdgeGame`] make the calls, [`TxSender`] gets the
+//! transactions of one key into L1. Every failure is an [`L1Error`], and [`L1Error::action`] says
+//! what to do about it.
 //!
-//! What many crates await is a boxed future: an `async fn` would be compiled once more in each of them.
+//! Functions that many crates await return a boxed future, because an `async fn` would be compiled
+//! again in each of them.
 //!
 //! Architecture invariant: nothing here executes L2, decides what to post, or touches the disk,
 //! except for `rollup.json`, key files and contract artifacts. All loops, requests and caches are

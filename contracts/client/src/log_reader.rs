@@ -1,16 +1,15 @@
 //! Reads the contracts' events from L1, in order, across reorgs.
 //!
-//! In: a position (a bounded window of L1 blocks already read) and the L1 node. Out: news that all
-//! speak of one L1 chain: either the next stretch of it, or the block to rewind to. The events of
-//! all contracts are read together, so that what is known of them is of one and the same L1 block.
-//! It never skips an event, never reports an event twice without a rewind between, and never takes a node
-//! that lags for a reorg.
+//! In: a position (a bounded window of L1 blocks already read) and the L1 node. Out: news about one
+//! L1 chain: either its next stretch, or the block to rewind to. The events of all contracts are
+//! read together, up to the same L1 block. The reader never skips an event, never reports an event
+//! twice without a rewind between, and never mistakes a node that lags for a reorg.
 //!
-//! It believes only what L1 commits to. Every header is read, its hash is recomputed, and it links to
-//! its parent. Where a header's bloom filter may hold an event of the contracts, all receipts of the
-//! block are read and compared with the root in the header. So nothing can be left out or altered,
-//! by whoever serves it, short of another chain of headers. The hash chains of deposits and batches
-//! are recomputed on top of that.
+//! It believes only what L1 commits to. Every header is read, its hash is recomputed, and its
+//! parent hash must be that of the header before. Where a header's bloom filter may hold an event
+//! of the contracts, all receipts of the block are read and compared with the root in the header.
+//! So no server can leave out or alter an event, unless it makes up a whole chain of headers. The
+//! hash chains of deposits and batches are recomputed on top of that.
 
 use std::{num::NonZeroUsize, ops::RangeInclusive};
 
@@ -91,7 +90,7 @@ pub struct LogReader {
     config: ReaderConfig,
     state: ReaderState,
     headers_at_once: u64,
-    /// The newest block that this poll has read, be it in `state` or not.
+    /// The newest block that this poll has read, in `state` or not.
     newest_read: Option<L1BlockRef>,
 }
 
@@ -157,8 +156,8 @@ impl LogReader {
                 | L1Error::AccumulatorMismatch { .. }
                 | L1Error::DataMismatch { .. }
                 | L1Error::ReorgTooDeep { .. } => {
-                    // L1 breaks its rules, or somebody made up a chain: where there are other nodes, they
-                    // are asked before it is believed.
+                    // L1 breaks its rules, or somebody made up a chain: where there are other
+                    // nodes, they are asked before it is believed.
                     let suspect = self.newest_read.unwrap_or(*head);
                     if let Err(disagreement) = self.client.require_agreement(&suspect).await {
                         self.client.distrust();
@@ -214,7 +213,7 @@ impl LogReader {
         if first.parent_hash != tip.hash {
             let news = self.rewind(head).await?;
             if news.is_empty() {
-                // All that is remembered is canonical, so that this block is not.
+                // All remembered blocks are canonical, so this block is not.
                 let (number, expected, found) = (first.number, tip.hash, first.parent_hash);
                 return Err(L1Error::ChangedWhileReading { number, expected, found });
             }
@@ -224,7 +223,8 @@ impl LogReader {
             check_link(&parent.block, &child.block)?;
         }
         let (client, contracts) = (&self.client, &self.config.contracts);
-        // Collected, so that the future is `Send`: a closure over references may not cross an await.
+        // Collected, so that the future is `Send`: a closure over references may not cross an
+        // await.
         let reads: Vec<_> = headers
             .iter()
             .filter(|header| header.may_hold_event(contracts))
@@ -320,8 +320,8 @@ impl LogReader {
         }))
     }
 
-    /// Finds the newest checkpoint that is still canonical and goes back to it. `head` is a block that
-    /// the node says it has.
+    /// Finds the newest checkpoint that is still canonical and goes back to it. `head` is a block
+    /// that the node says it has.
     async fn rewind(&mut self, head: BlockNumber) -> Result<Vec<L1News>, L1Error> {
         // Canonical checkpoints come first: the first one that is not is found by bisection.
         let (mut low, mut high) = (0, self.state.checkpoints.len());
@@ -378,7 +378,7 @@ fn check_link(parent: &L1BlockRef, child: &L1BlockRef) -> Result<(), L1Error> {
     Err(L1Error::ChangedWhileReading { number, expected, found })
 }
 
-/// What a node wants that did not serve a batch of requests.
+/// What a node needs to serve a batch of requests that it refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wish {
     /// Smaller requests: it refused this one, answered it in part, or gave up.

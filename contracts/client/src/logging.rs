@@ -1,7 +1,8 @@
 //! The log of a program: lines on standard error, so that standard output holds answers alone.
 //!
 //! In: what is logged unless the variable `RUST_LOG` says otherwise. Out: a logger for the whole
-//! process. A main function calls it once, before anything else; no library does.
+//! process. A main function calls it once, before anything else; no library does. It is in this
+//! crate, because this is the lowest one that all binaries share.
 
 use std::io::{IsTerminal, stderr};
 

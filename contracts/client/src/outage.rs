@@ -1,5 +1,5 @@
-//! How long a task has not got from L1 what it needs, what its log says about it, and waiting for an
-//! L1 at the start.
+//! Failures of L1: how long a task fails, what its log says, and how a program waits for L1 at its
+//! start.
 //!
 //! In: failures and successes of one task, in order. Out: lines of the log: a warning for each
 //! failure, an error when it lasts. It says that L1 is out of reach only when it is.
@@ -23,7 +23,7 @@ const MISMATCHES_MAX: u32 = 3;
 
 /// A failure that may be L1's.
 pub trait L1Failure: Display {
-    /// What failed on L1, if that is what it is.
+    /// The error of L1, if the failure is one.
     fn l1_error(&self) -> Option<&L1Error>;
 
     /// Whether asking again may help.
@@ -58,7 +58,7 @@ impl Outage {
         let task = self.task;
         if let Some(lasting) = self.lasting(Instant::now()) {
             let secs = lasting.as_secs();
-            error!(%failure, "{task}: L1 has not been of use for {secs} s");
+            error!(%failure, "{task}: no useful answer from L1 for {secs} s");
         } else if failure.l1_error().is_some_and(L1Error::is_out_of_reach) {
             warn!(%failure, "{task}: L1 is out of reach, trying again");
         } else {
@@ -80,7 +80,7 @@ impl Outage {
     /// Notes a success.
     pub fn ended(&mut self) {
         if self.reported.take().is_some() {
-            info!("{}: L1 is of use again", self.task);
+            info!("{}: L1 answers again", self.task);
         }
         self.since = None;
     }
@@ -89,7 +89,7 @@ impl Outage {
 /// Tries until L1 answers.
 ///
 /// # Errors
-/// What does not pass. An L1 that is not the one of `rollup.json` has a few tries.
+/// An error that no retry can mend. An L1 that differs from `rollup.json` is asked a few times.
 pub async fn until_l1_answers<T, E: L1Failure>(
     task: &'static str,
     attempt: impl AsyncFnMut() -> Result<T, E>,
@@ -97,7 +97,7 @@ pub async fn until_l1_answers<T, E: L1Failure>(
     try_with_pauses(RETRY_PAUSE, task, attempt).await
 }
 
-/// Asks L1 twice what is kept for as long as the program runs, so that one false answer is not kept.
+/// Asks L1 twice. For answers that a program keeps until its end, so that it keeps no false one.
 ///
 /// # Errors
 /// [`L1Error::FalseAnswer`] for two answers that differ, and those of `ask`.

@@ -1,6 +1,6 @@
 //! What a move of the right side is paid, in gas: the constants of `contracts/src/game/Prices.sol`.
 //!
-//! In: the height of a level. Out: gas that all moves cost at most which answer one tree of a loser
+//! In: the height of a level. Out: the most gas that all moves against one tree of a loser cost
 //! there, and the least stake that pays them. It knows no gas price: a chain fixes its own.
 
 use alloy_primitives::U256;
@@ -11,19 +11,21 @@ pub const PROPOSAL_GAS: u64 = 400_000;
 pub const BISECTION_GAS: u64 = 165_000;
 /// `openSpans`, `openSteps` or `proveZero`.
 pub const OPENING_GAS: u64 = 450_000;
-/// `proveStep` at its dearest.
+/// The most expensive `proveStep`.
 pub const PROOF_GAS: u64 = 15_000_000;
 /// To settle or collect one stake.
 pub const CLOSING_GAS: u64 = 300_000;
 
-/// Gas that is paid at most for all that one loser's tree forces, at the levels "blocks" and "spans".
+/// Gas that is paid at most for all that one loser's tree forces, at the levels "blocks" and
+/// "spans".
 #[must_use]
 // PROTOCOL.md GAME-17
 pub fn answers_gas(height: u8) -> u64 {
     u64::from(height) * BISECTION_GAS + OPENING_GAS + CLOSING_GAS
 }
 
-/// The same at the level "steps", where a proof ends it.
+/// Gas that is paid at most for all that one loser's tree forces at the level "steps", with the
+/// proof at its end.
 #[must_use]
 pub fn step_answers_gas(height: u8) -> u64 {
     u64::from(height) * BISECTION_GAS + PROOF_GAS + CLOSING_GAS

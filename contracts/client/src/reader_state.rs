@@ -1,8 +1,8 @@
 //! What a log reader must remember to go on: a bounded window of L1 blocks, and where the two hash
 //! chains of the Inbox stood after each.
 //!
-//! In: the start block, or what a node kept. Out: the same window after each stretch of L1. Pure: it
-//! asks nothing of L1 and writes nothing; who keeps it on disk is the caller's choice.
+//! In: the start block, or what a node kept. Out: the same window after each stretch of L1. Pure:
+//! it asks nothing of L1 and writes nothing. The caller may keep it on disk.
 
 use std::collections::VecDeque;
 

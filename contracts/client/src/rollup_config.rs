@@ -2,7 +2,8 @@
 //!
 //! In: the file that `gainsay deploy` wrote. Out: [`RollupConfig`], and by
 //! [`RollupConfig::check_l1`] the certainty that the contracts on L1 were deployed with the same
-//! parameters. It computes no genesis block: `genesis_hash` is compared by the node that executes it.
+//! parameters. It computes no genesis block: `genesis_hash` is compared by the node that executes
+//! it.
 
 use std::{
     collections::BTreeMap,
@@ -116,7 +117,7 @@ impl RollupConfig {
         fs::rename(&partial, path).map_err(|error| file_error(path, error))
     }
 
-    /// The rules that its parts must keep among themselves.
+    /// Checks the rules between the fields.
     fn check_sanity(&self) -> Result<(), L1Error> {
         if self.max_batch_deposit_gas > self.chain.block_gas_limit {
             return Err(L1Error::ConfigMismatch {
@@ -146,7 +147,7 @@ impl RollupConfig {
         client: &'a L1Client,
     ) -> BoxFuture<'a, Result<L1BlockRef, L1Error>> {
         Box::pin(async move {
-            // First what another chain has, too: it may have no contract of ours to ask.
+            // The chain id comes first, because another chain may have no contract of ours to ask.
             same("l1ChainId", self.l1_chain_id, client.chain_id().await?)?;
             let start = client.start_block(self.l1_start.number, self.l1_start.hash).await?;
             let inbox = Inbox::new(client, self.inbox).params().await?;
@@ -161,7 +162,8 @@ impl RollupConfig {
             let contract = AssertionChain::new(client, self.assertion_chain);
             same("inbox of the assertion chain", self.inbox, contract.inbox().await?)?;
             self.bridge.check(client, self.inbox, self.assertion_chain).await?;
-            // The runs of disputes begin with it: with another one every dispute would be lost.
+            // The runs of disputes begin with the config hash: with another hash every dispute
+            // would be lost.
             let game = contract.game().await?;
             same("hash of chain", self.chain.hash(), contract.config_hash(game).await?)?;
             let (ours, theirs) = (&self.assertions, contract.params().await?);
@@ -182,8 +184,8 @@ impl RollupConfig {
     ///
     /// # Errors
     /// When L1 does not answer, or the assertion chain's address holds no such contract.
-    /// [`L1Error::ConfigMismatch`] when the game that it names decides about another chain: who keeps
-    /// the answer would follow the wrong contract for ever.
+    /// [`L1Error::ConfigMismatch`] when the game that it names decides about another chain: a node
+    /// that kept the answer would follow the wrong contract for ever.
     pub async fn contracts(&self, client: &L1Client) -> Result<Contracts, L1Error> {
         let (inbox, assertion_chain) = (self.inbox, self.assertion_chain);
         let contract = AssertionChain::new(client, assertion_chain);

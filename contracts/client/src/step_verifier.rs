@@ -1,7 +1,7 @@
-//! The StepVerifier contract: what it makes of one instruction.
+//! The StepVerifier contract: one call that executes one instruction.
 //!
-//! In: the hash of a state and the witness of its next step. Out: the hash of the state after it, and
-//! the gas of a transaction that asks. Both are dry runs: nothing is sent.
+//! In: the hash of a state and the witness of its next step. Out: the hash of the state after it,
+//! and the gas of a transaction that asks. Both are dry runs: nothing is sent.
 
 use alloy::{
     network::TransactionBuilder,
@@ -34,7 +34,7 @@ impl StepVerifier {
         Self { contract: IStepVerifier::new(address, client.provider().clone()) }
     }
 
-    /// Its address.
+    /// Address of the contract.
     #[must_use]
     pub const fn address(&self) -> Address {
         *self.contract.address()
@@ -53,7 +53,8 @@ impl StepVerifier {
     /// The hash of the state after the one with hash `pre`.
     ///
     /// # Errors
-    /// [`L1Error::Reverted`] when it refuses the witness, or the gas of a transaction does not do.
+    /// [`L1Error::Reverted`] when it refuses the witness, or needs more gas than one transaction
+    /// may have.
     pub async fn step(&self, pre: B256, witness: Bytes) -> Result<B256, L1Error> {
         let call = self.contract.step(pre, witness).gas(STEP_GAS_MAX);
         call.call().await.map_err(L1Error::view("StepVerifier.step", self.address()))

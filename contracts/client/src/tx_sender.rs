@@ -3,8 +3,8 @@
 //! In: [`L1Call`]s. Out: the receipt of a successful, confirmed transaction. One transaction is in
 //! flight at a time: further calls wait their turn in order of arrival. A transaction that L1 does
 //! not include is replaced with higher fees; one that a reorg or a node dropped is sent again; a
-//! nonce taken by a foreign transaction is reported, never guessed around. A broadcast whose answer
-//! was lost is followed like any other: it may be in the pool. Every wait is bounded.
+//! nonce taken by a foreign transaction is an error, and no other nonce is tried. A broadcast whose
+//! answer was lost is followed like any other: it may be in the pool. Every wait is bounded.
 //!
 //! Each call is dry-run first, so that a call the contract refuses costs nothing. Blobs always go
 //! with EIP-7594 cell proofs: L1 is at Osaka or later, where nodes take nothing else.
@@ -71,7 +71,7 @@ pub struct TxSenderConfig {
     /// A nonce that is used up while no receipt of ours shows for this long was taken by a foreign
     /// transaction. Covers nodes behind a load balancer that learn of a block one after another.
     pub replaced_after: Duration,
-    /// A call of which L1 says nothing for so long is given up: the caller decides anew.
+    /// A call of which L1 says nothing for so long is given up: the caller decides again.
     pub unseen_after: Duration,
     /// Percent added to estimated gas.
     pub gas_margin_percent: u64,
@@ -140,8 +140,8 @@ impl TxSender {
     /// [`L1Error::Reverted`] with the decoded reason when the dry run or the mined transaction
     /// reverts; [`L1Error::Replaced`], [`L1Error::InsufficientFunds`], [`L1Error::GasAboveCap`];
     /// [`L1Error::NotIncluded`] after the time limit; [`L1Error::NonceGap`] when a reorg dropped
-    /// transactions before it; transport errors while the first broadcast
-    /// has not been made, or when L1 says nothing of it for long. After `NotIncluded` the next call takes the same nonce and outbids it.
+    /// transactions before it; transport errors before the first broadcast, or when L1 says nothing
+    /// of the call for long. After `NotIncluded` the next call takes the same nonce and outbids it.
     pub fn send(&self, call: L1Call) -> BoxFuture<'_, Result<TransactionReceipt, L1Error>> {
         Box::pin(async move {
             let call = prepare(call, self.client.known_blobs()).await?;
@@ -160,7 +160,7 @@ impl TxSender {
         })
     }
 
-    /// Runs the call without sending it.
+    /// Runs the call on the node, without a transaction.
     ///
     /// # Errors
     /// The same [`L1Error::Reverted`] as [`Self::send`].
@@ -226,8 +226,8 @@ impl TxSender {
         Err(L1Error::Refused { nonce: self.transaction_count(BlockId::latest()).await?, reason })
     }
 
-    /// Broadcasts until a pool takes the call or may have taken it. Whether it did; if not, the nonce
-    /// was used by another transaction.
+    /// Broadcasts until a pool takes the call, or may have taken it. Returns false if another
+    /// transaction used the nonce.
     async fn enter_pool(&self, flight: &mut InFlight, asked: &L1Fees) -> Result<bool, L1Error> {
         let nonce = flight.nonce;
         for _ in 0..BROADCASTS_MAX {
@@ -254,8 +254,8 @@ impl TxSender {
         Err(L1Error::Refused { nonce, reason })
     }
 
-    /// Whether a broadcast of this call is in a block. A node may know that a nonce is used up before
-    /// it knows by which transaction.
+    /// Whether a broadcast of this call is in a block. A node may know that a nonce is used up
+    /// before it knows by which transaction.
     async fn is_mined(&self, flight: &InFlight) -> Result<bool, L1Error> {
         let started = Instant::now();
         loop {
@@ -319,7 +319,7 @@ impl TxSender {
                     if since.elapsed() >= self.config.unseen_after {
                         return Err(error);
                     }
-                    warn!(%error, "cannot look after L1 transaction, trying again");
+                    warn!(%error, "cannot check an L1 transaction, trying again");
                 }
             }
             if !included && started.elapsed() >= self.config.time_limit {
@@ -397,8 +397,8 @@ async fn prepare(call: L1Call, known: &Arc<KnownBlobs>) -> Result<PreparedCall, 
     if call.blobs.is_empty() {
         return PreparedCall::new(call, known);
     }
-    // The table is built once, at full priority: with the little that is left to the proofs on a busy
-    // machine it would take minutes.
+    // The table is built once, at full priority: at the low priority of the proofs it would take
+    // minutes on a busy machine.
     tokio::task::spawn_blocking(proving_setup).await.expect("the setup is built in");
     let known = Arc::clone(known);
     in_background("blob_proofs", move || PreparedCall::new(call, &known)).await

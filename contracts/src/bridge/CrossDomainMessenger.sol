@@ -6,9 +6,8 @@ import {Hashing} from "../l2/Hashing.sol";
 /// @title CrossDomainMessenger
 /// @notice What the messengers of L1 and L2 have in common: each sends messages to the other and
 ///         runs those that come from it. A message that fails can be replayed by anyone; one that
-///         succeeded never runs again.
-///         Slot 0 is the other messenger, slot 1 the nonce, slots 2 and 3 the mappings. The sender of
-///         the running message is in transient storage.
+///         succeeded never runs again. Slot 0 is the other messenger, slot 1 the nonce, slots 2 and
+///         3 the mappings. The sender of the running message is in transient storage.
 abstract contract CrossDomainMessenger {
     /// @notice There is no messenger on the other chain.
     error NoOtherMessenger();
@@ -127,9 +126,8 @@ abstract contract CrossDomainMessenger {
         bytes32 msgHash =
             Hashing.hashCrossDomainMessage(_nonce, _sender, _target, _value, _minGasLimit, message);
         // PROTOCOL.md BRIDGE-10
-        // INVARIANT: a message runs because the other chain sent it, and with exactly the ether that it
-        // gave;
-        // a replay uses the ether that stayed here when it failed.
+        // INVARIANT: a message runs because the other chain sent it, with exactly the ether that it
+        // gave. A replay uses the ether that stayed here when the message failed.
         if (_isOtherMessenger()) {
             if (msg.value != _value) revert WrongValue(msg.value, _value);
         } else {

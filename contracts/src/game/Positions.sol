@@ -10,8 +10,8 @@ import {MutualId} from "./MutualId.sol";
 /// @notice Finds the mutual id of a height-0 edge, and checks which state precedes its leaf.
 /// @dev    A mutual id is a hash of all turns that lead to it. So if an edge with the id found
 ///         exists, `start`, `index` and `lefts` are the only ones that lead there, and the agreed
-///         state that belongs to them is the only one. The turns are the bits of the index: a node
-///         can have any value, so that none could mark a turn.
+///         state that belongs to them is the only one. The turns are the bits of the index, because
+///         a node can have any value, so that no value could mark a turn.
 library Positions {
     /// @param  start   mutual id of the root edges of the level
     /// @param  first   the state before the level's first leaf

@@ -20,16 +20,16 @@ address constant PAID = address(1);
 
 /// @notice What is stored of all edges with one mutual id, in one slot.
 struct MutualRecord {
-    // There is an edge.
+    // Whether there is an edge.
     bool exists;
-    // One of them is confirmed.
+    // Whether one of the edges is confirmed.
     bool decided;
-    // When the second one came; 0 while there is none.
+    // When the second edge came; 0 while there is none.
     uint64 rivaledAt;
-    // One of them is proven, and no other one can be.
+    // Whether one of the edges is proven; no other one can be.
     bool proven;
-    // Root edges of a level: wei of losers for those who moved for the winner. All ether there is
-    // fits.
+    // For root edges of a level: wei of losers for those who moved for the winner. More than all
+    // ether fits.
     uint96 pot;
 }
 
@@ -38,18 +38,18 @@ struct MutualRecord {
 ///
 ///         unrivaled = how long it existed before its first rival; inherited = infinite if proven,
 ///         unrivaled + min(children) if bisected, unrivaled + max(opened below) at height 0, else
-///         unrivaled. None of these ever falls: an edge gets no other children, openings only
-///         join, `min`, `max` and `+` are monotone.
+///         unrivaled. None of these ever falls: the children of an edge never change, openings are
+///         only added, and `min`, `max` and `+` are monotone.
 ///
 ///         The contract knows inherited timers only as far as somebody cached them. A cached value
-///         is `unrivaled` of its moment plus values cached or true at that moment, all of which are
-///         at most what they are later. So a cache may lag behind the true timer and never runs
+///         is `unrivaled` at one moment, plus values that were cached or true at that moment. None
+///         of them falls later, so that a cached timer may be behind the true one, and is never
 ///         ahead of it.
 library Timers {
-    /// A proven edge's.
+    /// The timer of a proven edge.
     uint64 internal constant INFINITE = type(uint64).max;
 
-    /// It in a record. Other timers stop one second before it, after more than a century.
+    /// INFINITE in a record. Other timers stop one second before it, after more than a century.
     uint32 private constant STORED_INFINITE = type(uint32).max;
 
     /// @notice Children are made only once their parent has a rival, so the unrivaled times on a

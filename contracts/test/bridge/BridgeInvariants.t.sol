@@ -75,7 +75,7 @@ contract BridgeHandler is BridgeTest {
     address private constant L2_TOKEN = address(0x7044e2);
     address private constant CAROL = address(0xCA401);
     uint256 private constant NEVER = type(uint256).max;
-    /// Tries are built anew for each proof.
+    /// A trie is built for each proof.
     uint256 private constant SENT_MAX = 12;
 
     L1Token private token;

@@ -88,7 +88,7 @@ contract ConfirmedGamesTest is PortalTest {
         equal(games.findLatestGames(0, start, n).length, 0);
     }
 
-    /// A copy of a game, and what is none at all.
+    /// A copy of a game, and an account that is no game at all.
     function test_strangers_areNotGames() public {
         confirmBlock(10);
         address game = games.anchorGame();

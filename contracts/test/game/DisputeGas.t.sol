@@ -23,8 +23,8 @@ struct Commitment {
 
 /// @title  DisputeGasTest
 /// @notice A whole dispute over trees of full height, each move in a transaction of its own, all
-///         costs included. The right assertion is a stranger's; a watcher makes all moves for it, and
-///         always before the liar, so that it pays for all storage.
+///         costs included. The right assertion is a stranger's; a watcher makes all moves for it,
+///         and always before the liar, so that it pays for all storage.
 contract DisputeGasTest is GameTest {
     event log_named_uint(string key, uint256 value);
 
@@ -88,7 +88,8 @@ contract DisputeGasTest is GameTest {
         movesAreCovered();
     }
 
-    /// Nobody but the liar loses, at this gas price, and the liar loses at least half of its stakes.
+    /// Nobody but the liar loses, at this gas price, and the liar loses at least half of its
+    /// stakes.
     function paysEverybody(uint256 watcherGas) private {
         uint256[3] memory staked = stakes();
         uint256 lost = staked[0] + staked[1] + staked[2];
@@ -105,7 +106,7 @@ contract DisputeGasTest is GameTest {
         equal(address(chain).balance, chain.credit(STRANGER));
     }
 
-    /// Each price is above what is measured here: a move that becomes dearer fails this.
+    /// Each price is above the gas measured here: the test fails if a move costs more.
     function movesAreCovered() private {
         uint256 afterwards = (gas["conclude, spans and steps"] + gas["conclude, blocks"]) / 48;
         isTrue(gas["bisect"] / counts["bisect"] + afterwards <= Prices.BISECTION);

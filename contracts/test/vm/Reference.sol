@@ -289,7 +289,7 @@ library Reference {
         return wrapWord(remainder(ua, ub));
     }
 
-    /// Rounded towards zero; all ones if there is none.
+    /// The quotient, rounded towards zero; all ones for a division by zero.
     function quotient(int256 x, int256 y) private pure returns (int256) {
         if (y == 0) return -1;
         int256 magnitude = int256(absolute(x) / absolute(y));

@@ -68,7 +68,7 @@ fn main() {
     }
 }
 
-/// The dearest of some instructions.
+/// The most expensive of some instructions.
 fn row(
     name: &str,
     verifier: &mut OnchainVerifier,

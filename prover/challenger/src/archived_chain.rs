@@ -1,8 +1,8 @@
-//! The chain as this challenger derived it from L1, with the data of its batches: what is right, and
-//! all that is needed to prove it.
+//! The chain that the challenger derived from L1, with the data of its batches: what is right, and
+//! all data to prove it.
 //!
-//! In: `rollup.json`, a data folder. Out: the safe chain, the archive of batches, and a follower that
-//! fills both. It judges nothing and sends nothing.
+//! In: `rollup.json`, a data folder. Out: the safe chain, the archive of batches, and a follower
+//! that fills both. It judges nothing and sends nothing.
 
 use std::{ops::Deref, path::Path, sync::Arc};
 
@@ -19,7 +19,7 @@ pub type ChainFollower = Follower<Deriver>;
 #[derive(Clone, Debug)]
 pub struct ArchivedChain {
     chain: SafeChain,
-    /// Data of batches.
+    /// The data of every batch that was derived.
     pub archive: BatchArchive,
 }
 
@@ -49,7 +49,7 @@ impl ArchivedChain {
     }
 }
 
-/// An archived chain is a safe chain.
+/// Lets the methods of [`SafeChain`] be called on an archived chain.
 impl Deref for ArchivedChain {
     type Target = SafeChain;
 

@@ -35,11 +35,11 @@ enum Command {
     Vm(vm::VmArgs),
 }
 
-/// What a verdict is not: the command could not be carried out. Wrong arguments end like this, too.
+/// Exit code of a command that failed, or had wrong arguments. A verdict has another exit code.
 const FAILED: u8 = 2;
 
-/// The whole program. It is here and not in the binary, because an `async fn` is compiled where it is
-/// awaited: the binary would compile the library a second time.
+/// The whole program. It is here and not in the binary, because an `async fn` is compiled where it
+/// is awaited: the binary would compile the library a second time.
 #[tokio::main]
 pub async fn main() -> ExitCode {
     gainsay_l1::start_log("info,hyper=warn,gainsay_l1::tx_sender=warn");

@@ -25,21 +25,21 @@ use crate::ChallengerError;
 /// L1 blocks after `l1Start` within which the contracts must have been created: three hours and more.
 const CREATED_WITHIN: u64 = 1_024;
 
-/// What came of one contract.
+/// The result for one contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Its name in `contracts/src`.
+    /// Name of the contract in `contracts/src`.
     pub contract: &'static str,
-    /// Where it is on L1.
+    /// Address of the contract on L1.
     pub address: Address,
-    /// How its creation differs from what this repository would do; none if it does not.
+    /// How its creation differs from what this repository would do; `None` if it does not.
     pub difference: Option<String>,
 }
 
 /// Where the contracts of a chain are, and what L1 alone knows of their parameters.
 ///
-/// A contract that is not ours may say anything of itself. It changes nothing: what it says is an
-/// argument of our constructors, which is compared with the one on L1.
+/// A contract that is not ours may answer anything. That is safe: its answers are only arguments of
+/// our constructors, which are compared with those on L1.
 #[derive(Clone, Copy, Debug)]
 struct Places {
     inbox: Address,
@@ -125,7 +125,7 @@ impl Places {
     }
 }
 
-/// What a contract says of itself; zero if it says nothing, as code that is not ours may.
+/// A contract's answer; zero if it gives none, which code that is not ours may do.
 fn said<T: Default>(answer: Result<T, L1Error>) -> Result<T, L1Error> {
     match answer {
         Err(L1Error::Transport { what, source }) if !source.is_error_resp() => {

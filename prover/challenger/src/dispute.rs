@@ -1,4 +1,4 @@
-//! Disputes: what L1 shows of them, what a player believes, what it does next.
+//! Disputes: what L1 shows of them, what a player believes, and which moves it makes.
 //!
 //! | module | job |
 //! |---|---|
@@ -7,9 +7,10 @@
 //! | `trace` | what a player believes |
 //! | `machine_trace` | what the honest challenger believes: computed, and kept on disk |
 //! | `strategy` | what to do next |
-//! | `responder` | sends it |
+//! | `responder` | sends the moves |
 //!
-//! Architecture invariant: `strategy` decides and sends nothing, `responder` sends and decides nothing.
+//! Architecture invariant: `strategy` decides and sends nothing, `responder` sends and decides
+//! nothing.
 
 pub use gainsay_keccak::Commitment;
 mod followed_game;

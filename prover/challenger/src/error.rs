@@ -1,5 +1,5 @@
-//! What can go wrong for a challenger. A witness that the contract refuses is a verdict, and an
-//! error only where a right one was asked for.
+//! What can go wrong for a challenger. A witness that the contract refuses is a verdict; it is an
+//! error only where the witness had to be right.
 
 use std::{io, path::PathBuf};
 
@@ -20,19 +20,19 @@ use crate::machine::StepRefusal;
 #[derive(Debug, thiserror::Error)]
 pub enum ChallengerError {
     // Something is missing or in the wrong place.
-    /// The contracts' artifacts, or L1.
+    /// L1 failed, or an artifact of the contracts.
     #[error(transparent)]
     L1(#[from] L1Error),
     /// A file that is no program, or a host without a preimage.
     #[error(transparent)]
     Vm(#[from] VmError),
-    /// The store.
+    /// The store failed to read or to write.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The chain that is derived from L1.
+    /// The chain could not be derived from L1.
     #[error(transparent)]
     Chain(ChainError),
-    /// A file of the data folder, or one that was named.
+    /// A file of the data folder, or one of the command's arguments, could not be used.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     File {
         /// What was tried.
@@ -42,7 +42,7 @@ pub enum ChallengerError {
         /// Why it failed.
         source: io::Error,
     },
-    /// No block has this effect: its state came with the chain.
+    /// Block 0 was asked for: its state is given with the chain, and no run makes it.
     #[error("block 0 is the genesis: no run of the program made it")]
     GenesisBlock,
     /// A step that a run does not have.
@@ -61,7 +61,7 @@ pub enum ChallengerError {
         /// Blocks that were looked at.
         blocks: usize,
     },
-    /// A record that belongs to another one is not in the data folder.
+    /// The data folder lacks a record to which another record refers.
     #[error("the data folder has no {what}")]
     Incomplete {
         /// What is missing.
@@ -82,12 +82,12 @@ pub enum ChallengerError {
         found: B256,
     },
     /// Not a bundle.
-    #[error("no bundle: {reason}")]
+    #[error("not a bundle: {reason}")]
     MalformedBundle {
         /// What is wrong with it.
         reason: String,
     },
-    /// Preimages.
+    /// A preimage is missing or wrong.
     #[error(transparent)]
     Oracle(#[from] OracleError),
     /// A blob that has no proof.
@@ -115,7 +115,7 @@ pub enum ChallengerError {
         id: B256,
         /// What it claims.
         found: B256,
-        /// What is right at its cursor; none if the chain is never there.
+        /// The right claim at its cursor; `None` if the chain never stands there.
         expected: Option<B256>,
     },
     /// Cursor, batch and deposits do not belong together.
@@ -130,14 +130,14 @@ pub enum ChallengerError {
     /// The program gives no claim where the native transition gave one.
     #[error(transparent)]
     Program(#[from] Box<ProgramError<OracleError>>),
-    /// The program gives another one.
+    /// The program gives another claim than the native transition.
     #[error("block {number}: the native transition claims {native}, the program {program}")]
     ClaimsDiffer {
         /// The block.
         number: BlockNumber,
-        /// By the chain in the store.
+        /// The claim of the chain in the store.
         native: B256,
-        /// By the program.
+        /// The claim of the program.
         program: B256,
     },
 
@@ -184,7 +184,7 @@ pub enum ChallengerError {
         /// The contract's error.
         refusal: Box<StepRefusal>,
     },
-    /// Both take the step, to different states.
+    /// Machine and contract both take the step, to different states.
     #[error("step {step}, pc {pc:#x}, state {pre}: machine to {rust}, contract to {contract}")]
     Disagreement {
         /// Steps before this one.

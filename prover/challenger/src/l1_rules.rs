@@ -1,16 +1,17 @@
-//! Whether L1's rules are those that the contracts and the program were made for: Ethereum at Osaka.
+//! Whether L1's rules are those that the contracts and the program were made for: Ethereum at
+//! Osaka.
 //!
-//! In: an L1 node. Out: what differs, in words; nothing if nothing does. It does not go by the names
-//! of forks, which no program can know before there are some. It looks at three things:
+//! In: an L1 node. Out: what differs, as text. It does not compare the names of forks, because no
+//! program can know the names of future forks. It looks at three things:
 //!
 //! | what | how | sees |
 //! |---|---|---|
 //! | a *probe*: code that measures its own gas | `eth_call`, and the same code in revm at Osaka | prices and results of precompiles and opcodes, new precompiles |
-//! | calldata | `eth_call` with exactly the gas that it costs at Osaka | a dearer transaction |
+//! | calldata | `eth_call` with exactly the gas that it costs at Osaka | a higher price of calldata |
 //! | `eth_config` ([EIP-7910](https://eips.ethereum.org/EIPS/eip-7910)), where the node has it | precompiles and system contracts of the fork that rules and of the next one | a fork before it comes |
 //!
-//! A fork that alters nothing of this, such as one of blob parameters alone, is no finding. Nothing
-//! is sent, and nothing needs an account.
+//! A fork that changes none of these, such as one of blob parameters alone, is no finding. No
+//! transaction is sent, and no account is needed.
 
 use std::collections::BTreeSet;
 
@@ -29,17 +30,17 @@ use revm::{
 };
 use serde_json::Value;
 
-/// Who asks. It has no ether and needs none.
+/// The sender of the calls. It has no ether and needs none.
 const NOBODY: Address = Address::repeat_byte(0xca);
 /// Gas of the probe.
 const PROBE_GAS: u64 = 12_000_000;
-/// Gas that each measured call is given: more than the dearest takes, and all of it if it fails.
+/// Gas of each measured call: more than the most expensive one takes. A call that fails takes all.
 const CALL_GAS: u32 = 300_000;
 /// Where the probe keeps its results, above all inputs.
 const RESULTS: u16 = 0x1000;
 /// Bytes of calldata that are sent to nobody, none of them zero.
 const CALLDATA_BYTES: u64 = 1_000;
-/// What they cost at Osaka: [EIP-7623](https://eips.ethereum.org/EIPS/eip-7623).
+/// Gas of these bytes at Osaka: [EIP-7623](https://eips.ethereum.org/EIPS/eip-7623).
 const CALLDATA_GAS: u64 = 21_000 + 40 * CALLDATA_BYTES;
 
 /// The last of the precompiles that stand in a row from 1 on, and the one that stands alone.
@@ -51,7 +52,7 @@ const P256_VERIFY: u64 = 0x100;
 const KZG_HASH: [u8; 32] = hex!("010657f37554c781402a22917dee2f75def7ab966d7b770905398eba3c444014");
 const INFINITY: u8 = 0xc0;
 
-/// What of L1's rules this program does not know; empty if it knows all that matter to it.
+/// The differences between L1's rules and those that this program knows; empty if there are none.
 ///
 /// # Errors
 /// When L1 does not answer. A node that answers, but cannot do what is asked, is a finding.
@@ -176,7 +177,7 @@ impl Probe {
         self.code.extend(code);
         self.code.extend(push(place));
         self.code.push(MSTORE);
-        // Before less after.
+        // Gas before minus gas after.
         self.code.extend([GAS, SWAP1, SUB]);
         self.code.extend(push(place + 32));
         self.code.push(MSTORE);
@@ -280,7 +281,7 @@ fn probe() -> Probe {
     probe.measure("SLOAD of a cold slot", &[PUSH0, SLOAD]);
     let store = [&push(1)[..], &push(2), &[SSTORE, PUSH0]].concat();
     probe.measure("SSTORE to a new slot", &store);
-    // What it has, and what is created where, is another thing on each chain.
+    // Balances and created addresses differ between chains.
     let balance = [&push(0xbeef)[..], &[BALANCE, POP, PUSH0]].concat();
     probe.measure("BALANCE of a cold account", &balance);
     probe.measure("CLZ", &[PUSH0, CLZ]);

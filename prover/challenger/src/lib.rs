@@ -1,5 +1,5 @@
-//! The challenger: replays what the chain did and has every step of it judged by the contracts that
-//! would judge a dispute.
+//! The challenger: derives the chain from L1, compares every claim on L1 with it, and wins the
+//! dispute about each wrong one.
 //!
 //! | module | job |
 //! |---|---|
@@ -7,12 +7,13 @@
 //! | [`machine`] | blocks and programs in the machine, step by step |
 //! | [`dispute`] | disputes, what a player believes, what to do next |
 //! | [`deployment`] | whether the contracts on L1 are those that this repository builds |
-//! | [`l1_rules`] | whether L1's rules are those that they were made for |
+//! | [`l1_rules`] | whether L1's rules are those that the contracts were made for |
 //! | [`watch`] | the loop of the honest challenger: look, decide, send |
 //! | [`commands`] | the subcommands of `gainsay-challenger` |
 //!
-//! Architecture invariants: each module imports only from those above it. Nothing here takes part in
-//! the sequencer; the two meet only on L1 and on the library that derives the chain from L1. No liar is here: they are in `prover/drill`.
+//! Architecture invariants: each module imports only from those above it. Nothing here imports the
+//! sequencer: both meet only on L1 and on `gainsay-chain`. No liar is here: they are in
+//! `prover/drill`.
 
 mod error;
 pub use error::ChallengerError;

@@ -3,13 +3,13 @@
 //! | module | job |
 //! |---|---|
 //! | `block_witness` | everything that the run of one block needs |
-//! | `machine_host`, `block_run` | that run, and proofs of what it reads |
+//! | `machine_host`, `block_run` | the run of a block, and proofs of what it reads |
 //! | `step_proof` | one instruction of it, ready for the contract |
 //! | `offline_bundle` | a block as one file |
 //! | `onchain_verifier` | the bytecode of `StepVerifier` and `PreimageOracle` in an EVM |
-//! | `step_refusal` | why they refuse a witness |
+//! | `step_refusal` | why these contracts refuse a witness |
 //! | `witnessed_step` | a step with its witness, and many of them judged at once |
-//! | `verified_run` | a program's run through them, step by step |
+//! | `verified_run` | a program's run through these contracts, step by step |
 //! | `file_host` | the host of programs that are run from files |
 //! | `disassembly` | instructions as text |
 //!

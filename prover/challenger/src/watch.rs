@@ -1,9 +1,9 @@
 //! The honest challenger: looks at L1, derives what is new, decides, sends; for ever.
 //!
-//! In: L1, its own data folder, and a key unless it only watches. Out: moves on L1, alarms, numbers,
-//! a status line. Nothing that it needs to go on is in memory alone: it may be killed at any point.
-//! All that one decision rests on is read up to one and the same L1 block. Failures of L1 never end
-//! it; those of its own disk do.
+//! In: L1, its own data folder, and a key unless it only watches. Out: moves on L1, alarms,
+//! numbers, a status line. Nothing that it needs to go on is in memory alone: it may be killed at
+//! any point. Everything that one decision depends on is read up to the same L1 block. A failure of
+//! L1 never ends the watch; a failure of its own disk does.
 //!
 //! | module | job |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | `metrics` | numbers for Prometheus |
 //! | `narration` | moves in words |
 //! | `player` | the account, its budget, and what became of its moves |
-//! | `status_line` | how things are, in a line |
+//! | `status_line` | position, disputes and alarms, in one line |
 
 mod alarm_book;
 mod l1_audit;
@@ -67,7 +67,7 @@ pub struct WatchOptions {
     pub artifacts: PathBuf,
 }
 
-/// What a look at L1 led to.
+/// Whether a look at L1 made a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Looked {
     /// A move was made: look again at once.
@@ -83,7 +83,7 @@ pub struct Watch {
     follower: ChainFollower,
     disputes: FollowedGame,
     trace: MachineTrace,
-    /// None: it only watches.
+    /// `None` if it only watches.
     player: Option<Player>,
     rules: StrategyConfig,
     options: WatchOptions,
@@ -133,19 +133,19 @@ impl Watch {
         }
     }
 
-    /// What is derived, and from where on L1.
+    /// The follower, with the derived chain and its position on L1.
     #[must_use]
     pub const fn follower(&self) -> &ChainFollower {
         &self.follower
     }
 
-    /// What is wrong.
+    /// The alarms.
     #[must_use]
     pub const fn alarms(&self) -> &AlarmBook {
         &self.alarms
     }
 
-    /// Watches. Returns when a wrong claim is seen and that is to end it.
+    /// Watches for ever, or until the first wrong claim if [`WatchOptions::ends_at_a_wrong_claim`].
     ///
     /// # Errors
     /// Those of the data folder, and of the machine's thread: it cannot do its work any more.
@@ -184,7 +184,7 @@ impl Watch {
     /// Waits for the next look: less if something was computed meanwhile.
     async fn pause(&self, pause: Duration) {
         let Some(computed) = self.trace.computed() else { return tokio::time::sleep(pause).await };
-        // Sleeping to the end is one way, being notified the other.
+        // Both ways are right: the pause is over, or something was computed.
         let _ = tokio::time::timeout(pause, computed.notified()).await;
     }
 
@@ -193,7 +193,7 @@ impl Watch {
     /// # Errors
     /// Those of L1, after which looking again may help, and others, after which it will not.
     pub async fn look(&mut self) -> Result<Looked, ChallengerError> {
-        // First of all: a fork may be why L1 cannot be followed.
+        // This comes first, because a fork of L1 may be the reason why L1 cannot be followed.
         let rollup = self.follower.chain().rollup.clone();
         self.audit.look(&self.client, &rollup, &mut self.alarms).await?;
         let tip = self.follow_l1().await?;
@@ -233,8 +233,8 @@ impl Watch {
         }
     }
 
-    /// What to do now. None: what L1 calls confirmed is not what was derived, so that there is
-    /// nothing to build on.
+    /// What to do now. `None` if L1 has confirmed another chain than the derived one, so that
+    /// nothing right can follow.
     fn decide(&mut self, time: u64) -> Result<Option<Decision>, ChallengerError> {
         let (game, trace, rules) = (self.disputes.game(), &mut self.trace, &self.rules);
         match tokio::task::block_in_place(|| decide(game, trace, rules, time)) {
@@ -248,8 +248,8 @@ impl Watch {
         }
     }
 
-    /// Sends what is to be sent. Whether anything was. While L1 nodes disagree on the block that it was
-    /// decided on, moves are held back, but not for so long that a dispute is lost by it.
+    /// Sends the moves of a decision. Returns whether it sent any. While L1 nodes disagree on the
+    /// block of the decision, moves wait, but never so long that a dispute is lost.
     async fn act(
         &mut self,
         decision: Decision,
@@ -275,7 +275,7 @@ impl Watch {
         player.play(decision.moves, game, trace, &mut self.alarms, &self.options.metrics).await
     }
 
-    /// Tells the numbers and the status.
+    /// Updates the metrics and prints the status line.
     fn publish(&mut self, has_seen_l1: bool) {
         let (game, chain) = (self.disputes.game(), self.follower.chain());
         let tip = self.follower.l1_block();

@@ -6,10 +6,10 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | `fault` | what there is to lie about |
+//! | `fault` | the ways to be wrong, by name |
 //! | `false_claims` | claims of a chain that was derived wrongly |
 //! | `lie` | where a fault is: block, span, step |
-//! | `lying_trace` | a right trace up to there, and a made-up one from there on |
+//! | `lying_trace` | a trace that is right up to the lie, and made up after it |
 //! | `disputes` | all disputes as L1 shows them now |
 //! | `liar` | the player, and how it behaves |
 //!

@@ -1,4 +1,4 @@
-//! Liars, for drills and tests: nothing of this is in the binary that watches a chain.
+//! Liars, for drills and tests. The binary that watches a chain contains none of this code.
 //!
 //! | module | job |
 //! |---|---|

@@ -26,16 +26,16 @@ pub enum Request {
     Keccak(B256),
     /// A field element of a blob.
     Blob {
-        /// Names the blob.
+        /// Versioned hash of the blob.
         versioned_hash: B256,
         /// Below 4,096, in the order of the blob's bytes.
         index: u64,
     },
     /// The result of a call.
     Precompile {
-        /// Which one.
+        /// Address of the precompile.
         address: Address,
-        /// Its input.
+        /// Input of the call.
         input: Bytes,
     },
 }

@@ -15,10 +15,10 @@ use crate::{Oracle, Request};
 /// The version that this crate writes and reads.
 const VERSION: u8 = 1;
 
-/// Why preimages cannot be had.
+/// Why a preimage cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OracleError {
-    /// The source lacks one. Fetch it and run again.
+    /// The source lacks a preimage. Fetch it and run again.
     #[error("no preimage of {request:?}")]
     Missing {
         /// What was asked for.
@@ -49,7 +49,7 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Adds a preimage. That of a keccak request must have its hash.
+    /// Adds a preimage. A keccak preimage must have the hash of its request.
     ///
     /// # Errors
     /// [`OracleError`] when a keccak preimage has another hash.
@@ -70,12 +70,12 @@ impl Witness {
         self.preimages.get(request)
     }
 
-    /// All, in the order of requests.
+    /// All requests with their preimages, in the order of requests.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Request, &Bytes)> {
         self.preimages.iter()
     }
 
-    /// All, by the machine's keys.
+    /// All preimages, by the machine's keys.
     #[must_use]
     pub fn by_key(&self) -> BTreeMap<B256, (Request, Bytes)> {
         let entry = |(request, bytes): (&Request, &Bytes)| {

@@ -27,7 +27,7 @@ use gainsay_transition::{TransitionError, transition, trie::TrieError};
 pub use inbox::{read_batch_data, read_deposits, read_header};
 pub use state::OracleState;
 
-/// Why a run gives no claim.
+/// Why a run of the program gives no claim.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError<E: core::error::Error + Send + Sync + 'static> {
     /// A preimage is missing. Never in the guest.
@@ -36,12 +36,12 @@ pub enum ProgramError<E: core::error::Error + Send + Sync + 'static> {
     /// A preimage that no honest chain has.
     #[error("the preimage of {hash} is no {expected}")]
     Malformed {
-        /// What was believed.
+        /// The hash of the preimage.
         hash: B256,
-        /// What it should have been the hash of.
+        /// What the preimage had to be.
         expected: &'static str,
     },
-    /// Cursor and batch do not belong together.
+    /// The cursor of the agreed claim is not in the batch.
     #[error(transparent)]
     Derivation(DerivationError),
     /// The state could not be read.
@@ -49,7 +49,7 @@ pub enum ProgramError<E: core::error::Error + Send + Sync + 'static> {
     Transition(TransitionError<TrieError<E>, E>),
 }
 
-/// Bytes of what a run's input is the hash of.
+/// Bytes of the preimage of a run's input.
 pub const INPUT_LEN: usize = 3 * 32;
 
 /// | bytes | what |

@@ -1,7 +1,7 @@
 //! The parent state, read through the trie from an oracle.
 //!
 //! In: an oracle and a state root. Out: accounts, slots, code, trie nodes and precompiles' results.
-//! It keeps no cache: the block's state remembers values, and the guest's oracle nodes.
+//! It keeps no cache: the block's state remembers values, and the guest's oracle remembers nodes.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use gainsay_oracle::{Oracle, Request};

@@ -1,5 +1,5 @@
-//! Hashing many things at once: in the lanes of vectors, and on other threads when it is worth
-//! waking them.
+//! Hashes many messages at once: in the lanes of vectors, and on several threads if there are
+//! enough.
 
 use alloy_primitives::B256;
 use gainsay_keccak::{keccak256_many, keccak256_pairs};

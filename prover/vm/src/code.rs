@@ -19,7 +19,7 @@ pub struct Code {
     start: u64,
     end: u64,
     words: Vec<u32>,
-    /// From the leaves up to the root.
+    /// Nodes of the tree, level by level, from the leaves up to the root.
     levels: Vec<Vec<B256>>,
     root: B256,
 }
@@ -81,7 +81,7 @@ impl Code {
         &self.words
     }
 
-    /// The word at `pc`, or none if no instruction begins there.
+    /// The word at `pc`; `None` if no instruction begins there.
     #[must_use]
     pub fn fetch(&self, pc: u64) -> Option<u32> {
         if !pc.is_multiple_of(WORD_BYTES) || pc < self.start || pc >= self.end {
@@ -91,7 +91,7 @@ impl Code {
         self.words.get(usize::try_from(index).ok()?).copied()
     }
 
-    /// The leaf that holds `pc` and its siblings from the bottom up, or none outside of the code.
+    /// The leaf that holds `pc` and its siblings from the bottom up; `None` outside of the code.
     #[must_use]
     pub fn proof(&self, pc: u64) -> Option<(B256, Vec<B256>)> {
         self.fetch(pc)?;

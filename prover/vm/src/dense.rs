@@ -1,5 +1,5 @@
-//! The hashes of all states of a stretch of a run, one for each step: what a rival has to commit to
-//! in the last level of a dispute.
+//! The hashes of all states of a stretch of a run, one for each step: the leaves of a commitment in
+//! the last level of a dispute.
 //!
 //! Steps follow one another, but their hashes need not wait for each other. A stretch is run first,
 //! keeping the states without their memory roots and the leaves that were written. Then the tree is

@@ -1,5 +1,5 @@
-//! The loader: a static RV64IM ELF to code, an image of memory and an entry. A file is a
-//! stranger's: whatever it holds, the loader gives a program or an error.
+//! The loader: from a static RV64IM ELF file to code, an image of memory and an entry. It trusts no
+//! byte of the file: the result is a program or an error.
 
 use object::{
     LittleEndian,
@@ -9,7 +9,7 @@ use object::{
 
 use crate::{Code, MEMORY_BYTES, VmError};
 
-/// A part of the file and where it lies in memory. Zeros behind it need no mention.
+/// A part of the file and its address in memory. Zeros after it are not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) address: u64,

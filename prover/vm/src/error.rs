@@ -1,4 +1,4 @@
-//! What can go wrong around a machine. Nothing a program does is an error: it is a state.
+//! What can go wrong around a machine. Whatever a program does is a state, never an error.
 
 use alloy_primitives::B256;
 
@@ -25,7 +25,7 @@ pub enum VmError {
     },
 
     // The program file cannot be run.
-    /// The file is no ELF, or one cut short.
+    /// The file is no ELF file, or is cut off.
     #[error("not an ELF file of 64-bit little endian: {reason}")]
     NotElf {
         /// What the parser found.
@@ -93,7 +93,7 @@ pub enum VmError {
         /// Bytes needed, as far as it was read.
         expected: usize,
     },
-    /// The witness is one of another state.
+    /// The witness belongs to another state.
     #[error("witness is of state {computed}, expected {expected}")]
     WrongPreState {
         /// What it was to prove.

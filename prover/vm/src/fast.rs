@@ -1,10 +1,10 @@
 //! The fast engine: a loop and a match over predecoded instructions.
 //!
-//! It counts steps exactly without counting each: `step = base + index`, where only a jump taken
-//! changes `base`. Nor does it look at each step whether to stop: it stops at jumps, and runs the
-//! last stretch, in which no jump may come, with a look at every step (`CAREFUL`).
-//! Whatever is rare or goes wrong is left to the reference engine, at its exact step: system calls,
-//! faults, illegal words, jumps out of the code.
+//! It counts steps exactly, but not at each step: `step = base + index`, where only a jump that is
+//! taken changes `base`. It does not check at each step whether to stop: it checks at jumps, and
+//! runs the last stretch, in which no jump may come, with a check at each step (`CAREFUL`). The
+//! reference engine executes what is rare or goes wrong, at its exact step: system calls, faults,
+//! illegal words, jumps out of the code.
 
 use crate::{
     Code, Hart, Memory, VmError,
@@ -18,7 +18,7 @@ use crate::{
     reference::{self, alu},
 };
 
-/// Registers as the loop has them: any u8 is an index, so none needs a check.
+/// Registers in the loop: 256 of them, so that every u8 is an index and needs no check of bounds.
 type Registers = [u64; 256];
 
 /// Runs until `until` steps have been executed in all, or the machine halts.
@@ -38,8 +38,8 @@ pub(crate) fn run(
             reference::step(hart, code, memory, host)?;
             continue;
         }
-        // The loop without looks runs past its limit to the next jump, by less than the longest run of
-        // instructions without one: so it gets a limit that lies so far before the boundary.
+        // The loop without checks runs past its limit to the next jump, by less than the longest
+        // run of instructions without a jump. So its limit lies that far before `until`.
         let left = until.wrapping_sub(hart.step);
         let exit = if left > fast.longest_run {
             let limit = until.wrapping_sub(fast.longest_run);
@@ -92,7 +92,7 @@ fn execute<const CAREFUL: bool>(
 #[derive(Clone, Copy)]
 struct At {
     index: usize,
-    /// Steps less index.
+    /// Steps executed, minus `index`.
     base: u64,
 }
 
@@ -141,6 +141,8 @@ fn execute_from<const CAREFUL: bool>(
                 set!(alu(Alu::$operation, x[usize::from(op.rs1)], x[usize::from(op.rs2)]))
             };
         }
+        // A jump moves `index` by other than 1, so `base` changes and `base + index` stays the
+        // step. Without `CAREFUL` only jumps check the limit: code without jumps ends by itself.
         macro_rules! go {
             ($target:expr) => {{
                 let target: usize = $target;
@@ -162,7 +164,8 @@ fn execute_from<const CAREFUL: bool>(
                 }
             }};
         }
-        // An address that is aligned and inside has no bits but these.
+        // One test for both faults: an address that is aligned and inside the memory has only bits
+        // of `mask`. The compiler then knows that the address is below the length of `bytes`.
         macro_rules! address {
             ($size:literal) => {{
                 let mask = (MEMORY_LEN as u64).wrapping_sub($size);
@@ -204,8 +207,8 @@ fn execute_from<const CAREFUL: bool>(
                 let pc = x[usize::from(op.rs1)].wrapping_add(imm) & !1;
                 x[usize::from(op.rd)] = pc_of(index.wrapping_add(1), start);
                 let target = index_of(pc, start);
-                // The last op is the sentinel behind the code.
-                // A step that leaves the code is executed; the next one faults, by the reference.
+                // The last op is the sentinel behind the code. A jump out of the code is executed
+                // here and counts as a step; the reference engine then faults at the new pc.
                 if pc & WORD_BYTES.wrapping_sub(1) != 0 || target >= ops.len().wrapping_sub(1) {
                     base = base.wrapping_add(1);
                     return (At { index, base }, Out::Jump(pc));

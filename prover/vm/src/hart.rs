@@ -80,7 +80,8 @@ pub struct Hart {
     pub exit_code: u16,
     /// x0..x31; x0 is always zero.
     pub x: [u64; REGISTER_COUNT],
-    /// What `read_input` returns: all that a run depends on besides its program and preimages.
+    /// What `read_input` returns. A run depends on this, its program and preimages, and on nothing
+    /// else.
     pub input: B256,
 }
 
@@ -121,7 +122,7 @@ impl Hart {
         }
     }
 
-    /// Goes on to `pc` as one more instruction has been executed.
+    /// Goes on to `pc` and counts one more instruction.
     pub(crate) const fn retire(&mut self, pc: u64) {
         self.pc = pc;
         self.step = self.step.wrapping_add(1);

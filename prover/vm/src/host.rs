@@ -1,5 +1,5 @@
-//! What the machine asks of the world around it. Nothing of it can change what a program computes:
-//! preimages are bound by their keys, hints and writes give nothing back.
+//! What the machine asks of its host. A host cannot change what a program computes: preimages are
+//! bound by their keys, and hints and writes return nothing.
 
 use alloy_primitives::{B256, Bytes};
 
@@ -8,9 +8,9 @@ use crate::VmError;
 /// Most bytes of one `hint` or `write` that reach the host; the rest is cut off.
 pub const HOST_BYTES_MAX: usize = 1 << 20;
 
-/// Longest preimage that a machine takes from its host. It must not be shorter than anything that the
-/// program reads: the payload of a deposit with 120,000 bytes of data is the longest. Its proof on L1
-/// fits one transaction.
+/// Longest preimage that a machine takes from its host. It must not be shorter than anything that
+/// the program reads: the payload of a deposit with 120,000 bytes of data is the longest. Its proof
+/// on L1 fits one transaction.
 pub const PREIMAGE_BYTES_MAX: usize = 93 + 120_000;
 
 /// The host of a run.
@@ -47,8 +47,8 @@ impl Host for NoHost {
     fn write(&mut self, _text: &[u8]) {}
 }
 
-/// A host as one run uses it: remembers the preimage in reading, and keeps hints and writes of
-/// steps that are executed a second time from the host.
+/// A host as one run uses it: remembers the last preimage, and does not pass on hints and writes of
+/// steps that are executed a second time.
 pub(crate) struct HostPort<'a> {
     host: &'a mut dyn Host,
     /// The preimage read last: programs read the words of one after the other.

@@ -1,8 +1,9 @@
-//! The translating engine: a program becomes native code of x86-64 in one pass, and runs as that.
+//! The translating engine: translates a program to native code of x86-64 in one pass, and runs
+//! that.
 //!
-//! What is rare or goes wrong is left to the other engines, at its exact step: system calls,
-//! faults, illegal words and jumps out of the code to the reference, and the steps before a
-//! boundary that are fewer than a block has to the fast one.
+//! Two other engines execute the rest, at its exact step: the reference engine executes system
+//! calls, faults, illegal words and jumps out of the code; the fast engine executes the last steps
+//! before a boundary, if a block has more.
 //!
 //! | module | job |
 //! |---|---|

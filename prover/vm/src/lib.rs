@@ -3,10 +3,10 @@
 //!
 //! In: an ELF file, a 32-byte input, and a host that has preimages. Out: the state after any number
 //! of instructions, its hash, and the witness of any one step.
-//! Architecture invariant: it knows no Ethereum. Preimages are bytes under keys to it.
+//! Architecture invariant: it knows no Ethereum. To this crate a preimage is bytes under a key.
 //!
-//! Three implementations give the same states: the reference engine, the engines made to be fast
-//! (predecoded, and translated to native code on x86-64), and the verifier, which mirrors the
+//! Three implementations give the same states: the reference engine, the fast engines (one runs
+//! predecoded instructions, one native code on x86-64), and the verifier, which mirrors the
 //! contract `StepVerifier` and shares neither decoder nor arithmetic with the engines.
 //!
 //! | modules | job |

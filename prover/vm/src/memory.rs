@@ -129,8 +129,8 @@ impl Memory {
         self.tree.root()
     }
 
-    /// Takes the tree away, to be brought up to date elsewhere and put back by
-    /// [`Self::put_tree`]; meanwhile there is none.
+    /// Takes the tree away, to be brought up to date elsewhere and put back by [`Self::put_tree`];
+    /// meanwhile the memory has no tree.
     pub(crate) fn take_tree(&mut self) -> MemoryTree {
         std::mem::replace(&mut self.tree, MemoryTree::new())
     }

@@ -1,6 +1,6 @@
 //! The tree over the memory. It keeps the nodes of touched pages, leaves included, and the 18
-//! levels above the pages, so that only what has changed since the last time is hashed: eight
-//! hashes at a time, several states together, and on more threads when there are many.
+//! levels above the pages, so that only changed nodes are hashed: eight hashes at a time, several
+//! states together, and on several threads when there are many.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -34,7 +34,7 @@ static ZERO_PAGE: LazyLock<PageNodes> = LazyLock::new(|| {
     })
 });
 
-/// All nodes that are not those of zeros.
+/// All nodes that differ from those of a memory of zeros.
 pub(crate) struct MemoryTree {
     /// As a heap: the root at 1, roots of pages from [`PAGE_COUNT`] on. All zero bytes stand for a
     /// subtree of zeros, so that an untouched tree takes no memory.
@@ -49,7 +49,7 @@ struct Level {
     hashes: Vec<B256>,
 }
 
-/// Some pages and what became of them: a version for each time that one has changed.
+/// Some pages and their versions: one for each state in which a page has changed.
 struct Group<'a> {
     /// Index of the page in `nodes`, index of the state, the page's bytes; older states first.
     versions: Vec<(usize, usize, &'a [u8; PAGE_BYTES])>,
@@ -82,7 +82,8 @@ impl MemoryTree {
         } else {
             groups.par_iter_mut().for_each(Group::hash);
         }
-        // Above the pages a version is a state: the roots of pages become one level, state by state.
+        // Above the pages a version is a state: the roots of pages become one level, state by
+        // state.
         let mut changed: Vec<((usize, usize), B256)> = Vec::with_capacity(versions);
         for Group { versions, numbers, nodes, roots } in groups {
             for ((version, _), root) in roots.places.iter().zip(&roots.hashes) {
@@ -94,12 +95,14 @@ impl MemoryTree {
         changed.sort_unstable_by_key(|(place, _)| *place);
         let (places, hashes) = changed.into_iter().unzip();
         let mut level = Level { places, hashes };
+        // The root before the first state, read before the climb overwrites it.
         let mut root = self.root();
         for _ in PAGE_HEIGHT..MEMORY_HEIGHT {
             level.rise(self);
         }
+        // `rise` writes a level when it leaves it. Nothing rises from the roots: write them here.
         level.write(self);
-        // A state without a changed page has no root of its own here: it keeps the one before.
+        // A state without a changed page has no entry here: its root is that of the state before.
         let mut roots = level.places.iter().zip(&level.hashes).peekable();
         let root_after = |state| {
             if let Some((_, hash)) = roots.next_if(|((version, _), _)| *version == state) {
@@ -161,7 +164,8 @@ impl MemoryTree {
     /// A node at or above the roots of pages, by its place in the heap.
     fn node(&self, index: usize) -> B256 {
         match self.nodes[index] {
-            // The first byte alone tells most hashes from a subtree of zeros.
+            // Nearly every hash differs from zero in the first byte, so that the rest is rarely
+            // compared.
             [0, ..] if self.nodes[index] == [0; 32] => {
                 zero_hash(MEMORY_HEIGHT.wrapping_sub(index.ilog2()))
             }

@@ -1,5 +1,5 @@
-//! The measures of the memory, and what the two trees share: nodes are keccak256(left ‖ right), leaves are 32 raw bytes; and the
-//! hashes of subtrees of zeros, which witnesses leave out.
+//! Sizes of the memory; the rule of both trees: a node is keccak256(left ‖ right), a leaf is its 32
+//! raw bytes; and the hashes of subtrees of zeros, which witnesses leave out.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
 //! Code prepared for the fast engine: each word decoded once into 8 bytes, branch targets as
-//! indices, so that running needs neither pc nor fields of instructions.
+//! indices, so that the engine needs neither pc nor fields of instructions.
 
 use crate::{
     Code,

@@ -18,7 +18,8 @@ pub struct Program {
     entry: u64,
     code: Code,
     fast_code: FastCode,
-    /// Translated when it is first run by that engine; none where the system forbids it.
+    /// Native code, made when that engine first runs the program; `None` where the system forbids
+    /// it.
     #[cfg(all(target_arch = "x86_64", unix))]
     jit: OnceLock<Option<Arc<Jit>>>,
     segments: Vec<Segment>,

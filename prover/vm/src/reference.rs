@@ -1,5 +1,5 @@
-//! The reference engine: one instruction at a time, as the RISC-V manual tells it. It decides what
-//! the machine means; the fast engine and the contracts are compared with it.
+//! The reference engine: one instruction at a time, as the RISC-V manual describes it. It defines
+//! the machine; tests compare the fast engines and the contracts with it.
 
 #![expect(clippy::cast_possible_truncation, reason = "the ISA truncates: words, shift amounts")]
 
@@ -195,7 +195,7 @@ const fn high(a: i128, b: i128) -> u64 {
     (a.wrapping_mul(b) >> 64) as u64
 }
 
-/// None is a division by zero, or the overflow of the least number by -1.
+/// `None` for a division by zero, and for the least number divided by -1, which overflows.
 const fn div(a: i64, b: i64) -> i64 {
     match a.checked_div(b) {
         Some(quotient) => quotient,

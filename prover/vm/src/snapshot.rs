@@ -32,7 +32,7 @@ struct Snapshot {
 /// The snapshots of one run, at multiples of an interval.
 #[derive(Debug)]
 pub(crate) struct Snapshots {
-    /// None: no snapshots are taken, and rebuilding begins at the image.
+    /// `None` if no snapshots are taken, so that every state is rebuilt from the image.
     policy: Option<SnapshotPolicy>,
     taken: Vec<Snapshot>,
 }

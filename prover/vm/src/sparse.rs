@@ -1,7 +1,7 @@
 //! The hashes of states far apart, made on another thread while the machine runs on.
 //!
 //! The runner copies the pages that have changed since the state before and goes on; the hasher
-//! owns the tree meanwhile. So hashing costs a run nothing but the copies, as long as it keeps up.
+//! owns the tree meanwhile. While the hasher keeps up, a run only pays for the copies.
 
 use std::sync::mpsc::sync_channel;
 

@@ -30,7 +30,7 @@ pub struct State {
     pub code_root: B256,
     /// Root of the tree over the memory.
     pub memory_root: B256,
-    /// The rest.
+    /// Program counter, registers, status, step counter and input.
     pub hart: Hart,
 }
 

@@ -27,13 +27,13 @@ use crate::{
 pub mod syscall_number {
     /// Halts with an exit code and an output.
     pub const HALT: u64 = 93;
-    /// Writes text for people to read; no-op on chain.
+    /// Writes text for people to read; does nothing on L1.
     pub const WRITE: u64 = 64;
     /// Reads the input.
     pub const READ_INPUT: u64 = 0x1000;
     /// Reads 32 bytes of a preimage.
     pub const READ_PREIMAGE: u64 = 0x1001;
-    /// Tells the host what is going to be asked for; no-op on chain.
+    /// Says to the host what the program will ask for; does nothing on L1.
     pub const HINT: u64 = 0x1002;
     /// Hashes memory.
     pub const KECCAK: u64 = 0x1003;

@@ -1,8 +1,8 @@
 //! The step verifier: from a state hash and a witness to the next state hash, knowing nothing else.
 //!
-//! The third implementation of the machine and the mirror of the contract `StepVerifier`: it shares
-//! with the engines neither decoder nor arithmetic. It refuses what is no witness of the state, and
-//! never fails for anything that a program did.
+//! It is the third implementation of the machine, and mirrors the contract `StepVerifier`: it
+//! shares neither decoder nor arithmetic with the engines. It refuses bytes that are no witness of
+//! the state, and never fails because of what a program did.
 
 #![expect(clippy::cast_possible_truncation, reason = "the ISA truncates: words, shift amounts")]
 
@@ -64,7 +64,7 @@ struct Step<'a> {
     memory_root: B256,
     tail: [u8; TAIL],
     pc: u64,
-    /// None when the step does not fetch.
+    /// `None` when the step fetches no instruction.
     word: Option<u32>,
     oracle: PreimageOracle<'a>,
 }

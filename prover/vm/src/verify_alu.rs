@@ -1,6 +1,6 @@
-//! Arithmetic of the step verifier: from instruction words and operands to results; none when the
-//! word is no instruction of RV64IM. Written from the manual's listing of opcodes, in 128 bits
-//! where 64 could overflow, apart from the engines' arithmetic.
+//! Arithmetic of the step verifier: from instruction words and operands to results; `None` when the
+//! word is no instruction of RV64IM. It was written from the manual's list of opcodes,
+//! independently of the engines, and computes in 128 bits where 64 could overflow.
 
 #![expect(clippy::cast_possible_truncation, reason = "results are truncated to their width")]
 

@@ -73,7 +73,7 @@ impl MemoryProof {
                 continue;
             }
             let sibling = B256::new(reader.array()?);
-            // One witness a step: what is known is not given.
+            // A step has only one witness: a hash that the verifier knows must be left out.
             if sibling == zero {
                 return Err(VmError::RedundantSibling { height });
             }

@@ -1,7 +1,7 @@
 //! Amounts, addresses and the like, as people write them on a command line.
 //!
-//! In: text. Out: values, or an error that says what was found and what was expected. Nothing is
-//! guessed: a number without a unit is wei, and no digit is ever rounded away.
+//! In: text. Out: values, or an error that says what was found and what was expected. It guesses
+//! nothing: a number without a unit is wei, and no digit is ever lost by rounding.
 
 use std::str::FromStr;
 
@@ -161,7 +161,7 @@ pub fn parse_address(text: &str) -> Result<Address, ParseValueError> {
     Ok(address)
 }
 
-/// Reads hex data; `0x` alone is none.
+/// Reads hex data; `0x` alone is no bytes.
 ///
 /// # Errors
 /// What was found and what was expected.

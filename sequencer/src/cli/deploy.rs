@@ -110,8 +110,8 @@ pub struct DeployArgs {
     /// log2 of the most blocks that one claim covers.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub blocks_height: u8,
-    /// Stake of a claim, in wei or with a unit. Lost if the claim is proven wrong. More, if half of it
-    /// does not pay all answers to a wrong claim at the reference gas price.
+    /// Stake of a claim, in wei or with a unit. Lost if the claim is proven wrong. More, if half of
+    /// it does not pay all answers to a wrong claim at the reference gas price.
     #[arg(long, value_name = "AMOUNT", default_value = "1eth", value_parser = parse_amount)]
     pub stake_wei: U256,
     /// Gas price of L1 at which the stakes of losers pay all moves against them, for ever.
@@ -136,7 +136,7 @@ fn parse_gas_price(text: &str) -> Result<u64, String> {
     u64::try_from(wei).map_err(|_| format!("found {wei} wei, expected at most {}", u64::MAX))
 }
 
-/// Zero would leave nobody able to prove anything: one liar would halt the chain for ever.
+/// Reads a program hash. Refuses zero: without a program no lie could be disproved.
 fn parse_program_hash(text: &str) -> Result<B256, String> {
     match text.trim().parse() {
         Ok(B256::ZERO) => Err("it is zero, which is no program's hash; expected the hash in \
@@ -150,8 +150,9 @@ fn parse_program_hash(text: &str) -> Result<B256, String> {
 /// Deploys.
 ///
 /// # Errors
-/// Before anything is sent: a key, an artifact or a parameter that cannot be used, or an output file
-/// that exists. Afterwards: a transaction that L1 refused, or contracts that are not as deployed.
+/// Before anything is sent: a key, an artifact or a parameter that cannot be used, or an output
+/// file that exists. Afterwards: a transaction that L1 refused, or contracts that are not as
+/// deployed.
 pub async fn run(args: DeployArgs) -> anyhow::Result<()> {
     let out = args.out.display();
     ensure!(
@@ -286,7 +287,8 @@ fn inbox_params(args: &DeployArgs, sequencer: Address) -> anyhow::Result<InboxPa
     if max_batch_deposit_gas > limit {
         bail!("--max-batch-deposit-gas {max_batch_deposit_gas} is above --block-gas-limit {limit}");
     }
-    // As the Inbox demands: a batch has room for a block's deposits and its own fee report.
+    // The Inbox demands it: a batch has room for the deposits of an L1 block and its own fee
+    // report.
     let per_block_max = max_batch_deposit_gas.saturating_sub(FEE_REPORT_GAS);
     if max_deposit_gas_per_block > per_block_max {
         bail!(

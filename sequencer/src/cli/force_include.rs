@@ -1,7 +1,7 @@
 //! `gainsay force-include`: executes deposits that the sequencer passed over. Anyone may do it.
 //!
-//! In: the Inbox on L1. Out: a batch of deposits alone, or the time that is left until L1 takes one.
-//! What is possible is decided in [`forcing`], without sending anything.
+//! In: the Inbox on L1. Out: a batch of deposits alone, or the time that is left until L1 takes
+//! one. What is possible is decided in [`forcing`], without sending anything.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -139,8 +139,8 @@ pub(crate) async fn force(
 /// Forces.
 ///
 /// # Errors
-/// A key that cannot be used, a deposit that is not overdue (without `--wait`), or a transaction that
-/// L1 refused.
+/// A key that cannot be used, a deposit that is not overdue (without `--wait`), or a transaction
+/// that L1 refused.
 pub async fn run(args: ForceIncludeArgs) -> anyhow::Result<()> {
     let rollup = RollupConfig::load(&args.rollup)?;
     let client = L1Client::connect(&args.l1_rpc, None)?;

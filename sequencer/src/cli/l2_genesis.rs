@@ -1,9 +1,9 @@
 //! The accounts of block 0: predeploys, preinstalls and funded accounts.
 //!
 //! In: `predeploys.json` and `preinstalls.json` of `contracts/genesis` (which say what their fields
-//! mean), the artifacts that forge built, the values of the manifest's parameters. Out: the alloc of
-//! `rollup.json`, and block 0 made of it. Every code is checked against what is expected of it, and
-//! an unknown field or parameter is an error: genesis cannot be mended later.
+//! mean), the artifacts that forge built, the values of the manifest's parameters. Out: the alloc
+//! of `rollup.json`, and block 0 made of it. Every code is compared with its expected hash, and an
+//! unknown field or parameter is an error, because a genesis can never be changed.
 
 use std::{
     collections::BTreeMap,
@@ -309,7 +309,8 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let size = fs::metadata(path).with_context(|| format!("{place}"))?.len();
     ensure!(size <= FILE_BYTES_MAX, "{place}: {size} bytes, expected at most {FILE_BYTES_MAX}");
     let text = fs::read(path).with_context(|| format!("{place}"))?;
-    serde_json::from_slice(&text).with_context(|| format!("{place}: not what it should be"))
+    serde_json::from_slice(&text)
+        .with_context(|| format!("{place}: not the JSON that was expected"))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl fmt::Debug for L2Rpc {
 pub(crate) struct Outcome {
     /// Block that holds it.
     pub(crate) block_number: u64,
-    /// Whether it did not fail.
+    /// Whether it succeeded.
     pub(crate) success: bool,
     /// Gas that it used.
     pub(crate) gas_used: u64,
@@ -90,7 +90,7 @@ impl L2Rpc {
             .with_context(|| format!("{method} at {}: unexpected answer", self.url))
     }
 
-    /// Stops when the node is one of another chain.
+    /// Fails when the node belongs to another chain.
     pub(crate) async fn check_chain(&self, expected: u64) -> anyhow::Result<()> {
         let found: U64 = self.get("eth_chainId").await?;
         let found = found.to::<u64>();

@@ -1,4 +1,4 @@
-//! `gainsay status`: how far a chain is, on L2 and in the eyes of L1.
+//! `gainsay status`: how far a chain is, on L2 and by what L1 has recorded.
 //!
 //! In: the answer of `rollup_status`. Out: a table with the age of every head and the time left of
 //! every claim, so that nothing that waits looks stuck; or the answer itself as JSON.

@@ -1,8 +1,8 @@
 //! What is in the pool: all transactions by hash, and each sender's queue.
 //!
 //! In: checked transactions, accounts at new heads. Out: which were taken in, which were dropped.
-//! It holds the bounds of the whole pool and decides who is dropped for whom. It reads no state and
-//! takes no lock: the pool holds it under one.
+//! It keeps the bounds of the whole pool and decides which transaction is dropped for which. It
+//! reads no state and takes no lock: the pool holds it under one.
 
 use std::{collections::hash_map::Entry, sync::Arc};
 
@@ -110,7 +110,7 @@ impl Content {
         if self.by_hash.contains_key(&tx.hash()) {
             return Err(PoolError::AlreadyKnown);
         }
-        // Also a transaction that is refused below uses a number: only their order counts.
+        // A transaction that is refused below uses a number, too: only the order of numbers counts.
         self.arrivals += 1;
         (tx.arrival, tx.arrived_at) = (self.arrivals, self.head.timestamp);
         let (sender, nonce) = (tx.sender(), tx.nonce());
@@ -120,7 +120,8 @@ impl Content {
                 (place, queue.get(nonce).cloned())
             }
             None => {
-                // A queue to ask, not to keep: a refused transaction must leave no empty queue.
+                // This queue only answers `admit`: it is not kept, because a refused transaction
+                // must leave no empty queue.
                 let queue = SenderQueue::new(account);
                 (queue.admit(&tx, self.head.l1_price, &self.limits)?, None)
             }
@@ -158,7 +159,8 @@ impl Content {
         let queue = entry.get_mut();
         let before = queue.executable_len();
         let dropped = change(queue, &self.limits);
-        // One change can move many between executable and queued: the queue counts them, not we.
+        // One change can move many transactions between executable and queued, so the queue counts
+        // them.
         self.executable = self.executable - before + queue.executable_len();
         if queue.len() == 0 {
             entry.remove();
@@ -180,8 +182,8 @@ impl Content {
     /// Drops transactions that rank below `tx` until it fits: of other senders, and what waits
     /// behind it. When it cannot fit, nothing is dropped. Returns whether there is room.
     ///
-    /// It drops first and puts back if that was not enough. To count beforehand what could go would
-    /// be wrong: when the tail of a queue goes, its sender's transaction before it becomes the next
+    /// It drops transactions first, and puts them back if that was not enough. A count beforehand
+    /// would be wrong: when the last transaction of a queue is dropped, the one before it becomes a
     /// candidate.
     fn make_room(&mut self, tx: &PooledTx, place: Place, replaced: Option<&PooledTx>) -> bool {
         let count_more = usize::from(replaced.is_none());
@@ -201,11 +203,12 @@ impl Content {
                 break true;
             }
             let Some(worst) = candidates.pop() else { break false };
-            // The heap keeps entries of transactions that went or moved since; here they end.
+            // The heap may hold entries of transactions that were dropped or moved since: skip
+            // them.
             if !self.is_current(&worst) {
                 continue;
             }
-            // The worst of all is as good as `tx`: so is everything else.
+            // The worst candidate ranks as high as `tx`, and so do all others.
             if worst.rank >= rank {
                 candidates.push(worst);
                 break false;
@@ -235,8 +238,8 @@ impl Content {
         false
     }
 
-    /// Drops what waits furthest behind `tx` in its own sender's queue until `tx` fits: nothing else
-    /// is worth less than `tx`, but these cannot run without it or before it.
+    /// Drops what waits furthest behind `tx` in its own sender's queue until `tx` fits: nothing
+    /// else is worth less than `tx`, but these cannot run without it or before it.
     fn make_room_behind(
         &mut self,
         tx: &PooledTx,
@@ -285,8 +288,8 @@ impl Content {
     /// Keeps the candidates complete after a transaction of `sender` came in.
     fn offer_candidates(&mut self, sender: Address) {
         let Some(mut candidates) = self.candidates.take() else { return };
-        // Entries out of date leave only when they come up. When they are more than what is alive,
-        // a new heap at the next full pool is cheaper and bounded.
+        // An entry that is out of date leaves the heap only when it comes to the top. When there
+        // are more of them than transactions, drop the heap: the next full pool builds a new one.
         if candidates.len() > 2 * self.by_hash.len() + 64 {
             return;
         }
@@ -342,7 +345,7 @@ impl Content {
         before - self.len()
     }
 
-    /// Drops what has waited too long, now and then.
+    /// Drops transactions that have waited too long; looks for them only once in a while.
     fn expire(&mut self) {
         let (now, expiry) = (self.head.timestamp, self.limits.queued_expiry_secs);
         if now < self.swept_at.saturating_add(expiry / SWEEPS_PER_EXPIRY) {

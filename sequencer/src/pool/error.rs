@@ -88,7 +88,7 @@ pub enum PoolError {
     /// [EIP-7702](https://eips.ethereum.org/EIPS/eip-7702) wants at least one authorization.
     #[error("EIP-7702 transaction with empty auth list")]
     EmptyAuthorizations,
-    /// The tip alone is above the whole.
+    /// The tip is above the highest price, of which it is a part.
     #[error(
         "max priority fee per gas higher than max fee per gas: \
          maxPriorityFeePerGas: {tip}, maxFeePerGas: {fee_cap}"

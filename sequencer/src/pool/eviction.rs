@@ -4,11 +4,11 @@
 //! a heap of those that may be dropped with no harm to others: the last executable one of each
 //! sender and its furthest queued one. It drops nothing itself.
 //!
-//! A transaction is worth no more than the cheapest one before it in its sender's queue, because
-//! it cannot go before that one: else one cheap transaction could hold thousands of dear ones in
-//! the pool that no block will ever take. What waits promises a fee that it may never pay, so that
-//! its fee counts least: first goes what its sender cannot pay for, then what exceeds its sender's
-//! share, then what is furthest from being executable.
+//! A transaction is worth no more than the cheapest one before it in its sender's queue, because it
+//! cannot go before that one: else one cheap transaction could keep thousands of expensive ones in
+//! the pool that no block will ever take. A transaction that waits may never pay its fee, so that
+//! its fee counts least: first dropped are those that their sender cannot pay for, then those above
+//! their sender's share, then those furthest from being executable.
 
 use std::{
     cmp::{Ordering, Reverse},

@@ -1,6 +1,6 @@
 //! The bounds of the pool. Every queue of it is bounded by one of these.
 
-/// How much the pool takes in, and what it refuses outright.
+/// How much the pool holds, and which transactions it never takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
     /// Transactions in all.
@@ -10,7 +10,8 @@ pub struct PoolLimits {
     /// Transactions of one sender, executable or not: wallets send nonces in any order, so that all
     /// but the first may have to wait for it.
     pub per_sender_max: usize,
-    /// Memory of one sender's transactions that wait. In a full pool, who has more loses them first.
+    /// Memory of one sender's transactions that wait. In a full pool, who has more loses them
+    /// first.
     pub queued_share_bytes: usize,
     /// Bytes of one EIP-2718 encoding; geth's limit, so that wallets see no difference.
     pub tx_bytes_max: usize,

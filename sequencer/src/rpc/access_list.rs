@@ -1,7 +1,8 @@
-//! The accounts and slots that a call touches, as an [EIP-2930](https://eips.ethereum.org/EIPS/eip-2930) list.
+//! The accounts and slots that a call touches, as an
+//! [EIP-2930](https://eips.ethereum.org/EIPS/eip-2930) list.
 //!
-//! In: a prepared call. Out: the list with which it is cheapest to warm them up. The call is run with
-//! the list of the run before until the list stays the same.
+//! In: a prepared call. Out: the list with which it is cheapest to warm them up. The call is run
+//! with the list of the run before until the list stays the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 

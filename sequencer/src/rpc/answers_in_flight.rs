@@ -1,7 +1,7 @@
 //! The memory of answers that clients have not taken yet: bounded over all connections.
 //!
-//! In: answers. Out: the same answers, which count until the last byte is written; or an error in
-//! place of one for which there is no room.
+//! In: answers. Out: the same answers, whose bytes count until the last one is written; or an error
+//! in place of an answer for which there is no memory.
 
 use std::{
     pin::Pin,
@@ -64,7 +64,7 @@ impl AnswersInFlight {
     }
 }
 
-/// What a client is told in place of an answer for which there is no room.
+/// The error that a client gets in place of an answer for which there is no memory.
 pub(super) fn no_room(id: &Id) -> String {
     let why = "server is busy: too many answers wait for their clients, try again later";
     error_text(id, &ErrorObject::borrowed(-32005, why, None))
@@ -100,7 +100,7 @@ pub(super) fn text_answer(
 /// client has taken some, and drops the body with the last.
 struct Counted {
     body: HttpBody,
-    /// What is left of the frame at hand.
+    /// What is left of the current frame.
     rest: Bytes,
     _permit: OwnedSemaphorePermit,
 }

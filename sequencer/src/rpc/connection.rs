@@ -1,8 +1,9 @@
 //! Accepts connections, as many as are allowed, and sees each one to its end.
 //!
 //! In: a listener and what answers requests. Out: answers. A connection that is silent, that sends
-//! a request too slowly or that does not take its answer is closed; one too many gets an answer that says so and
-//! closed. Nobody who opens connections can use up this node's memory or files.
+//! a request too slowly or that does not take its answer is closed. A connection above the bound
+//! gets an answer that says so, and is closed. So nobody can use up this node's memory or files by
+//! connections.
 
 use std::{
     future::Future,
@@ -35,7 +36,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(45);
 const STALL_MAX: Duration = Duration::from_secs(30);
 /// Connections at a time that get an answer although they are too many; further ones are closed.
 const REFUSALS_MAX: usize = 256;
-/// Time for telling it.
+/// Time for that answer.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// Pause when a connection cannot be accepted, as when there are no files left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -118,7 +119,7 @@ where
             tokio::spawn(serve(socket, Arc::new(place), stop.clone(), answer.clone()));
         } else if let Ok(refusal) = refusals.clone().try_acquire_owned() {
             tokio::spawn(async move {
-                // Whether the client has heard it or not, it is gone.
+                // The connection ends, whether the client has read the answer or not.
                 let _told = timeout(REFUSAL_TIME, refuse(socket, connections_max)).await;
                 drop(refusal);
             });
@@ -179,7 +180,7 @@ async fn refuse(mut socket: TcpStream, allowed: u32) -> io::Result<()> {
 /// A socket that fails when its peer takes nothing for too long.
 struct Impatient {
     socket: TcpStream,
-    /// Since the peer took the last bytes.
+    /// Runs while the peer takes no byte.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 

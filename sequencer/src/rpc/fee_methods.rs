@@ -20,7 +20,7 @@ use super::{
 
 /// Tip to suggest while blocks have room: op-geth's minimum, 0.001 gwei.
 const TIP_MIN_WEI: u128 = 1_000_000;
-/// What a blob would cost. None can be sent, and OP nodes answer the least price, too.
+/// Price of a blob, although L2 takes no blobs: OP nodes answer the least price, too.
 const BLOB_BASE_FEE_WEI: u128 = 1;
 /// Percentiles of one `eth_feeHistory`, as in geth.
 const PERCENTILES_MAX: usize = 100;

@@ -1,4 +1,4 @@
-//! `eth_newFilter` and its sisters: what happened since a client's last poll.
+//! `eth_newFilter` and the methods that belong to it: what happened since a client's last poll.
 //!
 //! In: the filters of [`Filters`](super::filters::Filters), the chain. Out: new blocks, logs,
 //! pending transactions. When blocks are taken back, a filter gives the blocks in their place, and
@@ -86,7 +86,7 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
     let Some(Position { next: from, rewinds_seen, void }) = position(node, filter) else {
         filter.rewinds_seen = node.chain.removed_logs.count();
         filter.next = node.store().head().number.saturating_add(1);
-        let why = "more logs were removed at once than this node can tell: read them anew";
+        let why = "more logs were removed at once than this node can report: read them again";
         return Err(RpcError::Call(why.into()));
     };
     let head = node.store().head().number;
@@ -101,7 +101,8 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
             let (first, mut to) = (low.max(from), high.min(last));
             if first <= to {
                 let found;
-                // A poll names no range that could be made smaller: the next one gives what is beyond.
+                // A poll names no range that could be made smaller: the next one gives what is
+                // beyond.
                 Searched { found, last: to, .. } = search_range(node, wanted, first, to)?;
                 logs.extend(found);
             }
@@ -120,7 +121,7 @@ fn poll(node: &RpcNode, filter: &mut Installed) -> Result<Changes, RpcError> {
             (Changes::Hashes(hashes), next)
         }
     };
-    // Not before: a poll that failed is asked again.
+    // Only now, because a client repeats a poll that failed.
     (filter.next, filter.rewinds_seen) = (next.max(from), rewinds_seen);
     Ok(answer)
 }

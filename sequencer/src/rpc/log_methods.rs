@@ -129,8 +129,8 @@ pub(super) fn removed_logs(block: &RemovedBlock, filter: &Filter) -> Vec<Log> {
     logs.cloned().collect()
 }
 
-/// The range's numbers, `None` for a range that has no block yet. By default it ends at the head and
-/// starts where it ends.
+/// The range's numbers, `None` for a range that has no block yet. By default it ends at the head
+/// and starts where it ends.
 fn range(
     node: &RpcNode,
     from: Option<BlockNumberOrTag>,
@@ -141,7 +141,7 @@ fn range(
     let to = to.map_or(head, |tag| node.number_of(tag));
     let from = from.map_or(to.min(head), |tag| node.number_of(tag));
     if from > to && ends_at_tag {
-        // Who reads on from where it stopped is there before the next block.
+        // An indexer that goes on after the head asks for a block that does not exist yet.
         return Ok(None);
     }
     if from > to {

@@ -1,4 +1,4 @@
-//! The node itself: network, version, sync state, and how far L1 has taken up the chain.
+//! The node itself: network, version, sync state, and how much of the chain L1 has.
 //!
 //! In: nothing but the configuration and the status. Out: `net_*`, `web3_*`, `rollup_*`.
 
@@ -51,8 +51,8 @@ const SEQUENCER_LAG_MAX: u64 = 32;
 struct Syncing {
     starting_block: U64,
     current_block: U64,
-    /// The sequencer's head. A node that knows L1 alone cannot say how many blocks are to come: then
-    /// it is the next one.
+    /// The sequencer's head. A node that knows L1 alone cannot say how many blocks are to come:
+    /// then it is the next one.
     highest_block: U64,
     /// L1 block up to which the chain is derived.
     l1_current_block: U64,

@@ -1,9 +1,9 @@
 //! What waits to be sent on one WebSocket, and the memory of it.
 //!
-//! In: answers and notifications. Out: the same texts, each with its room, which its writer gives
-//! back once the socket has taken the text. Each socket has a little room of its own, so that a
-//! client of short answers depends on nobody; all else comes out of the room of all long answers.
-//! What has no room is not sent. It touches no socket.
+//! In: answers and notifications. Out: the same texts, each with a permit for its bytes, which is
+//! given back once the socket has taken the text. Each socket has some bytes of its own, so that a
+//! client of short answers depends on no other client; longer texts count among all long answers of
+//! the server. A text without a permit is not sent. It touches no socket.
 
 use std::sync::Arc;
 

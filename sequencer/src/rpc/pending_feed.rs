@@ -1,9 +1,9 @@
-//! New pending transactions, for those who listen: out of the pool, or, in a follower, out of its
-//! sequencer's.
+//! New pending transactions for listeners: from the pool or, in a follower, from its sequencer's
+//! pool.
 //!
-//! In: the pool, or polls of a filter at the sequencer, as long as somebody listens. Out: hashes and
-//! whole transactions, each asked for once however many listen. When the sequencer is out of reach for long, its listeners' receivers
-//! end. It keeps no transaction.
+//! In: the pool, or polls of a filter at the sequencer, as long as somebody listens. Out: hashes
+//! and whole transactions, each asked for once however many listen. When the sequencer is out of
+//! reach for long, the receivers of all listeners end. It keeps no transaction.
 
 use std::{
     sync::{Arc, Weak},
@@ -25,7 +25,7 @@ use super::{
 
 /// Pause between polls at the sequencer.
 const POLL: Duration = Duration::from_millis(250);
-/// Polls that may fail one after the other before the listeners are let down.
+/// Polls that may fail one after the other before the receivers of the listeners end.
 const FAILURES_MAX: usize = 20;
 /// Whole transactions that are asked for at a time.
 const FETCHES_MAX: usize = 16;

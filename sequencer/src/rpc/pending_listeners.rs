@@ -1,4 +1,4 @@
-//! Who listens to the new pending transactions of a follower.
+//! The listeners to new pending transactions of a follower.
 //!
 //! In: hashes and whole transactions from `pending_feed`. Out: each to every listener. It asks
 //! nobody for a transaction, and keeps none but those that a slow listener has not taken yet.
@@ -26,7 +26,7 @@ pub(super) type Body = Arc<JsonRawValue>;
 pub(super) struct PendingListeners {
     /// Empty when nobody listens.
     running: Mutex<Option<Senders>>,
-    /// Held by who starts the poll: further first listeners wait, and join.
+    /// Held while a listener starts the poll: others that come first wait, and join.
     starting: tokio::sync::Mutex<()>,
 }
 
@@ -54,7 +54,7 @@ impl PendingListeners {
     /// Ends the poll if nobody listens; whether it has ended.
     pub(super) fn leave(&self) -> bool {
         let mut running = self.running.lock();
-        // Under the lock: who joins later starts another poll.
+        // Under the lock: a listener that comes later starts another poll.
         let is_idle = running.as_ref().is_none_or(|feed| {
             feed.hashes.receiver_count() == 0 && feed.bodies.receiver_count() == 0
         });
@@ -65,7 +65,7 @@ impl PendingListeners {
     }
 }
 
-/// The ends of a poll that its listeners hang on.
+/// The senders of a poll, from which listeners get their receivers.
 #[derive(Clone, Debug)]
 pub(super) struct Senders {
     hashes: Sender<B256>,

@@ -1,4 +1,4 @@
-//! The words of a revert, from what the call returned.
+//! The message of a revert, from the bytes that the call returned.
 //!
 //! In: returned bytes. Out: `execution reverted`, with the reason when it is one of Solidity's two.
 
@@ -16,7 +16,8 @@ pub(super) fn revert_message(data: &[u8]) -> String {
     }
 }
 
-/// geth's names of [Solidity's panic codes](https://docs.soliditylang.org/en/latest/control-structures.html#panic-via-assert-and-error-via-require).
+/// geth's names of [Solidity's panic
+/// codes](https://docs.soliditylang.org/en/latest/control-structures.html#panic-via-assert-and-error-via-require).
 fn panic_reason(code: u64) -> String {
     match code {
         0x00 => "generic panic",

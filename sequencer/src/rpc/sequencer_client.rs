@@ -34,7 +34,7 @@ const POOL_QUESTIONS_MAX: usize = 2;
 const FORWARDED: &str = "x-gainsay-forwarded";
 
 tokio::task_local! {
-    /// Whether the request at hand was forwarded to this node by another one.
+    /// Whether another node forwarded the current request to this one.
     static IS_FORWARDED: bool;
 }
 

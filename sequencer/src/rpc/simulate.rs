@@ -1,8 +1,8 @@
 //! One call on the state after a block, without a trace left behind.
 //!
-//! In: a state with overrides, the block's environment with overrides, and a call. Out: what the EVM
-//! makes of the call at a gas limit, as often as asked. It is the EVM of the chain, with the checks
-//! switched off that only a signed transaction can pass: nonce, sender without code, fees.
+//! In: a state with overrides, the block's environment with overrides, and a call. Out: what the
+//! EVM makes of the call at a gas limit, as often as asked. It is the EVM of the chain, with the
+//! checks switched off that only a signed transaction can pass: nonce, sender without code, fees.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,5 @@
-//! Transactions in: `eth_sendRawTransaction` and its waiting sister.
+//! Transactions in: `eth_sendRawTransaction` and `eth_sendRawTransactionSync`, which waits for a
+//! block.
 //!
 //! In: signed EIP-2718 bytes. Out: the hash, or the receipt once a block holds the transaction. The
 //! pool, here or at the sequencer, decides; nothing is checked twice.

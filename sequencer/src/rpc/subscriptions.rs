@@ -173,7 +173,7 @@ async fn push_logs(
             send(sink, &log).await?;
         }
         if is_cut {
-            let why = "more logs were removed at once than this node can tell: read them anew";
+            let why = "more logs were removed at once than this node can report: read them again";
             return Err(RpcError::Call(why.into()).into());
         }
     }

@@ -1,7 +1,7 @@
 //! Gathers transactions of concurrent requests, so that the pool recovers signatures in parallel.
 //!
-//! In: raw transactions, one a request. Out: the pool's verdict on each. The first one that comes is
-//! taken at once; while the pool works on it, others gather and go in together.
+//! In: raw transactions, one a request. Out: the pool's verdict on each. The first one that comes
+//! is taken at once; while the pool works on it, others gather and go in together.
 
 use std::sync::Arc;
 

@@ -73,7 +73,7 @@ impl WebSocket {
         let upgraded = match upgrade.await {
             Ok(upgraded) => upgraded,
             Err(error) => {
-                tracing::debug!(%error, "a connection became no WebSocket");
+                tracing::debug!(%error, "a connection could not become a WebSocket");
                 return;
             }
         };
@@ -129,7 +129,7 @@ impl WebSocket {
             };
             let Ok(turn) = Arc::clone(&working).acquire_owned().await else { return };
             let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
-            // A client of a few short messages waits for nobody else's.
+            // A client of a few short messages waits for no other client.
             let room = match Arc::clone(&own).try_acquire_many_owned(bytes) {
                 Ok(room) => room,
                 Err(_) => match Arc::clone(&self.bodies).acquire_many_owned(bytes).await {

@@ -1,7 +1,7 @@
 //! The JSON-RPC of a node, asked by real clients over HTTP and WebSocket.
 //!
 //! The chain under it is made by the real transition in a real store; nothing is mocked. Shapes are
-//! compared with the execution-apis vectors when they are at hand.
+//! compared with the execution-apis vectors if they are installed.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bounds;

@@ -43,7 +43,7 @@ async fn filters_tell_what_is_new() {
     assert_eq!(found.as_array().unwrap().len(), 1);
     assert_eq!(changes(&logs).await, json!([]));
     assert_eq!(world.ask("eth_getFilterLogs", json!([logs])).await, found);
-    // A rewind: the block in place of the one taken back is told.
+    // A rewind: the filter gives the block in place of the one taken back.
     world.rewind(4);
     assert_eq!(changes(&blocks).await, json!([]));
     let other = world.block(&[], vec![count(0).sign(2)]);

@@ -1,5 +1,5 @@
-//! The shapes of answers against ethereum/execution-apis: the same keys, the same kinds of values, the
-//! same error codes. The vectors belong to another chain, so values are not compared.
+//! The shapes of answers against ethereum/execution-apis: the same keys, the same kinds of values,
+//! the same error codes. The vectors belong to another chain, so values are not compared.
 
 use std::path::PathBuf;
 

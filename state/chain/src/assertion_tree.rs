@@ -15,14 +15,14 @@ use gainsay_l1::{
 use serde::{Deserialize, Serialize};
 
 /// L1 blocks for which a newly confirmed assertion's ancestors are kept, in case of a reorg. More
-/// than the log reader's window of blocks, so that it can follow no reorg that is deeper.
+/// than the log reader's window of blocks: the reader follows no deeper reorg.
 const KEEP_L1_BLOCKS: u64 = 512;
 
 /// One assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProposedAssertion {
-    /// Its id.
+    /// Id of the assertion.
     pub id: B256,
     /// The id of the assertion that it extends.
     pub parent: B256,
@@ -45,7 +45,7 @@ pub struct ProposedAssertion {
 }
 
 impl ProposedAssertion {
-    /// Its end claim.
+    /// The claim after its last block.
     #[must_use]
     pub fn claim(&self) -> B256 {
         end_claim(self.output_root, &self.cursor)
@@ -73,8 +73,8 @@ impl ProposedAssertion {
     }
 }
 
-/// The end claim of an assertion: 0, which stands for a program that fails, is an output root 0 at
-/// the place of the genesis.
+/// The end claim of an assertion. Output root 0 at the genesis's place in the Inbox gives claim 0:
+/// the program fails.
 #[must_use]
 // PROTOCOL.md CLAIM-4
 pub fn end_claim(output_root: B256, cursor: &Cursor) -> B256 {
@@ -91,7 +91,7 @@ pub struct AssertionTree {
     assertions: BTreeMap<B256, ProposedAssertion>,
     /// The assertion that has ended the chain, and the L1 block that did it.
     halted: Option<(B256, u64)>,
-    /// Those that lost, with the L1 block that said so.
+    /// The assertions that lost, with the L1 block that recorded the loss.
     lost: BTreeMap<B256, u64>,
 }
 
@@ -103,8 +103,8 @@ impl AssertionTree {
         Self { genesis, assertions, halted: None, lost: BTreeMap::new() }
     }
 
-    /// Takes in an event. One that was taken in before changes nothing, nor does an event of
-    /// another contract.
+    /// Takes in an event. An event that was taken in before, or of another contract, changes
+    /// nothing.
     pub fn apply(&mut self, event: &ContractEvent) {
         let ContractEventKind::Assertion(said) = &event.event else { return };
         match said {
@@ -193,7 +193,8 @@ impl AssertionTree {
         self.halted.map(|(id, _)| id)
     }
 
-    /// Assertions which say that the program fails on a block and have not lost, in the order of ids.
+    /// Assertions which say that the program fails on a block and have not lost, in the order of
+    /// ids.
     pub fn halts(&self) -> impl Iterator<Item = &ProposedAssertion> {
         let is_lost = |it: &&ProposedAssertion| self.lost.contains_key(&it.id);
         self.assertions.values().filter(move |it| it.is_halt() && !is_lost(it))

@@ -2,8 +2,8 @@
 //! after some weeks.
 //!
 //! In: batches with their data, as fetched from L1. Out: the same data, checked against its hash.
-//! One file a batch, named by the batch's accumulator, so that a reorg of L1 invalidates nothing
-//! and nothing is ever overwritten by something else.
+//! One file a batch, named by the batch's accumulator: a reorg of L1 makes no file wrong, and no
+//! file is overwritten with other data.
 //!
 //! | kind | file |
 //! |---|---|

@@ -45,7 +45,7 @@ pub enum ChainStep {
     },
 }
 
-/// Takes steps in.
+/// Takes in the steps of L1, in order.
 pub trait ChainWriter {
     /// Takes a step in, or queues it behind those before it. May block.
     ///

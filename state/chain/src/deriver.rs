@@ -1,9 +1,9 @@
 //! Follows the Inbox: from deposits and batches on L1 to the safe chain in the store.
 //!
 //! In: what L1 recorded, in order, and L1 reorgs. Out: blocks in the store that are marked safe,
-//! with their cursors; transactions of blocks that had to go. A block that the store already has is
-//! kept when the batch says the same, and replaced when it does not: L1 is right. It waits for
-//! nothing and asks L1 for nothing.
+//! with their cursors; transactions of blocks that were taken back. A block that the store already
+//! has is kept when the batch says the same, and replaced when it does not: L1 is right. It never
+//! waits and never asks L1.
 
 use std::{error::Error, fmt::Debug};
 
@@ -31,18 +31,18 @@ pub struct Derived {
 /// What becomes of blocks that no batch holds yet when L1 is reorganised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsafeBlocks {
-    /// Those stay that hold no deposit which L1 has dropped: their batches may come again.
+    /// Blocks stay if they hold no deposit that L1 has dropped: their batches may come again.
     Keep,
-    /// All go: nothing is shown that L1 does not say.
+    /// All blocks go: nothing is shown that L1 does not say.
     Drop,
 }
 
-/// Learns how a deriver moves the head: for whoever shows the head to others.
+/// Is called when a deriver moves the head, for code that shows the head to clients.
 pub trait HeadObserver: Debug + Send {
     /// Blocks above `to` are about to be taken back.
     ///
     /// # Errors
-    /// Whatever forbids it; nothing is taken back then.
+    /// Why the observer forbids it; then nothing is taken back.
     fn before_rewind(&self, to: u64) -> Result<(), Box<dyn Error + Send + Sync>>;
 
     /// Blocks above `to` were taken back.
@@ -67,7 +67,7 @@ impl Deriver {
         Self { chain, unsafe_blocks, observer: None }
     }
 
-    /// Tells `observer` how the head moves.
+    /// Lets `observer` know how the head moves.
     #[must_use]
     pub fn observed_by(mut self, observer: Box<dyn HeadObserver>) -> Self {
         self.observer = Some(observer);
@@ -98,7 +98,7 @@ impl Deriver {
         Ok(Derived::default())
     }
 
-    /// Notes deposits that L1 holds. Those already on record are passed over.
+    /// Records deposits that L1 holds. Skips those already on record.
     ///
     /// # Errors
     /// Those of the store.
@@ -115,7 +115,7 @@ impl Deriver {
         Ok(self.chain.store.apply(&L1Update { deposits, ..Default::default() }, false)?)
     }
 
-    /// Derives the blocks of the next batch. One that is derived already is passed over.
+    /// Derives the blocks of the next batch. Skips a batch that is derived already.
     ///
     /// # Errors
     /// [`ChainError::WrongBatch`] when it is not the next one, and those of the store.
@@ -268,8 +268,9 @@ impl Deriver {
         Ok(derived)
     }
 
-    /// The last unsafe block that a batch could still bring: below the first one that holds a deposit
-    /// which L1 has dropped, and below the first one without a slot, whose batch L1 has dropped.
+    /// The last unsafe block that a batch could still bring: below the first one that holds a
+    /// deposit which L1 has dropped, and below the first one without a slot, whose batch L1 has
+    /// dropped.
     fn last_valid(&self) -> Result<u64, ChainError> {
         let store = &self.chain.store;
         let heads = store.heads();
@@ -330,7 +331,7 @@ impl Deriver {
         if block.header.number != head.number.saturating_add(1)
             || block.header.parent_hash != head.hash
         {
-            // L1 moved the head in the meantime; who showed the block asks again.
+            // L1 moved the head in the meantime; the caller asks for its next block again.
             return Ok(());
         }
         self.chain.store.commit_block(&block, false)?;

@@ -141,9 +141,9 @@ fn blocks_of_a_stolen_key_are_bounded_by_the_clock_of_l1() {
     assert!(!test.has(&transfer(0, admitted + 120)));
 }
 
-/// After an outage of L1, batches bring hours of blocks: each has the slot of its own second, so that
-/// none is lost, though they are more than the drift alone has slots for. A forced batch between them
-/// takes no slot.
+/// After an outage of L1, batches bring hours of blocks: each has the slot of its own second, so
+/// that none is lost, though they are more than the drift alone has slots for. A forced batch
+/// between them takes no slot.
 #[test]
 fn blocks_of_a_long_outage_have_their_slots() {
     let mut l1 = TestL1::default();

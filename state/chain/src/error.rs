@@ -12,16 +12,16 @@ use gainsay_transition::{GenesisError, TransitionError};
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
-    // As L1's own error says: most of them pass.
+    // Retry in most cases: `L1Error::action` says so.
     /// L1 is out of reach, changed meanwhile, or contradicts itself.
     #[error(transparent)]
     L1(#[from] L1Error),
 
     // Fatal: the data folder cannot be used.
-    /// The store.
+    /// The store failed to read or to write.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file of the data folder.
+    /// A file of the data folder could not be read or written.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     File {
         /// What was tried.
@@ -34,15 +34,15 @@ pub enum ChainError {
     /// The accounts of `rollup.json` make no genesis.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
-    /// They make another one.
+    /// The accounts of `rollup.json` make another genesis than the one that it names.
     #[error("rollup.json says genesis hash {expected}, its accounts make {found}")]
     WrongGenesis {
-        /// What it says.
+        /// The genesis hash in `rollup.json`.
         expected: B256,
-        /// What follows from the accounts.
+        /// The genesis hash that the accounts make.
         found: B256,
     },
-    /// A record that belongs to another one is not in the data folder.
+    /// The data folder lacks a record to which another record refers.
     #[error("the data folder has no {what}")]
     Incomplete {
         /// What is missing.
@@ -100,7 +100,7 @@ pub enum ChainError {
     /// Claims that make no tree.
     #[error(transparent)]
     LeafCount(#[from] LeafCountError),
-    /// The state could not be read.
+    /// The state of the parent block could not be read.
     #[error(transparent)]
     Transition(#[from] Box<TransitionError<StoreError, StoreError>>),
 
@@ -110,7 +110,7 @@ pub enum ChainError {
     Observer {
         /// The block that would have become the head.
         to: u64,
-        /// Why.
+        /// Why the observer refused.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The thread that writes the store is gone.

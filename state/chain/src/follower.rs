@@ -1,9 +1,9 @@
 //! Follows L1 and hands what it reads to the writer of the store, step by step.
 //!
-//! In: an L1 node, read by the one log reader, and the data of batches. Out: [`ChainStep`]s in order;
-//! the data in the archive, if there is one; the assertions. It goes on where the store stands: each
-//! stretch of L1 ends with a step that records the position, and a stretch that was cut off is taken
-//! again. It judges nothing and sends nothing to L1.
+//! In: an L1 node, read by the one log reader, and the data of batches. Out: [`ChainStep`]s in
+//! order; the data in the archive, if there is one; the assertions. It goes on where the store
+//! stands: each stretch of L1 ends with a step that records the position, and a stretch that was
+//! cut off is taken again. It judges nothing and sends nothing to L1.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::{
 /// The store's note that holds the [`Origin`].
 const ORIGIN_NOTE: &str = "origin";
 
-/// What no event says, and never changes.
+/// The genesis assertion and the address of the game: no event says them, and they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Origin {
@@ -35,7 +35,7 @@ struct Origin {
 /// The assertions, written by the follower and read by everybody.
 pub type SharedAssertions = Arc<RwLock<AssertionTree>>;
 
-/// How far a step got.
+/// Whether a step has read all that L1 has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// There may be more to read at once.
@@ -61,7 +61,7 @@ pub struct Follower<W> {
     /// The newest L1 block whose events are in `assertions`.
     folded: u64,
     reorgs: u64,
-    /// The L1 block whose event showed that earlier ones are missing, if that was tried to mend.
+    /// The L1 block at which missing events were found and read again, if that happened.
     gap: Option<u64>,
 }
 
@@ -113,7 +113,7 @@ impl<W: ChainWriter + Send> Follower<W> {
         Ok(follower)
     }
 
-    /// What is derived.
+    /// The derived chain.
     pub const fn chain(&self) -> &SafeChain {
         &self.chain
     }
@@ -143,9 +143,9 @@ impl<W: ChainWriter + Send> Follower<W> {
         self.reorgs
     }
 
-    /// Marks as final what L1's finalized block and those below it brought. Returns that block; none
-    /// while there is none, while it is not read yet, or if another block was read there. Where the
-    /// position jumped over blocks, or is far above, there is nothing to compare with.
+    /// Marks the L2 blocks of batches up to L1's finalized block as final. Returns that L1 block;
+    /// `None` while L1 has none, while it is not read yet, or if another block was read at its
+    /// number. Without a block on record at its number, nothing is compared.
     ///
     /// # Errors
     /// Those of L1 and of the writer.
@@ -166,8 +166,8 @@ impl<W: ChainWriter + Send> Follower<W> {
         Ok(Some(finalized))
     }
 
-    /// Looks at L1 once, up to `head`, and hands over what is new. Returns when the writer has taken
-    /// it in.
+    /// Looks at L1 once, up to `head`, and hands over what is new. Returns when the writer has
+    /// taken it in.
     ///
     /// # Errors
     /// Those of L1, of the writer and of the store. After one whose
@@ -197,9 +197,9 @@ impl<W: ChainWriter + Send> Follower<W> {
         Ok(Progress::Advanced)
     }
 
-    /// What L1 has above the position. A position that lacks events, which an L1 node left out before
-    /// logs were compared with headers, gives way once to the oldest one that takes back nothing
-    /// finalized.
+    /// What L1 has above the position. A position that lacks events, which an L1 node left out
+    /// before logs were compared with headers, gives way once to the oldest one that takes back
+    /// nothing finalized.
     async fn read(&mut self, head: &L1BlockRef) -> Result<VecDeque<L1News>, ChainError> {
         let error = match self.reader.poll_to(head).await {
             Ok(news) => return Ok(news.into()),
@@ -223,8 +223,8 @@ impl<W: ChainWriter + Send> Follower<W> {
         Ok(self.reached.number)
     }
 
-    /// Hands one stretch over, a batch at a time. What was handed over is taken out of `advance`, so
-    /// that a second call goes on after it.
+    /// Hands one stretch over, a batch at a time. What was handed over is taken out of `advance`,
+    /// so that a second call goes on after it.
     async fn advance(&mut self, advance: &mut L1Advance) -> Result<(), ChainError> {
         let deposits = std::mem::take(&mut advance.deposits);
         if !deposits.is_empty() {

@@ -1,8 +1,9 @@
 //! Where on L1 a data folder stands.
 //!
-//! In: the store's L1 blocks, deposits and batches. Out: the state of a log reader that goes on after
-//! the newest of these L1 blocks. An L1 block is written together with the last records that it
-//! holds, so that records above the newest one belong to a step that was cut off: they do not count.
+//! In: the store's L1 blocks, deposits and batches. Out: the state of a log reader that goes on
+//! after the newest of these L1 blocks. An L1 block is written together with the last records that
+//! it holds, so that records above the newest one belong to a step that was cut off: they do not
+//! count.
 
 use alloy_primitives::B256;
 use gainsay_derivation::DepositIndex;

@@ -1,4 +1,4 @@
-//! L1 to the safe chain: what sequencer and challenger both stand on.
+//! From L1 to the safe chain: the library that sequencer and challenger share.
 //!
 //! In: an L1 node, `rollup.json`, a data folder. Out: the blocks that the batches on L1 bring, with
 //! their cursors, in a store; the assertions on L1; and what the one right child of an assertion
@@ -18,11 +18,12 @@
 //! | `error` | [`ChainError`] |
 //!
 //! Architecture invariant: one writer alone writes a store. The follower hands each step to a
-//! [`ChainWriter`]; itself it writes one note that never changes, the chain's origin on L1. Reading L1 is async, writing is not, and what is right is
-//! decided by functions that do neither.
+//! [`ChainWriter`]. It writes only one note, which never changes: the chain's origin on L1. Code
+//! that reads L1 is async, code that writes is not, and functions that do neither decide what is
+//! right.
 //!
 //! Architecture invariant: nothing here proposes, plays or serves. There is no RPC, no pool and no
-//! machine; the tenants are `sequencer` and `prover/challenger`, and they never import each other.
+//! machine. `sequencer` and `prover/challenger` use this crate and never import each other.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 

@@ -1,8 +1,8 @@
 //! THE rule of what the one right child of an assertion claims, and verdicts by that rule.
 //!
 //! In: the safe chain, assertions as L1 holds them. Out: the claims that the right child of a right
-//! assertion makes; for each assertion on L1 whether it is right, and if not, where it first differs.
-//! Stakes hang on this rule: whoever proposes, defends or judges asks here.
+//! assertion makes; for each assertion on L1 whether it is right, and if not, where it first
+//! differs. Stakes depend on this rule: all code that proposes, defends or judges asks here.
 
 use std::collections::BTreeMap;
 
@@ -30,13 +30,13 @@ pub struct RightChild {
 }
 
 impl RightChild {
-    /// The last block that it covers.
+    /// The last block with a claim.
     #[must_use]
     pub fn last_block(&self) -> BlockNumber {
         self.first_block.plus((self.claims.len() as u64).saturating_sub(1))
     }
 
-    /// Where an assertion differs from it; none if the assertion is right.
+    /// Where an assertion differs from the right child; `None` if it does not.
     #[must_use]
     pub fn difference(&self, child: &ProposedAssertion) -> Option<Difference> {
         if child.cursor != self.cursor {
@@ -55,7 +55,7 @@ impl RightChild {
 /// children read `batch_limit` batches: the claims after each block up to there, or as many as a
 /// tree holds. None while they are not all derived, or when a reorg of L1 just took them back.
 ///
-/// That the parent is right is for the caller to know: a place in the Inbox is all that counts here.
+/// The caller must know that the parent is right: this function sees only its place in the Inbox.
 ///
 /// # Errors
 /// Those of the store.
@@ -99,23 +99,23 @@ pub fn right_child(
 /// Where an assertion first says something else than the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// It extends a wrong one.
+    /// It extends a wrong assertion.
     Parent,
     /// It ends at another place in the Inbox.
     Cursor {
-        /// Where the right one ends.
+        /// Where the right child ends.
         expected: Cursor,
     },
     /// It ends in another state.
     OutputRoot {
         /// Its last block.
         block: BlockNumber,
-        /// The right one.
+        /// The right output root.
         expected: B256,
     },
     /// Its end is right, the claims on the way are not.
     Claims {
-        /// The root of the right ones.
+        /// The root of the right claims.
         expected: B256,
     },
 }
@@ -130,11 +130,11 @@ pub enum AssertionVerdict {
         /// Its last block.
         last_block: BlockNumber,
     },
-    /// It is not.
+    /// It is not the right child.
     Wrong {
         /// The first block that it makes a claim about, if its parent is right.
         first_block: Option<BlockNumber>,
-        /// What is wrong.
+        /// Where it first differs.
         difference: Difference,
     },
     /// Its blocks are not all derived yet.

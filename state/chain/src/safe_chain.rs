@@ -60,7 +60,7 @@ impl SafeChain {
         Ok(l1_index::safe_cursor(&self.store)?)
     }
 
-    /// What a block claims.
+    /// Cursor and output root after a block.
     ///
     /// # Errors
     /// [`ChainError::NotDerived`], and those of the store.
@@ -69,7 +69,7 @@ impl SafeChain {
         self.store.cursor(number)?.ok_or(ChainError::NotDerived { number, safe })
     }
 
-    /// A batch.
+    /// The record of a batch.
     ///
     /// # Errors
     /// [`ChainError::Incomplete`], and those of the store.

@@ -35,7 +35,7 @@ pub(crate) const RAW: u8 = 5;
 pub(crate) const FOREIGN_CHAIN: u8 = 8;
 /// Flag of a kind: there is an access list.
 pub(crate) const ACCESS_LIST: u8 = 16;
-/// r and s.
+/// Bytes of a signature's r and s.
 pub(crate) const SIGNATURE_LEN: usize = 64;
 
 /// The blocks of a batch, whatever its data is.
@@ -187,9 +187,9 @@ fn read_shapes(columns: &mut Columns<'_>) -> Result<Vec<BlockShape>, DecodeError
 
 /// A signed transaction before its fields are decoded.
 struct SignedShape {
-    /// Among all transactions of the batch.
+    /// Index among all transactions of the batch.
     position: usize,
-    /// Among the signed ones.
+    /// Index among the signed transactions of the batch.
     signature: usize,
     kind: SignedKind,
     flags: u8,
@@ -199,7 +199,8 @@ struct SignedShape {
     selector: u64,
 }
 
-/// Fills `transactions`: those kept raw are complete, the signed ones empty and returned.
+/// Fills `transactions` with the raw ones and with an empty place for each signed one. Returns the
+/// kinds of the signed ones.
 // PROTOCOL.md BATCH-5, BATCH-6
 fn read_kinds(
     columns: &mut Columns<'_>,

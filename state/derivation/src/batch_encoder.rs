@@ -18,7 +18,7 @@ use std::collections::HashMap;
 
 /// Brotli's best and slowest: L1 bytes cost more than our time.
 const QUALITY: i32 = 11;
-/// log2 of the window: all of what a decoder takes.
+/// log2 of the window in bytes: the largest that a decoder accepts.
 const WINDOW_BITS: i32 = 24;
 /// Bytes of a signed transaction that no compression saves: r and s.
 const TRANSACTION_LEN_MIN: usize = SIGNATURE_LEN;
@@ -26,7 +26,7 @@ const TRANSACTION_LEN_MIN: usize = SIGNATURE_LEN;
 /// Why blocks do not make a batch.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// None, or more than [`BATCH_BLOCKS_MAX`].
+    /// No block, or more than [`BATCH_BLOCKS_MAX`].
     #[error("{found} blocks, expected 1 to {max}", max = BATCH_BLOCKS_MAX)]
     BlockCount {
         /// How many were given.
@@ -37,9 +37,9 @@ pub enum EncodeError {
     TimestampDecreases {
         /// Index among the blocks given.
         index: usize,
-        /// Its timestamp, seconds.
+        /// Timestamp of the block, seconds.
         timestamp: u64,
-        /// That of the block before.
+        /// Timestamp of the block before it, seconds.
         parent: u64,
     },
     /// The decoder would refuse the batch: too many bytes or transactions. Take fewer blocks.
@@ -50,7 +50,7 @@ pub enum EncodeError {
     BlockTooLarge {
         /// Bytes of a batch of this block alone, or a lower bound.
         len: usize,
-        /// The bound given.
+        /// Most bytes that the caller allows.
         max: usize,
     },
     /// The batch does not decode to the blocks: a bug of the encoder. Nothing must be posted.
@@ -63,8 +63,8 @@ pub enum EncodeError {
 
 /// Encodes all blocks into one batch, and checks that it decodes to them.
 ///
-/// Timestamps must not decrease. Transactions may be any bytes; those that are no canonical
-/// signed transaction of type legacy, 1, 2 or 4 just take more room.
+/// Timestamps must not decrease. Transactions may be any bytes; those that are no canonical signed
+/// transaction of type legacy, 1, 2 or 4 only take more bytes.
 ///
 /// # Errors
 /// [`EncodeError`] when the blocks break a bound or an order that batches have.
@@ -107,8 +107,8 @@ pub fn encode_batch(blocks: &[BatchBlock], chain_id: u64) -> Result<Vec<u8>, Enc
 
 /// Encodes as many of the first blocks as fit `max` bytes; gives their number and the batch.
 ///
-/// The number is close to the largest, not always the largest: trying costs seconds. At least one
-/// block, or the error says that it does not fit.
+/// The number is at least 1. It is close to the largest that fits, but not always the largest,
+/// because each trial costs seconds.
 ///
 /// # Errors
 /// As [`encode_batch`], and when not even the first block fits.
@@ -166,7 +166,7 @@ fn scale(count: usize, numerator: usize, denominator: usize) -> usize {
     usize::try_from(scaled).unwrap_or(usize::MAX)
 }
 
-/// How many blocks might fit: counts only what no compression saves. At least one, if there is one.
+/// How many blocks might fit, by the bytes that no compression saves. 0 only for no blocks.
 fn count_by_bound(blocks: &[BatchBlock], max: usize) -> usize {
     let (mut transactions, mut count) = (0_usize, 0);
     for block in blocks.iter().take(BATCH_BLOCKS_MAX) {

@@ -43,27 +43,27 @@ pub struct BatchHeader {
     pub deposits_read: DepositIndex,
     /// L1 block that posted the batch.
     pub l1_block: u64,
-    /// Its timestamp, seconds.
+    /// Timestamp of that L1 block, seconds.
     pub l1_time: u64,
     /// [`data_hash_of_calldata`], [`data_hash_of_blobs`], or zero for a forced batch.
     pub data_hash: B256,
 }
 
 impl BatchHeader {
-    /// Smallest timestamp of a block of this batch, seconds (a later parent's takes precedence).
+    /// Smallest timestamp of a block of this batch, seconds, unless its parent has a later one.
     #[must_use]
     pub const fn timestamp_min(&self, config: &ChainConfig) -> u64 {
         self.l1_time.saturating_sub(config.sequencer_window_secs)
     }
 
-    /// Largest timestamp of a block of this batch, seconds (a later parent's takes precedence).
+    /// Largest timestamp of a block of this batch, seconds, unless its parent has a later one.
     #[must_use]
     pub const fn timestamp_max(&self, config: &ChainConfig) -> u64 {
         self.l1_time.saturating_add(config.sequencer_drift_secs)
     }
 
-    /// The nearest timestamp within this batch's bounds. The block's is the maximum of this and
-    /// its parent's.
+    /// The nearest timestamp within the bounds of this batch. The block gets this timestamp, or its
+    /// parent's if that is later.
     // PROTOCOL.md DERIVE-3
     #[must_use]
     pub fn clamp_timestamp(&self, timestamp: u64, config: &ChainConfig) -> u64 {
@@ -89,7 +89,7 @@ impl BatchHeader {
     /// | 32 | data hash |
     /// | 32 | deposit accumulator |
     ///
-    /// The contract's is in `Inbox._append`.
+    /// On L1, `Inbox._append` packs the same bytes.
     // PROTOCOL.md INBOX-3
     #[must_use]
     pub fn pack(&self, acc: B256, deposit_acc: B256) -> [u8; BATCH_ACC_LEN] {

@@ -60,7 +60,7 @@ fn unpack(blob: &[u8], data: &mut Vec<u8>) -> Option<()> {
 }
 
 /// As many blobs as the data needs, at least one. A batch may have at most
-/// [`MAX_BLOBS`](crate::MAX_BLOBS): [`blob_capacity`] tells how much fits them.
+/// [`MAX_BLOBS`](crate::MAX_BLOBS): [`blob_capacity`] says how much fits them.
 #[must_use]
 pub fn to_blobs(data: &[u8]) -> Vec<Box<[u8; BLOB_LEN]>> {
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX);

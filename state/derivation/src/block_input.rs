@@ -1,9 +1,9 @@
 //! From a decoded batch and the deposits that it reads to block inputs, one after another.
 //!
-//! The rules: every block takes the deposits it asks for, as far as the batch has them left; the
-//! last one takes all that are left. A block with an invalid transaction, which only execution
-//! can tell, or without a slot, which its parent tells, is replaced by
-//! [`BlockInput::into_fallback`] and ends its batch.
+//! Each block takes as many deposits as it asks for, or all that its batch has left if these are
+//! fewer; the last block takes all that are left. A block is replaced by
+//! [`BlockInput::into_fallback`], which ends its batch, if a transaction is invalid (execution
+//! shows it) or if there is no slot for the block (its parent shows it).
 
 use crate::{BatchHeader, BatchIndex, Cursor, Deposit, DepositIndex};
 use alloc::vec::Vec;
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchBlock {
-    /// Seconds. As written before, within the header's bounds after
-    /// [`decode_batch`](crate::decode_batch).
+    /// Seconds, as the sequencer wrote them; [`decode_batch`](crate::decode_batch) moves them into
+    /// the header's bounds.
     pub timestamp: u64,
     /// How many deposits the block takes; more than there are left means all that are left.
     pub deposit_count: u64,
@@ -28,7 +28,7 @@ pub struct BatchBlock {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Batch {
-    /// In the order of execution.
+    /// The blocks in the order of execution.
     pub blocks: Vec<BatchBlock>,
     /// The last slot that one of the blocks may take; see [`BlockInput::slot_max`].
     pub slot_max: Option<u64>,
@@ -38,8 +38,8 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BlockInput {
-    /// Seconds, within the batch header's bounds. The block's timestamp is the maximum of this
-    /// and its parent's.
+    /// Seconds, within the batch header's bounds. The block gets this timestamp, or its parent's if
+    /// that is later.
     pub timestamp: u64,
     /// Executed first, in this order.
     pub deposits: Vec<Deposit>,
@@ -50,14 +50,14 @@ pub struct BlockInput {
     pub cursor_after: Cursor,
     /// Deposits of the batch that come after this block's. Only the fallback executes them.
     pub later_deposits: Vec<Deposit>,
-    /// The last slot that the block may take. None for a block that takes no slot, which is one
-    /// that the sequencer did not write: a fallback, or that of garbage or of a forced batch.
+    /// The last slot that the block may take. `None` for a block that the sequencer did not write,
+    /// which takes no slot: a fallback, or the block of garbage or of a forced batch.
     pub slot_max: Option<u64>,
 }
 
 impl BlockInput {
-    /// Whether there is no slot for the block behind a parent with the slot `parent`, so that its
-    /// fallback takes its place. The slots up to its timestamp's second are never above the last.
+    /// Whether a parent with the slot `parent` has taken the last slot that this block may take, so
+    /// that its fallback takes its place.
     // PROTOCOL.md DERIVE-9
     #[must_use]
     pub fn is_over_budget(&self, parent: u64) -> bool {
@@ -95,7 +95,7 @@ pub enum DerivationError {
     /// The cursor stands in another batch, or behind the last block of this one.
     #[error("cursor {cursor:?} is not in batch {batch}, which has {blocks} blocks")]
     CursorOutsideBatch {
-        /// What was given.
+        /// The cursor given.
         cursor: Cursor,
         /// Index of the batch.
         batch: BatchIndex,
@@ -195,8 +195,8 @@ impl Derivation {
         })
     }
 
-    /// Ends the batch early: for when the last block returned had to be replaced by its
-    /// [fallback](BlockInput::into_fallback), which takes what was left.
+    /// Ends the batch early, when the [fallback](BlockInput::into_fallback) of the last block
+    /// returned took its place and all deposits that were left.
     pub fn drop_rest(&mut self) {
         self.blocks = Vec::new().into_iter();
         self.deposits = Vec::new().into_iter();

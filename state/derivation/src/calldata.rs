@@ -1,5 +1,5 @@
-//! Calldata as tokens: one byte says what the next ABI word is, its significant bytes go to the
-//! column of their like, and addresses and selectors are kept once.
+//! Calldata as tokens: one byte says what the next ABI word is, its significant bytes go to a
+//! column of similar words, and each address and selector is written once.
 //!
 //! | token | stands for |
 //! |---|---|
@@ -73,7 +73,7 @@ impl Dictionaries {
         find(&self.addresses, index)
     }
 
-    /// 0 reads a new selector, 1 + i gives the i-th; with its index.
+    /// The selector of `code`, with its index: code 0 reads a new one, code 1 + i is the i-th.
     pub(crate) fn selector(
         &mut self,
         code: u64,

@@ -44,7 +44,7 @@ impl Indices {
         index
     }
 
-    /// 0 for a new selector, which is written, 1 + index for a known one; with the index.
+    /// The code of a selector, with its index: 0 for a new one, which is written, else 1 + index.
     pub(crate) fn selector(
         &mut self,
         selector: [u8; SELECTOR_LEN],

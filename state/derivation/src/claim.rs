@@ -38,8 +38,8 @@ impl Output {
         pack([&[0; 32], &state_root.0, &message_passer_storage_root.0, &block_hash.0])
     }
 
-    /// Inverse of [`Self::pack`]. The version is not looked at: nothing else is hashed to an output
-    /// root that a claim holds.
+    /// Inverse of [`Self::pack`]. It does not check the version: every output root in a claim is
+    /// the hash of version 0.
     #[must_use]
     pub fn unpack(packed: &[u8; Self::PACKED_LEN]) -> Self {
         let mut words =
@@ -55,7 +55,7 @@ impl Output {
     }
 }
 
-/// [`Output::root`] of these.
+/// The output root of these parts: see [`Output::root`].
 #[must_use]
 pub fn output_root(state_root: B256, message_passer_storage_root: B256, block_hash: B256) -> B256 {
     Output { state_root, message_passer_storage_root, block_hash }.root()

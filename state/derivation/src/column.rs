@@ -22,7 +22,7 @@ pub(crate) enum Column {
     Heads,
     /// Literals of words that end in 24 to 31 zeros.
     ShortHeads,
-    /// Data that is not split into words: deployments, odd ends.
+    /// Data that is not split into words: deployments, remainders of calldata.
     Raw,
     /// Literals of words of printable ASCII, zeros at the end left out.
     Text,
@@ -58,7 +58,7 @@ pub(crate) enum Column {
     ChainIds,
     /// Length of access lists and authorization lists.
     ListLengths,
-    /// RLP payloads of these.
+    /// RLP payloads of access lists and authorization lists.
     Lists,
     /// Per signed transaction: length of the calldata behind the selector.
     DataLengths,
@@ -78,7 +78,7 @@ pub(crate) enum Column {
     LargeNumbers,
     /// Decimal exponents of words that are round numbers.
     DecimalExponents,
-    /// Mantissas of these.
+    /// Mantissas of words that are round numbers.
     DecimalMantissas,
 }
 

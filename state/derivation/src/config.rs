@@ -94,8 +94,8 @@ impl ChainConfig {
         }
     }
 
-    /// The slot that a block at `timestamp` takes after a parent with the slot `parent`. Each second
-    /// has `max_blocks_per_sec` slots, counted from second 0.
+    /// The slot that a block at `timestamp` takes after a parent with the slot `parent`. Each
+    /// second has `max_blocks_per_sec` slots, counted from second 0.
     // PROTOCOL.md DERIVE-8
     #[must_use]
     pub const fn next_slot(&self, parent: u64, timestamp: u64) -> u64 {

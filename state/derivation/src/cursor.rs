@@ -30,7 +30,7 @@ impl Cursor {
     /// | 8 | block |
     /// | 8 | deposits read |
     ///
-    /// The contract's is `abi.encodePacked(batch, block, depositsRead)` in `AssertionChain`.
+    /// On L1, `AssertionChain` packs the same: `abi.encodePacked(batch, block, depositsRead)`.
     // PROTOCOL.md CLAIM-2
     #[must_use]
     pub fn pack(&self) -> [u8; Self::PACKED_LEN] {

@@ -16,7 +16,7 @@ pub enum DecodeError {
     /// Bytes are left over where there should be none.
     #[error("batch has {count} bytes that nothing reads")]
     UnreadBytes {
-        /// How many, in the first place that has any.
+        /// Bytes left over in the first place that has any.
         count: usize,
     },
     /// The compressed part is not a complete Brotli stream with a window of at most 24 bits.

@@ -65,13 +65,13 @@ impl TryFrom<u8> for DepositKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deposit {
-    /// What it asks for.
+    /// What the deposit asks for.
     pub kind: DepositKind,
     /// L1 sender, aliased if a contract; the Inbox for a fee report.
     pub from: Address,
     /// L1 block that recorded it.
     pub l1_block: u64,
-    /// Its timestamp, seconds.
+    /// Timestamp of that L1 block, seconds.
     pub l1_time: u64,
     /// Position among all deposits, from 0.
     pub index: DepositIndex,
@@ -97,7 +97,7 @@ impl Deposit {
     /// | 32 | L1 blob base fee |
     /// | 32 | keccak of the payload |
     ///
-    /// The contract's is in `Inbox._enqueue`.
+    /// On L1, `Inbox._enqueue` packs the same bytes.
     // PROTOCOL.md INBOX-1
     #[must_use]
     pub fn pack(&self) -> [u8; DEPOSIT_LEAF_LEN] {
@@ -161,8 +161,8 @@ impl Deposit {
     ///
     /// Total: a payload that the Inbox cannot have written (too short, or with a creation flag
     /// other than 0 and 1) gives a call from the sender to the zero address without gas, mint,
-    /// value or input: it fails before it runs and does no more than use up a nonce. A mint of
-    /// 2^128 wei or more, which is more than there is, saturates. The target of a creation is not
+    /// value or input: it fails before it runs and only uses up a nonce. A mint of 2^128 wei or
+    /// more, which is more than there is, counts as 2^128 - 1. The target of a creation is not
     /// read.
     // PROTOCOL.md TX-1
     #[must_use]

@@ -3,7 +3,7 @@
 /// The parts one after the other.
 ///
 /// # Panics
-/// When they do not have `LEN` bytes together: a layout's length is a constant next to it.
+/// When all parts together do not have `LEN` bytes.
 pub(crate) fn pack<const PARTS: usize, const LEN: usize>(parts: [&[u8]; PARTS]) -> [u8; LEN] {
     let mut packed = [0; LEN];
     let mut rest = packed.as_mut_slice();

@@ -1,8 +1,8 @@
 //! Integers that one call could confuse, each kind as a type of its own: places in the Inbox, and
 //! blocks of L2. A count is the position of what comes next.
 //!
-//! No arithmetic leads from one kind to another. Whoever needs the number says [`get`], as the edges
-//! do that speak to RPC, to contracts and to tables. Numbers of L1 blocks stay plain integers.
+//! No arithmetic leads from one kind to another. Code that needs the number, as for RPC, contracts
+//! and tables, calls [`get`]. Numbers of L1 blocks stay plain integers.
 //!
 //! [`get`]: BatchIndex::get
 
@@ -20,22 +20,22 @@ macro_rules! positions {
         pub struct $name(pub u64);
 
         impl $name {
-            /// The first one.
+            /// Position 0.
             pub const ZERO: Self = Self(0);
 
-            /// The number.
+            /// The position as a plain integer.
             #[must_use]
             pub const fn get(self) -> u64 {
                 self.0
             }
 
-            /// The one after it; the last one there is stays where it is.
+            /// The position after this one; the largest one stays the same.
             #[must_use]
             pub const fn next(self) -> Self {
                 self.plus(1)
             }
 
-            /// The one before it; none before the first.
+            /// The position before this one; `None` for 0.
             #[must_use]
             pub const fn previous(self) -> Option<Self> {
                 match self.0.checked_sub(1) {
@@ -44,19 +44,19 @@ macro_rules! positions {
                 }
             }
 
-            /// So many further on, or the last one there is.
+            /// The position `count` further on, or the largest one.
             #[must_use]
             pub const fn plus(self, count: u64) -> Self {
                 Self(self.0.saturating_add(count))
             }
 
-            /// How many lie from `from` up to this one, which is not counted.
+            /// The number of positions in `from..self`.
             #[must_use]
             pub const fn since(self, from: Self) -> u64 {
                 self.0.saturating_sub(from.0)
             }
 
-            /// This one and those after it, without `end`.
+            /// The positions in `self..end`.
             pub fn up_to(self, end: Self) -> impl DoubleEndedIterator<Item = Self> {
                 (self.0..end.0).map(Self)
             }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use alloy_primitives::{Address, TxKind, U256};
 use alloy_rlp::{Encodable, Header};
 
-/// What kind of signed transaction; its number in the kinds column.
+/// The kind of a signed transaction. The number is its code in the kinds column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum SignedKind {
@@ -128,7 +128,7 @@ fn encode_list(payload: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(feature = "std")]
 impl<'a> SignedTransaction<'a> {
-    /// Takes EIP-2718 bytes apart; nothing if [`Self::encode`] would not give them back.
+    /// Takes EIP-2718 bytes apart; `None` if [`Self::encode`] would not give them back.
     pub(crate) fn parse(raw: &'a [u8]) -> Option<Self> {
         let transaction = match raw.split_first()? {
             (1, body) => Self::parse_body(SignedKind::AccessList, body),

@@ -1,10 +1,10 @@
-//! What an assertion commits to, and a player at each level of a dispute: a perfect binary tree over
-//! 2^height claims or machine states.
+//! The commitment of an assertion, and of a player at each level of a dispute: a perfect binary
+//! tree over 2^height claims or machine states.
 //!
 //! In: the leaves. A run of equal leaves at the start or at the end costs one hash a level (a
-//! machine that has halted repeats its last state, an assertion its last claim). Out: the root of any
-//! subtree, and the proofs that the contracts ask for. node = keccak256(left ‖ right), a leaf is
-//! itself (PROTOCOL.md CLAIM-5). Many nodes are hashed at once, by rayon's threads.
+//! machine that has halted repeats its last state, an assertion its last claim). Out: the root of
+//! any subtree, and the proofs that the contracts ask for. node = keccak256(left ‖ right), a leaf
+//! is itself (PROTOCOL.md CLAIM-5). Many nodes are hashed at once, by rayon's threads.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -39,8 +39,8 @@ pub struct Commitment {
     heads: Vec<B256>,
     /// Nodes over equal leaves of the tail, by height.
     tails: Vec<B256>,
-    /// By height: the nodes that are neither, and those that are partly so, from the one at
-    /// `head_len >> height` on.
+    /// By height: the nodes over leaves that are not all in the head or all in the tail, from the
+    /// node at `head_len >> height` on.
     middle: Vec<Vec<B256>>,
 }
 
@@ -84,7 +84,7 @@ impl Commitment {
                     stored.copied().unwrap_or(tails[level])
                 }
             };
-            // Where head and tail meet inside a pair, that pair is of neither.
+            // A pair in which head and tail meet belongs to neither of them.
             for pair in start / 2..end.div_ceil(2) {
                 pairs.push([at(2 * pair), at(2 * pair + 1)]);
             }
@@ -108,7 +108,7 @@ impl Commitment {
         self.node(self.height, 0)
     }
 
-    /// The leaf at `index`; the last one for what lies beyond.
+    /// The leaf at `index`; beyond the leaves given, the last one.
     #[must_use]
     pub fn leaf(&self, index: u64) -> B256 {
         self.node(0, index)

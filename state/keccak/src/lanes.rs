@@ -29,7 +29,7 @@ enum Width {
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 static LANES_MAX: AtomicUsize = AtomicUsize::new(8);
 
-/// No permutation takes in more messages than this from now on, in this process.
+/// Limits the messages that one permutation takes in, for this process from now on.
 #[cfg(feature = "std")]
 pub(crate) fn set_lanes_max(lanes: usize) {
     #[cfg(target_arch = "x86_64")]
@@ -39,7 +39,7 @@ pub(crate) fn set_lanes_max(lanes: usize) {
 }
 
 impl Lanes {
-    /// The widest of this CPU that may be used.
+    /// The widest vectors of this CPU, within the limit.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     pub(crate) fn widest() -> Self {
         let lanes_max = LANES_MAX.load(Ordering::Relaxed);
@@ -52,7 +52,7 @@ impl Lanes {
         }
     }
 
-    /// The widest of this CPU.
+    /// The widest vectors of this CPU.
     #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
     pub(crate) const fn widest() -> Self {
         Self(Width::One)

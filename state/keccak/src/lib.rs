@@ -46,8 +46,8 @@ use lanes::Lanes;
 /// Bytes of a message that one permutation takes in: 1,600 bits less twice the 256 of the hash.
 pub const BLOCK_BYTES: usize = 136;
 
-/// Uses at most so many lanes from now on, in the whole process: 8, 4, or 1 for plain code. The hashes
-/// are the same; who compares the code of one width with that of another one needs a choice.
+/// Limits the lanes of the whole process from now on: 8, 4, or 1 for plain code. The hashes stay
+/// the same; tests and benchmarks compare the widths.
 #[cfg(feature = "std")]
 pub fn set_lanes_max(lanes: usize) {
     lanes::set_lanes_max(lanes);

@@ -1,9 +1,10 @@
-//! Prints what commits and reads cost: `cargo run -p gainsay-store --example commit_cost -- ACCOUNTS`.
+//! Prints what commits and reads cost:
+//! `cargo run -p gainsay-store --example commit_cost -- ACCOUNTS`.
 //!
 //! Fills a store with ACCOUNTS accounts (200,000 by default), then commits blocks that change
-//! 10,000 and 1,000 random ones, and times the state root, the commit, and reads at several heights.
-//! Commits and reads run on one thread; its CPU time is printed, which other load on the machine
-//! changes little (the roots of large blocks also use other threads).
+//! 10,000 and 1,000 random ones, and times the state root, the commit, and reads at several
+//! heights. Commits and reads run on one thread; its CPU time is printed, which other load on the
+//! machine changes little (the roots of large blocks also use other threads).
 #![expect(clippy::unwrap_used, reason = "a measurement that fails has nothing to print")]
 
 use std::{io::Write, time::Instant};

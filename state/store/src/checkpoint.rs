@@ -1,8 +1,8 @@
 //! Checkpoints: the whole store at one block, as hard links.
 //!
-//! In: the order to make one. Out: the folder `checkpoints/<number>` next to the database, which
-//! costs next to nothing until files that it links are compacted away. It is complete or absent: it
-//! is made under another name and renamed.
+//! In: a call for one. Out: the folder `checkpoints/<number>` next to the database, which takes
+//! almost no disk until RocksDB compacts the files that it links. It is complete or absent, because
+//! it is made under another name and renamed.
 
 use std::{
     fs,

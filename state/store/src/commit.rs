@@ -25,7 +25,7 @@ use crate::{
 /// Undo records that one commit deletes at most, so that a smaller window does not stall it.
 const PRUNED_PER_COMMIT_MAX: u64 = 64;
 
-/// Room in a write batch for what is not state.
+/// Bytes reserved in a write batch for everything but state.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// A block that is ready to be written.
@@ -77,9 +77,9 @@ impl Store {
         Ok(())
     }
 
-    /// Writes the block after the head, atomically. With `sync` it is on the disk when this returns;
-    /// without, it survives the end of the process, and a loss of power takes back at most the
-    /// newest blocks, whole ones.
+    /// Writes the block after the head, atomically. With `sync` it is on the disk when this
+    /// returns; without, it survives the end of the process, and a loss of power takes back at most
+    /// the newest blocks, whole ones.
     ///
     /// # Errors
     /// [`StoreError::NotNextBlock`], [`StoreError::MalformedBlock`]; nothing is written.
@@ -94,7 +94,7 @@ impl Store {
         written
     }
 
-    /// Everything that can be done before anybody sees it.
+    /// Does all of the work that no reader can see.
     fn prepare(&self, block: &SealedBlock) -> Result<Prepared, StoreError> {
         let inner = &*self.inner;
         let tip = self.check_next(block)?;
@@ -109,7 +109,7 @@ impl Store {
         ));
         drop(previous);
 
-        // About the size that it will have: growing it would copy it.
+        // About the final size: a batch that grows is copied.
         let mut batch = WriteBatch::with_capacity_bytes(
             undo.bytes().saturating_mul(2).saturating_add(BATCH_BYTES),
         );
@@ -124,7 +124,7 @@ impl Store {
         Ok(Prepared { batch, changes, undo, next })
     }
 
-    /// From here on readers expect to see values of the block.
+    /// Makes readers expect values of the block from now on.
     fn announce(&self, prepared: &Prepared) {
         self.inner.undo.announce(Arc::clone(&prepared.undo));
         let number = prepared.next.heads.latest.number;
@@ -167,7 +167,7 @@ impl Store {
         Ok(tip)
     }
 
-    /// Everything of a block but its undo record and the heads.
+    /// Writes everything of a block but its undo record and the heads.
     fn put_block(
         &self,
         batch: &mut WriteBatch,
@@ -245,7 +245,7 @@ fn check_parts(block: &SealedBlock) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Hashes and indexes of the transactions, ascending: so the table takes them fastest.
+/// Hashes and indexes of the transactions, in ascending order, which RocksDB writes fastest.
 fn by_hash(block: &SealedBlock) -> Result<Vec<(B256, u32)>, StoreError> {
     if u32::try_from(block.transactions.len()).is_err() {
         return Err(malformed(block, "it has more than 2^32 transactions"));

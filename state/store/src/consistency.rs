@@ -1,4 +1,5 @@
-//! Checks everything against everything else: for operators, and for tests that kill processes.
+//! Checks all tables of a store against each other: for operators, and for tests that kill
+//! processes.
 //!
 //! In: a store. Out: how much was checked, or the first contradiction, by table and key. It reads
 //! the whole database and changes nothing; commits wait meanwhile.
@@ -46,8 +47,8 @@ pub struct ConsistencyReport {
 impl Store {
     /// Checks that every block follows its parent and has the body and receipts that its header
     /// names; that all indexes agree and hold nothing else; that flat state and trie nodes are
-    /// exactly the state whose root the head's header names; that all undo records of the window are
-    /// there; that heads, cursors, deposits and batches agree.
+    /// exactly the state whose root the head's header names; that all undo records of the window
+    /// are there; that heads, cursors, deposits and batches agree.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] about the first thing that is wrong.

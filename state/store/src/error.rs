@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alloy_primitives::B256;
 
-/// Why the store could not do what it was asked.
+/// Why a call of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     // --- Take a newer view, or ask an archive -----------------------------------------------

@@ -17,8 +17,8 @@ const SHARDS: usize = 32;
 /// Memory that an entry takes besides its value: key, links, table slot, allocator.
 const ENTRY_BYTES: usize = 224;
 
-/// A bounded cache in independently locked shards. What is used again stays, what came once goes
-/// (S3-FIFO): a look costs no reordering, as it would with least recently used.
+/// A bounded cache in independently locked shards. A value that is used again stays, a value that
+/// is used once goes (S3-FIFO). A read reorders nothing, as it would with an LRU list.
 pub(crate) struct HotCache {
     shards: Box<[Mutex<Shard>]>,
     hasher: DefaultHashBuilder,

@@ -1,5 +1,5 @@
-//! What the node knows of L1: deposits, batches, blocks and logs of L1, and how far L2 blocks got in
-//! them.
+//! What the node knows of L1: deposits, batches, blocks and logs of L1, and how far L2 blocks got
+//! in them.
 //!
 //! In: records read from L1. Out: values of `deposits`, `batches`, `l1_blocks`, `l1_logs` and
 //! `cursors`, and back. It never checks hash chains: who reads L1 does.

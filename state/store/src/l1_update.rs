@@ -6,7 +6,8 @@
 //!
 //! Invariants, kept by every update and by every rewind: indices have no holes; every block up to
 //! `safe` has a cursor and no later one has; the cursor of `safe` lies within the batches and
-//! deposits on record; a batch has `derived` only if all its blocks are safe; logs go with the L1 block that holds them.
+//! deposits on record; a batch has `derived` only if all its blocks are safe; logs go with the L1
+//! block that holds them.
 
 use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DepositIndex};
 use rocksdb::WriteBatch;
@@ -325,8 +326,9 @@ impl Store {
         Ok(())
     }
 
-    /// Removes what says that the blocks above `safe`, given with its cursor, up to `safe_before` are
-    /// derived. Batches from index `kept` on are gone or new, and left alone.
+    /// Removes cursors and `derived` marks of the blocks above `safe`, which is given with its
+    /// cursor, up to `safe_before`. Batches from index `kept` on are removed or new, and stay as
+    /// they are.
     pub(crate) fn put_safe_moved_back(
         &self,
         batch: &mut WriteBatch,

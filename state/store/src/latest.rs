@@ -6,11 +6,11 @@
 //!    key holds its value at V. If none does, the latest value is the one at V.
 //!
 //! Why this is right: the writer *announces* a block, with its undo record in memory, before it
-//! writes any of it (`commit.rs`). So if step 1 saw a value written by block N, then N was announced
-//! before, and step 2, which loads `announced` after step 1, looks through N's record. Blocks that
-//! step 2 looks through although step 1 read before they were written do no harm: their records hold
-//! what they overwrote, which is what step 1 read, or an older record holds the key and wins.
-//! A record that is pruned in between is noticed: the read fails with `HistoryPruned`.
+//! writes any of it (`commit.rs`). So if step 1 saw a value written by block N, then N was
+//! announced before, and step 2, which loads `announced` after step 1, looks through N's record.
+//! Blocks that step 2 looks through although step 1 read before they were written do no harm: their
+//! records hold what they overwrote, which is what step 1 read, or an older record holds the key
+//! and wins. A record that is pruned in between is noticed: the read fails with `HistoryPruned`.
 //! Values of several blocks are never mixed, because each key is answered for V exactly.
 //!
 //! A rewind goes the other way, so it excludes readers (`Inner::rewinding`) for the moment in

@@ -1,11 +1,11 @@
-//! The only disk user: blocks, state, trie nodes and L1 records of one chain in RocksDB.
+//! The only user of RocksDB: blocks, state, trie nodes and L1 records of one chain.
 //!
-//! In: sealed blocks and records of L1. Out: any of them again, and the state of every block of the
-//! last [`StoreOptions::history_blocks`]. One block is one atomic write: a process killed at any
-//! instant leaves the store at the end of some block. One writer at a time, any number of readers;
-//! readers never wait for a commit.
-//! Architecture invariant: it executes nothing, hashes no trie (but to check itself) and knows no
-//! network. Only one process opens a store for writing.
+//! In: sealed blocks and records of L1. Out: the same blocks and records, and the state of every
+//! block of the last [`StoreOptions::history_blocks`]. One block is one atomic write: a process
+//! killed at any instant leaves the store at the end of some block. One writer at a time, any
+//! number of readers; readers never wait for a commit.
+//! Architecture invariant: it executes nothing, hashes no trie (except in `consistency`) and knows
+//! no network. Only one process opens a store for writing.
 //!
 //! | module | job |
 //! |---|---|

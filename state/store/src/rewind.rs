@@ -123,7 +123,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes everything of the head but its state; returns the tip after it.
+    /// Removes everything of the head but its state. Returns the tip without that block.
     fn put_block_removal(
         &self,
         batch: &mut WriteBatch,

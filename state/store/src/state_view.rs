@@ -1,8 +1,8 @@
 //! The state after one block, for execution, RPC and proofs.
 //!
 //! In: the number of a block in the history window. Out: accounts, slots, code and trie nodes as
-//! they were after it, whatever is committed meanwhile. It holds nothing open: a view may live long,
-//! until its block leaves the window or is rewound, which its reads then say.
+//! they were after that block, whatever is committed meanwhile. A view locks nothing and may live
+//! long. When its block leaves the window or is rewound, reads fail with an error that says so.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -187,8 +187,8 @@ impl NodeReader for StateView {
     fn node(&self, owner: Option<B256>, path: &Nibbles, hash: &B256) -> Result<Bytes, StoreError> {
         let key = StateKey::node(owner, path);
         let rlp = self.read(&key)?.ok_or_else(|| self.node_missing(owner, path, hash))?;
-        // At the head the hash costs too much, and RocksDB checks what it reads from the disk. Older
-        // states go through undo records and into proofs: there it is worth it.
+        // At the head the hash costs too much, and RocksDB has checksums on the disk. The nodes of
+        // older states come from undo records and go into proofs: their hashes are checked.
         let is_head = self.store.head() == self.head;
         if !is_head && keccak256(&rlp) != *hash {
             let (table, bytes) = key.split();

@@ -56,7 +56,7 @@ impl Default for StoreOptions {
     }
 }
 
-/// A block that something is at.
+/// A block to which the chain got: the latest, the safe or the finalized one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Number of the block.
@@ -104,7 +104,7 @@ pub(crate) const META_SCHEMA: &[u8] = b"schema";
 pub(crate) const META_GENESIS: &[u8] = b"genesis";
 pub(crate) const META_HEADS: &[u8] = b"heads";
 
-/// What is committed, in memory.
+/// The newest committed heads and counts, in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Tip {
     pub(crate) heads: Heads,
@@ -128,7 +128,7 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) path: PathBuf,
     pub(crate) history_blocks: u64,
-    /// Locked for as long as the store is open; none: it is open for reading alone.
+    /// The folder's lock, held while the store is open; `None` if it is open for reading only.
     lock: Option<File>,
     pub(crate) tables: Tables,
     pub(crate) undo: UndoCache,

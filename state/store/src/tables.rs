@@ -44,8 +44,8 @@ use crate::error::StoreError;
 const WRITE_BUFFERS_BYTES: usize = 256 << 20;
 /// Most memory that the unflushed writes of one table may take.
 const WRITE_BUFFER_BYTES: usize = 16 << 20;
-/// A commit writes the keys of a table in ascending order. With this the memtable goes on from where
-/// it inserted the last key of the same first byte, instead of searching from its top.
+/// A commit writes the keys of a table in ascending order. With this the memtable goes on from
+/// where it inserted the last key of the same first byte, instead of searching from its top.
 const SORTED_INSERTS: &str = "memtable_insert_with_hint_prefix_extractor=capped:1";
 /// Size of the write-ahead log from which the oldest table is flushed; bounds the recovery time.
 const WAL_BYTES_MAX: u64 = 256 << 20;

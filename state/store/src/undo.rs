@@ -1,12 +1,12 @@
 //! Undo records: what a block overwrote.
 //!
 //! In: the sorted previous values of all flat entries and trie nodes that a block changed. Out: an
-//! index and parts of some 16 KiB, in which a value is found by reading one part and a binary search
-//! in it, and which can be walked to take the block back.
+//! index and parts of some 16 KiB, in which a value is found by reading one part and a binary
+//! search in it, and which can be walked to take the block back.
 //!
-//! The index tells nearly always that a block did *not* touch a key. So a read of a state many
-//! blocks back goes through the small indexes of the blocks in between, and opens one part of the one
-//! block that did.
+//! For nearly every key that a block did *not* touch, the index says so. A read of a state many
+//! blocks back therefore goes through the small indexes of the blocks in between, and opens one
+//! part of the block that touched the key.
 //!
 //! Table `undo`: key `number:u64 ‖ piece:u32`; piece 0 is the index, pieces 1.. the parts.
 //!
@@ -211,8 +211,9 @@ fn corrupt(number: u64, piece: u32, reason: &str) -> StoreError {
 
 /// The bits of a filter of `filter_bytes` bytes that stand for a key.
 ///
-/// Double hashing: bit i is `(h + i * g) mod bits`, where h takes the key in words of 8 bytes, little
-/// endian, zero padded: `h = (h ^ word) * 0x9E3779B97F4A7C15; h ^= h >> 29`, and g = (h >> 32) | 1.
+/// Double hashing: bit i is `(h + i * g) mod bits`, where h takes the key in words of 8 bytes,
+/// little endian, zero padded: `h = (h ^ word) * 0x9E3779B97F4A7C15; h ^= h >> 29`, and g = (h >>
+/// 32) | 1.
 fn bits_of(key: &[u8], filter_bytes: usize) -> impl Iterator<Item = usize> {
     let mut hash = key.len() as u64;
     for word in key.chunks(8) {
@@ -228,7 +229,7 @@ fn bits_of(key: &[u8], filter_bytes: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Tells which part of a block's undo record may hold a key, if any.
+/// Says which part of a block's undo record may hold a key, if any.
 #[derive(Debug)]
 pub(crate) struct UndoIndex {
     pub(crate) number: u64,

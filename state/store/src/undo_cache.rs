@@ -1,5 +1,5 @@
-//! Undo records in memory: that of the block being written, the newest, and what historic reads
-//! opened.
+//! Undo records in memory: the record of the block that is being written, the newest records, and
+//! those that reads of old states opened.
 //!
 //! In: records from commits and from the disk. Out: the same. Indexes and parts are bounded apart,
 //! because a deep read needs every index and hardly any part.
@@ -97,7 +97,7 @@ impl UndoCache {
         self.inner.lock().announced = Some(undo);
     }
 
-    /// Ends the announcement; `is_written` tells whether the block is in the database now.
+    /// Ends the announcement; `is_written` says whether the block is in the database now.
     pub(crate) fn settle(&self, is_written: bool) {
         let mut cached = self.inner.lock();
         if let Some(undo) = cached.announced.take().filter(|_| is_written) {

@@ -60,7 +60,7 @@ pub enum InvalidTx {
         /// Nonce of the account.
         state: u64,
     },
-    /// Every other rule that revm checks before it runs a transaction.
+    /// The transaction breaks another rule that revm checks before it runs one.
     #[error("{reason}")]
     Rejected {
         /// revm's words.
@@ -99,12 +99,12 @@ pub enum ExecuteError<E: core::error::Error + Send + Sync + 'static> {
     },
 }
 
-/// What came of one transaction.
+/// The result of one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TxOutcome {
-    /// Whether it did not revert.
+    /// Whether the transaction neither reverted nor halted.
     pub success: bool,
-    /// Gas that it used.
+    /// Gas that the transaction used.
     pub gas_used: u64,
 }
 
@@ -117,7 +117,7 @@ pub struct ExecutedBlock {
     pub slot: u64,
     /// Deposits first, then signed transactions.
     pub transactions: Vec<RecoveredTx>,
-    /// One a transaction.
+    /// One receipt for each transaction, in the same order.
     pub receipts: Vec<Receipt>,
     /// Gas used by all transactions.
     pub gas_used: u64,
@@ -194,7 +194,7 @@ impl<R: PrecompileReader> BlockExecutor<R> {
         }
     }
 
-    /// The block takes no slot after `parent`: the sequencer did not write it.
+    /// Says that the sequencer did not write the block, so that it takes no slot after `parent`.
     // PROTOCOL.md DERIVE-8
     #[must_use]
     pub fn without_slot(mut self, parent: &Header) -> Self {
@@ -220,7 +220,7 @@ impl<R: PrecompileReader> BlockExecutor<R> {
         &self.transactions
     }
 
-    /// Executes a deposit. It is always included, as failed if it fails.
+    /// Executes a deposit. The block includes it even if it fails.
     ///
     /// # Errors
     /// When the parent state cannot be read.

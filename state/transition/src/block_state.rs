@@ -1,4 +1,4 @@
-//! The state while a block runs: what was read, what it was before, what it is now.
+//! The state while a block runs: each value that was read, at the start of the block and now.
 //!
 //! In: a [`StateReader`] of the parent state, the commits of revm. Out: reads for revm, and at the
 //! end a [`StateDiff`]. It never writes anywhere.
@@ -21,11 +21,11 @@ use crate::{
     trie::{Account, AccountChange},
 };
 
-/// Most bytes of the parent state's codes that are remembered. A block of 30 million gas can read 11,500
-/// codes of 24 KiB; the guest's heap would not hold them all.
+/// Most bytes of the parent state's codes that are remembered. A block of 30 million gas can read
+/// 11,500 codes of 24 KiB; the guest's heap would not hold them all.
 const CODES_BYTES_MAX: usize = 8 << 20;
 
-/// A failed read of the parent state, as revm wants it.
+/// A failed read of the parent state, in the form that revm asks for.
 #[derive(Debug, thiserror::Error)]
 #[error("state read failed: {0}")]
 pub struct ReadError<E: core::error::Error + Send + Sync + 'static>(#[source] pub E);
@@ -45,7 +45,7 @@ struct CachedAccount {
     storage: HashMap<U256, Slot>,
 }
 
-/// The state of a block in the making.
+/// The state during the execution of a block.
 ///
 /// The hash of the parent block is asked for lazily: a sequencer executes block n+1 while the root
 /// of block n is still being computed, and only `BLOCKHASH` or EIP-2935 makes it wait.
@@ -61,7 +61,7 @@ pub struct BlockState<R> {
     deployed: B256Map<Bytecode>,
 }
 
-/// Gives the parent hash, waiting for it if it must.
+/// Gives the parent hash; waits while it is still computed.
 pub(crate) type LazyHash = alloc::boxed::Box<dyn Fn() -> B256 + Send + Sync>;
 
 impl<R> core::fmt::Debug for BlockState<R> {

@@ -1,8 +1,8 @@
 //! Block 0: what the chain starts from.
 //!
 //! In: the chain's configuration and the accounts of `rollup.json`. Out: a sealed block without
-//! transactions, or why there is none. A follower makes the same block from the same file. It never
-//! takes a state that transactions could not make and that a later block could not be sealed on.
+//! transactions, or why there is none. A follower makes the same block from the same file. It
+//! refuses accounts that no transaction can make and on whose state no later block can be sealed.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -26,13 +26,13 @@ pub enum GenesisError {
     /// The transition itself reads this contract.
     #[error("genesis has no code at {address} ({name}), expected the predeploy")]
     PredeployMissing {
-        /// Where it should be.
+        /// Address of the predeploy.
         address: Address,
-        /// What it is.
+        /// Name of the predeploy.
         name: &'static str,
     },
-    /// Ethereum never has such an account: if it is empty besides, one call deletes it, and a block
-    /// cannot be sealed on a state whose deleted accounts have storage (EIP-161, EIP-7610).
+    /// Ethereum never has such an account. If its nonce and balance are zero too, one call deletes
+    /// it, and no block can be sealed whose deleted accounts have storage (EIP-161, EIP-7610).
     #[error("genesis has storage but no code at {address}, expected code or no storage")]
     StorageWithoutCode {
         /// The account.
@@ -56,7 +56,7 @@ pub enum GenesisError {
     /// The trie refused the accounts.
     #[error("genesis state root: {reason}")]
     Trie {
-        /// What it found.
+        /// What the trie found.
         reason: alloc::string::String,
     },
 }

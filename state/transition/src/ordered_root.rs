@@ -17,7 +17,7 @@ use gainsay_keccak::keccak256_many;
 /// Items of fewer bytes could be embedded in the node above them; no transaction or receipt is.
 const ITEM_BYTES_MIN: usize = 32;
 
-/// Encodes the items one after the other into one buffer, and roots the trie over them.
+/// Encodes the items into one buffer and computes the root of the trie over them.
 pub(crate) fn ordered_root<T>(items: &[T], encode: impl Fn(&T, &mut Vec<u8>)) -> B256 {
     let mut buffer = Vec::new();
     let mut ends = Vec::with_capacity(items.len());
@@ -32,7 +32,7 @@ pub(crate) fn ordered_root<T>(items: &[T], encode: impl Fn(&T, &mut Vec<u8>)) ->
     }
 }
 
-/// The slices of a buffer that end there, each begins where the one before it ends.
+/// Cuts a buffer at `ends`: each slice begins where the one before it ends.
 fn slices<'a>(buffer: &'a [u8], ends: &[usize]) -> Vec<&'a [u8]> {
     let mut start = 0;
     let slice = |end: &usize| {

@@ -1,8 +1,8 @@
 //! The precompiles, each call within what one transaction can prove on L1.
 //!
 //! In: a call's address, input and gas. Out: its result. Gas and success are decided here, by one
-//! rule; the bytes come from a [`PrecompileReader`]: computed by revm's code on a host, read from an
-//! oracle in the guest, where L1's own precompile is the proof.
+//! rule; the bytes come from a [`PrecompileReader`]: computed by revm's code on a host, read from
+//! an oracle in the guest, where L1's own precompile is the proof.
 //!
 //! Each question to a reader has at most [`PRECOMPILE_INPUT_BYTES_MAX`] bytes and is answered with
 //! at most [`PRECOMPILE_GAS_MAX`] gas. Hashes and identity are computed here and ask nothing, long
@@ -31,7 +31,7 @@ pub const PRECOMPILE_GAS_MAX: u64 = 12_000_000;
 /// Longest input of a call that L1 proves: what fits the calldata of a proof.
 pub const PRECOMPILE_INPUT_BYTES_MAX: usize = 120_000;
 
-/// ecrecover, by which senders are recovered, too.
+/// Address of ecrecover, which also recovers the senders of transactions.
 pub const ECRECOVER: Address = address!("0000000000000000000000000000000000000001");
 
 /// Points of a multi-scalar multiplication that L1 proves at once: from so many on, a point costs
@@ -45,7 +45,8 @@ const LAST: u64 = 0x11;
 /// [RIP-7212](https://eips.ethereum.org/EIPS/eip-7951): P256VERIFY.
 const P256_VERIFY: u64 = 0x100;
 
-/// `PAIRING_MAX_INPUT_SIZE_JOVIAN`, [OP's bound](https://specs.optimism.io/protocol/jovian/exec-engine.html).
+/// `PAIRING_MAX_INPUT_SIZE_JOVIAN`, [OP's
+/// bound](https://specs.optimism.io/protocol/jovian/exec-engine.html).
 const BN254_PAIRING_INPUT_BYTES_MAX: usize = 81_984;
 
 /// Longest base, exponent and modulus, [EIP-7823](https://eips.ethereum.org/EIPS/eip-7823).
@@ -136,7 +137,7 @@ where
 }
 
 impl<R: PrecompileReader> BlockState<R> {
-    /// What a call returns whose gas is paid; `None` if it fails.
+    /// The output of a call whose gas is paid; `None` if the call fails.
     // PROTOCOL.md PRECOMPILE-3
     fn precompile(&self, number: u64, input: &[u8]) -> Result<Option<Bytes>, R::Error> {
         let hash = match number {
@@ -184,8 +185,8 @@ impl<R: PrecompileReader> BlockState<R> {
 
 /// The bytes of an input that decide what a call returns.
 ///
-/// Some precompiles ignore what follows their operands; one that takes one length alone treats an
-/// input of one byte more as any longer one.
+/// Some precompiles ignore the bytes behind their operands. A precompile whose input has one fixed
+/// length answers every longer input alike, so one byte more stands for all of them.
 // PROTOCOL.md PRECOMPILE-3
 fn significant(number: u64, input: &[u8]) -> &[u8] {
     let len = match number {
@@ -206,7 +207,7 @@ fn significant(number: u64, input: &[u8]) -> &[u8] {
     input.get(..len).unwrap_or(input)
 }
 
-/// Gas of a call; none if it is beyond what L1 can prove, or if no input of this length succeeds.
+/// Gas of a call; `None` if L1 could not prove it, or if no input of this length succeeds.
 // PROTOCOL.md PRECOMPILE-1
 fn gas_cost(number: u64, input: &[u8]) -> Option<u64> {
     let len = input.len();
@@ -278,7 +279,7 @@ fn word_at(input: &[u8], offset: usize) -> U256 {
 /// Runs a precompile by revm's code, with all the gas that L1 would give it.
 #[must_use]
 pub fn run_precompile(address: Address, input: &[u8]) -> Option<Bytes> {
-    // Proven in pieces, a multiplication has no bound of OP's.
+    // A multiplication is proven in pieces, so that OP's bound does not apply to it.
     let is_multiplication = matches!(Precompiles::number(&address), Some(0x0c | 0x0e));
     let precompiles =
         if is_multiplication { EthPrecompiles::osaka() } else { op_revm::precompiles::karst() };
@@ -287,7 +288,7 @@ pub fn run_precompile(address: Address, input: &[u8]) -> Option<Bytes> {
     output.is_success().then_some(output.bytes)
 }
 
-/// What ecrecover wants to recover the signer of `hash`.
+/// The input from which ecrecover recovers the signer of `hash`.
 // PROTOCOL.md PROGRAM-4
 pub(crate) fn ecrecover_input(hash: B256, signature: &Signature) -> [u8; 128] {
     let mut input = [0; 128];
@@ -298,7 +299,8 @@ pub(crate) fn ecrecover_input(hash: B256, signature: &Signature) -> [u8; 128] {
     input
 }
 
-/// The signer of `hash` through the reader's ecrecover. Any `s`: [EIP-2] is the caller's.
+/// The signer of `hash` through the reader's ecrecover. It accepts any `s`: the caller checks
+/// [EIP-2].
 ///
 /// [EIP-2]: https://eips.ethereum.org/EIPS/eip-2
 pub(crate) fn recover_signer<R: PrecompileReader>(

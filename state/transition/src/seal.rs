@@ -40,11 +40,11 @@ pub struct SealedBlock {
     pub hash: B256,
     /// Deposits first, then signed transactions.
     pub transactions: Vec<RecoveredTx>,
-    /// One a transaction.
+    /// One receipt for each transaction, in the same order.
     pub receipts: Vec<Receipt>,
     /// What the block changed in the flat state.
     pub diff: StateDiff,
-    /// What it changed in the tries.
+    /// Trie nodes that the block wrote and deleted.
     pub nodes: NodeSet,
     /// OP's version-0 output root of the state after the block.
     pub output_root: B256,

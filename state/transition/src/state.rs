@@ -1,7 +1,8 @@
 //! What a block reads and writes: the flat view of one state and the difference that a block makes.
 //!
-//! In: an implementor of [`StateReader`] (flat tables, a trie, or layers of differences above them).
-//! Out: a [`StateDiff`], sorted, ready for the trie and for the store. It never touches the trie.
+//! In: an implementor of [`StateReader`] (flat tables, a trie, or layers of differences above
+//! them). Out: a [`StateDiff`], sorted, ready for the trie and for the store. It never touches the
+//! trie.
 
 use alloc::vec::Vec;
 use alloy_primitives::{Address, B256, Bytes, U256};

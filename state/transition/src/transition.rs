@@ -2,7 +2,8 @@
 //!
 //! In: the parent header and state, the derivation of a batch. Out: the sealed block and the cursor
 //! after it. An invalid transaction, or a block too many, never fails the step: the block is
-//! replaced by its fallback of deposits alone (PROTOCOL.md DERIVE-6). Only an unreadable state does.
+//! replaced by its fallback of deposits alone (PROTOCOL.md DERIVE-6). Only an unreadable state
+//! does.
 
 use alloc::{boxed::Box, vec::Vec};
 use alloy_consensus::Header;
@@ -31,7 +32,7 @@ pub enum TransitionError<
     Seal(SealError<N>),
 }
 
-/// What one step made.
+/// The result of one step of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The block.
@@ -44,8 +45,8 @@ pub struct Step {
 
 /// Executes and seals one derived block.
 ///
-/// When one of its transactions is invalid, or the chain has no slot for it, the input's fallback of
-/// deposits alone takes its place.
+/// When one of its transactions is invalid, or the chain has no slot for it, the input's fallback
+/// of deposits alone takes its place.
 ///
 /// # Errors
 /// When the parent state cannot be read; nothing else fails a step.

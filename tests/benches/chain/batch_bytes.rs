@@ -1,7 +1,7 @@
 //! Bytes that batches take on L1: raw, under plain Brotli, and in our format.
 //!
-//! In: real L2 blocks of `state/derivation/tests/vectors`, and batches of 5,000 made-up transfers. All
-//! are decoded again and compared.
+//! In: real L2 blocks of `state/derivation/tests/vectors`, and batches of 5,000 made-up transfers.
+//! All are decoded again and compared.
 
 use std::{fs, time::Duration};
 

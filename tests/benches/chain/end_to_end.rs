@@ -22,7 +22,7 @@ use crate::{
     transfers::{Asset, Senders},
 };
 
-/// The chain id that `gainsay deploy` gives unless told.
+/// The chain id that `gainsay deploy` gives by default.
 const CHAIN_ID: u64 = 42_069;
 const SENDERS: usize = 1_000;
 /// Transfers of each sender before and while it is measured.

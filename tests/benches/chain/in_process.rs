@@ -1,9 +1,9 @@
 //! ERC-20 transfers without a network: what each of recover, execute, root and store costs.
 //!
-//! The steps of a block run one after the other, on one thread, on a store on disk. The figure is CPU time of the
-//! whole process, RocksDB's own threads included. Peers, measured in the same run: k256 for
-//! recovery, plain revm with everything in memory for execution, and one RocksDB put for every key
-//! that a block writes for the store.
+//! The steps of a block run one after the other, on one thread, on a store on disk. The figure is
+//! CPU time of the whole process, RocksDB's own threads included. Peers, measured in the same run:
+//! k256 for recovery, plain revm with everything in memory for execution, and one RocksDB put for
+//! every key that a block writes for the store.
 
 use std::{
     collections::BTreeMap,
@@ -71,7 +71,8 @@ struct Pass {
 }
 
 pub(crate) fn measure(report: &mut Report) {
-    // One thread: two hyperthreads of a core would slow each other down, and figures are for a core.
+    // One thread: two hyperthreads of a core would slow each other down, and figures are for a
+    // core.
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     one.install(|| measure_on_one_thread(report));
 }

@@ -1,14 +1,14 @@
 //! Measures the chain against its peers, on this machine, in one run: `scripts/bench`.
 //!
-//! In: nothing but the compiled contracts and the vectors of `state/derivation`. Out: a table on the
-//! terminal, and rows in `target/bench.json`. It measures; it never decides whether a number is good
-//! enough for a test to pass.
+//! In: nothing but the compiled contracts and the vectors of `state/derivation`. Out: a table on
+//! the terminal, and rows in `target/bench.json`. It measures; it never decides whether a number is
+//! good enough for a test to pass.
 //!
 //! | module | what it measures |
 //! |---|---|
-//! | `end_to_end` | transfers by JSON-RPC until they are in blocks, beside anvil |
+//! | `end_to_end` | transfers by JSON-RPC until they are in blocks, compared with anvil |
 //! | `in_process` | ERC-20 transfers without a network: recover, execute, root, store |
-//! | `state_root` | the state root of a block beside alloy-trie's `HashBuilder` |
+//! | `state_root` | the state root of a block, compared with alloy-trie's `HashBuilder` |
 //! | `batch_bytes` | bytes on L1 |
 //! | `report` | rows, the table and the JSON |
 //! | `cpu` | CPU time and memory of processes |

@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-/// One measurement beside a peer's.
+/// One measurement of ours, and the same of a peer.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,

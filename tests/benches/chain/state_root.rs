@@ -1,14 +1,14 @@
-//! What the state root of a block costs beside alloy-trie's `HashBuilder`.
+//! What the state root of a block costs, compared with alloy-trie's `HashBuilder`.
 //!
 //! In memory stand a state of 1,000,000 accounts and a token with as many slots, as nodes by path.
 //! Then 1,000 and 10,000 of the accounts change, or 2,000 and 20,000 slots of the token.
 //!
-//! The peer is given the changed leaves, hashed, sorted and encoded, and the hashes of all unchanged
-//! siblings; it returns the root and the updated branches, as reth keeps them. Ours hashes and sorts
-//! the keys, reads the nodes by path, and returns the root and every node written. It reads once
-//! from a map of the nodes on the changed paths, which the CPU's caches hold as they hold what the
-//! peer is given, and once from a map of the whole state, which they do not hold. All roots must be
-//! equal. The figures are the best of many rounds.
+//! The peer is given the changed leaves, hashed, sorted and encoded, and the hashes of all
+//! unchanged siblings; it returns the root and the updated branches, as reth keeps them. Ours
+//! hashes and sorts the keys, reads the nodes by path, and returns the root and every node written.
+//! It reads once from a map of the nodes on the changed paths, which the CPU's caches hold as they
+//! hold what the peer is given, and once from a map of the whole state, which they do not hold. All
+//! roots must be equal. The figures are the best of many rounds.
 
 use std::{
     hint::black_box,

@@ -1,5 +1,5 @@
-//! Anyone can rebuild the chain from L1 and `rollup.json` alone; with the sequencer's URL a follower
-//! also shows what is not on L1 yet, and passes transactions on.
+//! Anyone can rebuild the chain from L1 and `rollup.json` alone; with the sequencer's URL a
+//! follower also shows what is not on L1 yet, and passes transactions on.
 
 use alloy::primitives::U256;
 use gainsay_tests::{

@@ -1,8 +1,9 @@
 //! How often nodes ask L1: while nothing happens, and while they catch up. Most who run one pay for
 //! each request.
 //!
-//! Counted by a relay that is honest. An hour is computed from what was counted: looks at the default
-//! pace, and L1 blocks every 12 s. `GAINSAY_L1_BLOCKS` is the length of the catch-up, 1,000 by default.
+//! Counted by a relay that is honest. An hour is computed from what was counted: looks at the
+//! default pace, and L1 blocks every 12 s. `GAINSAY_L1_BLOCKS` is the length of the catch-up, 1,000
+//! by default.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,7 +16,7 @@ use gainsay_tests::{
 const COUNTED: Duration = Duration::from_secs(10);
 /// Empty L1 blocks of the second phase, one after the other.
 const BLOCKS: u64 = 8;
-/// Looks at L1 in a second: what nodes and challengers of a devnet are told.
+/// Looks at L1 in a second, by the arguments of nodes and challengers of a devnet.
 const LOOKS_A_SEC: u64 = 5;
 
 /// Calls of all methods.

@@ -1,6 +1,6 @@
 //! An L1 node, or a provider before it, that answers wrongly or in the words of another client: no
-//! node believes it, ends by it, or needs a restart afterwards. Each test is one kind of answer; the
-//! random walk over all of them is in `outlives_a_lying_l1`.
+//! node believes it, ends by it, or needs a restart afterwards. Each test is one kind of answer;
+//! the random walk over all of them is in `outlives_a_lying_l1`.
 
 use alloy::primitives::{Address, U256, address};
 use gainsay_l1::{L1Call, L1Client, TxSender, TxSenderConfig};
@@ -45,8 +45,8 @@ async fn lied(relay: &LyingRelay, method: &str, times: u64) {
     .await;
 }
 
-/// Everything that reads logs, while some are missing or altered: nothing is skipped, by nobody, and
-/// no restart is needed.
+/// Everything that reads logs, while some are missing or altered: nothing is skipped, by nobody,
+/// and no restart is needed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn logs_that_are_missing_are_missed() {
     let options = DevnetOptions { da: "calldata", relay_seed: Some(1), ..Default::default() };

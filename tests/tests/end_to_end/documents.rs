@@ -1,8 +1,8 @@
 //! What the documents say can be followed: links lead somewhere, rules are defined and kept by code
 //! that cites them, tests that are named exist, and the runbook names every flag, metric and alarm.
 //!
-//! In: all text files of the repository, and what our programs say of themselves. It asks no network,
-//! and judges no content.
+//! In: all text files of the repository, and what our programs say of themselves. It asks no
+//! network, and judges no content.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

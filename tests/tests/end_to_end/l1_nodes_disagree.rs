@@ -1,5 +1,5 @@
-//! Where L1 nodes contradict each other, or one calls final what is not, nothing is staked and nothing
-//! is taken for final; when it is over, everything goes on without a restart.
+//! Where L1 nodes contradict each other, or one calls final what is not, nothing is staked and
+//! nothing is taken for final; when it is over, everything goes on without a restart.
 
 use gainsay_l1::bindings::IAssertionChain::Status;
 use gainsay_tests::{
@@ -10,8 +10,8 @@ use gainsay_tests::{
 /// Seconds of L1 until a claim is confirmed. A challenger holds moves back for a sixteenth of it.
 const CHALLENGE_PERIOD_SECS: u64 = 3_000;
 
-/// An L1 of the same chain id with other blocks, more of them than a devnet ever makes, and a way to
-/// it that is shut.
+/// An L1 of the same chain id with other blocks, more of them than a devnet ever makes, and a way
+/// to it that is shut.
 async fn other_l1(folder: &tempfile::TempDir) -> (L1, Gate) {
     let l1 = L1::start(folder.path(), 1).await;
     l1.mine(1_000).await;
@@ -53,7 +53,8 @@ async fn nothing_is_proposed_meanwhile() {
         if disagreements() > 0 { Ok(()) } else { Err(devnet.sequencer.log()) }
     })
     .await;
-    // A proposal that was under way has landed by now; there is much to claim, and nothing is claimed.
+    // A proposal that was under way has landed by now; there is much to claim, and nothing is
+    // claimed.
     devnet.l1.wait_blocks(2).await;
     let (claim, said) = (newest_claim(&devnet).await, disagreements());
     let done = use_chain(&mut devnet).await;

@@ -1,5 +1,5 @@
-//! The promises of the README, one file each: real processes on a real L1, and what a liar, a crash or
-//! an outage does to them. `cargo test --workspace --test end_to_end survives_kill` runs one.
+//! The promises of the README, one file each: real processes on a real L1, and what a liar, a crash
+//! or an outage does to them. `cargo test --workspace --test end_to_end survives_kill` runs one.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod anyone_can_rebuild;

@@ -130,7 +130,7 @@ async fn a_replay_survives_kills_and_reorgs_of_l1() {
     assert_eq!(before.code, 0, "{}", before.text);
     assert!(before.json["block"].as_u64().unwrap() >= first.last_block, "{}", before.text);
 
-    // The last batches are gone from L1; the sequencer posts them anew.
+    // The last batches are gone from L1; the sequencer posts them again.
     let l1_block = before.json["l1Block"]["number"].as_u64().unwrap();
     devnet.l1.reorg_from(l1_block - 4).await;
     let reorged = challenger.replay(&[]).await;

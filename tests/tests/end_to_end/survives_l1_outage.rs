@@ -101,7 +101,7 @@ async fn while_l1_hangs() {
     nothing_is_lost(devnet, &seen, &deposits).await;
 }
 
-/// The sequencer's blocks stand on an Inbox that went on without them: they have to be built anew,
+/// The sequencer's blocks stand on an Inbox that went on without them: they have to be built again,
 /// and no transaction of them is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn longer_than_deposits_wait() {

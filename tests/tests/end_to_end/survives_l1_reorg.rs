@@ -116,7 +116,7 @@ async fn that_drops_a_claim() {
     let mut hashes = transfers(&mut devnet, &wallet, 2).await;
     let claim = wait_for_claim(&mut devnet, None).await;
     devnet.l1.reorg_from(before + 1).await;
-    // Nothing of it is left on L1; the sequencer posts and claims anew.
+    // Nothing of it is left on L1; the sequencer posts and claims again.
     let assertion_chain =
         gainsay_l1::AssertionChain::new(&devnet.l1.client(), devnet.rollup.assertion_chain);
     hashes.extend(transfers(&mut devnet, &wallet, 2).await);

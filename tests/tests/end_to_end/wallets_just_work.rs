@@ -104,7 +104,8 @@ async fn cast() {
 }
 
 /// No shape of a deposit can be read by a cast that takes the chain for Ethereum: its transactions
-/// have the types 0x0 to 0x4, and one without a type is a legacy one. The variable names the network.
+/// have the types 0x0 to 0x4, and one without a type is a legacy one. The variable names the
+/// network.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cast_replays_a_transaction_behind_a_deposit() {
     let (devnet, _follower) = devnet().await;

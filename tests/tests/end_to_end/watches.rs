@@ -1,5 +1,6 @@
 //! One honest challenger, which knows L1 and `rollup.json` alone, sees every wrong claim and has it
-//! lose. Needs the program's ELF file: scripts/build-program builds it, GAINSAY_PROGRAM_ELF names it.
+//! lose. Needs the program's ELF file: scripts/build-program builds it, GAINSAY_PROGRAM_ELF names
+//! it.
 
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ async fn a_watchtower_ends_at_a_wrong_claim() {
     assert_eq!(status.code(), Some(1), "{log}");
     assert!(log.contains(&format!("assertion {wrong}")) && log.contains("WRONG"), "{log}");
 
-    // Told to go on, it says so when it is asked to stop.
+    // With `--keep-watching` it goes on, and says so when it is asked to stop.
     let mut tower = challenger.watch_only(&["--keep-watching"]);
     let before = log.matches("ALARM wrong_assertion").count();
     wait_until("the alarm again", || async {
@@ -112,8 +113,8 @@ async fn a_wrong_claim_that_stands_alone_gets_a_rival_and_loses() {
         if status == Status::Lost { Ok(()) } else { Err(challenger.log()) }
     })
     .await;
-    // Half of the loser's stake is for the proposer, the mover and who collects: here one account. Gas
-    // costs next to nothing here, and what no move has earned stays in the pot.
+    // Half of the loser's stake is for the proposer, the mover and who collects: here one account.
+    // Gas costs next to nothing here, and what no move has earned stays in the pot.
     let reward = devnet.rollup.assertions.stake_wei / U256::from(4);
     wait_until("the stake and the reward", || async {
         let balance = devnet.l1.balance(Role::Challenger).await;

@@ -29,10 +29,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Long beside the seconds that L1 counts for its blocks: each move is a block of a second here, and a slow
-/// machine lets liars make many while the challenger computes.
+/// Long compared with the seconds that L1 counts for its blocks: each move is a block of a second
+/// here, and a slow machine lets liars make many while the challenger computes.
 const CHALLENGE_PERIOD_SECS: u64 = 3_600;
-/// Longest time for one dispute, on the clock of the wall: bounds a test that hangs, on any machine.
+/// Longest time for one dispute, on the clock of the wall: bounds a test that hangs, on any
+/// machine.
 const PATIENCE_SECS: u64 = 900;
 
 /// A devnet that mines at once, and its live challenger. Nobody else makes claims.

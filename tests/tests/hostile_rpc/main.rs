@@ -103,7 +103,7 @@ async fn huge_bodies_and_batches() {
                 socket.write_all(head.as_bytes()).await.unwrap();
                 let chunk = [&b"100000\r\n"[..], &[b'['; 1 << 20], b"\r\n"].concat();
                 for _ in 0..100 {
-                    // Told enough, the node hangs up.
+                    // The node has had enough, and closes the connection.
                     if socket.write_all(&chunk).await.is_err() {
                         break;
                     }
@@ -245,7 +245,7 @@ async fn ten_thousand_connections() {
         let _refused = socket.write_all(half.as_bytes()).await;
         sockets.push(socket);
     }
-    // One more is told why.
+    // One more gets an answer that says why.
     let refusal = wait_until("a clear refusal", || async {
         let mut socket = target.connect().await;
         let request = head("content-length: 2") + "{}";

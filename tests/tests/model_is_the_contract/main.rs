@@ -127,8 +127,8 @@ impl Chain {
         read_disputes(&self.client, start, address, self.game, HEIGHTS).await.unwrap()
     }
 
-    /// A lie anywhere. One in four is about the inside of what is right. The first liar is a thief: it
-    /// lies right behind the block on which the program fails.
+    /// A lie anywhere. One in four is about the inside of what is right. The first liar is a thief:
+    /// it lies right behind the block on which the program fails.
     fn lie(&self, rng: &mut StdRng, salt: u64) -> Lie {
         let mut block = rng.random_range(0..1_u64 << HEIGHTS.blocks);
         let last_run = self.right.last_run();

@@ -1,7 +1,7 @@
-//! What L1 says of an account and of a call in flight.
+//! Questions to L1 about an account and about a call in flight.
 //!
-//! In: the broadcasts of one call. Out: whether L1 holds it, in a block or in its pool; the next nonce; the
-//! reason of a revert. It sends nothing.
+//! In: the broadcasts of one call. Out: whether L1 holds it, in a block or in its pool; the next
+//! nonce; the reason of a revert. It sends nothing.
 
 use alloy::{eips::BlockId, providers::Provider, rpc::types::TransactionReceipt};
 use alloy_primitives::{B256, U256};
@@ -42,7 +42,8 @@ impl TxSender {
         if next < flight.nonce {
             return Ok(Observation::Gap { next });
         }
-        // The answer may hold blobs, and only its existence matters.
+        // Only the existence of the transaction matters: its content, perhaps with blobs, is not
+        // decoded.
         let known: Option<IgnoredAny> = self
             .client
             .provider()

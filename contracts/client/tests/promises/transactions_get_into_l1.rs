@@ -56,8 +56,8 @@ async fn a_stuck_transaction_is_outbid() {
     }
 }
 
-/// The fee of the only pending transaction once it satisfies the condition. Proofs of blobs wait for
-/// everything else on a busy machine.
+/// The fee of the only pending transaction once it satisfies the condition. Proofs of blobs wait
+/// for everything else on a busy machine.
 async fn pending_fee(anvil: &Anvil, wanted: impl Fn(u128) -> bool) -> u128 {
     for _ in 0..6_000 {
         let block = anvil.control("eth_getBlockByNumber", json!(["pending", true])).await;

@@ -30,8 +30,8 @@ pub struct ChainArgs {
     /// Folder for what is derived from L1; made if it is not there. Not a node's folder.
     #[arg(long, alias = "data-dir", value_name = "DIR", default_value = "challenger-data")]
     pub data: PathBuf,
-    /// Beacon API of an L1 node, for blobs. Several, separated by commas, are asked in turn. Default: the
-    /// same as --l1-rpc (anvil serves both).
+    /// Beacon API of an L1 node, for blobs. Several, separated by commas, are asked in turn.
+    /// Default: the same as --l1-rpc (anvil serves both).
     #[arg(long, value_name = "URL")]
     pub l1_beacon: Option<String>,
     /// Blocks whose state stays readable: those that can be proven, and taken back when L1 is
@@ -114,7 +114,10 @@ pub(crate) async fn derive_until(
             Step::Done => true,
             Step::NoHead(what) => bail!("L1 has no {what} block yet"),
             Step::NotOnL1(number) => {
-                bail!("block {number} is not on L1 yet: it has {}", follower.chain().safe_block())
+                bail!(
+                    "block {number} is not on L1 yet, which has blocks up to {}",
+                    follower.chain().safe_block()
+                )
             }
         };
         if is_done || said.elapsed() > PROGRESS_PAUSE {
@@ -131,7 +134,7 @@ pub(crate) async fn derive_until(
     }
 }
 
-/// What a step came to.
+/// The result of one step of deriving.
 enum Step {
     More,
     Done,

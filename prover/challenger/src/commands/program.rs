@@ -1,7 +1,7 @@
 //! `gainsay-challenger program`: prints the hash of a program and the size of its code.
 //!
-//! In: an ELF file. Out: on the first line the hash, to which `gainsay deploy` binds a chain; on the
-//! second how large the code is, which every step's witness pays for. It runs nothing.
+//! In: an ELF file. Out: on the first line the hash, to which `gainsay deploy` binds a chain; on
+//! the second how large the code is, which every step's witness pays for. It runs nothing.
 
 use std::path::PathBuf;
 

@@ -72,7 +72,7 @@ fn proposed(chain: &ArchivedChain, number: BlockNumber) -> anyhow::Result<Option
             is_about.then_some(Proposed { assertion: assertion.id, is_right: true })
         }
         AssertionVerdict::Wrong { first_block: Some(first_block), .. } => {
-            // Where it ends nobody knows; it is wrong from its start on.
+            // Its last block is not known. All its claims count as wrong.
             let is_about = first_block <= number;
             is_about.then_some(Proposed { assertion: assertion.id, is_right: false })
         }

@@ -22,7 +22,8 @@ pub struct ReplayArgs {
     /// Where the chain is.
     #[command(flatten)]
     pub chain: ChainArgs,
-    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is asked.
+    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is
+    /// asked.
     #[arg(long, value_name = "URL")]
     pub l1_rpc: String,
     /// Where to stop: latest, safe or finalized (blocks of L1), or the number of an L2 block.

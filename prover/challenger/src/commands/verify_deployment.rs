@@ -1,4 +1,5 @@
-//! `gainsay-challenger verify-deployment`: whether a chain's contracts are those of this repository.
+//! `gainsay-challenger verify-deployment`: whether a chain's contracts are those of this
+//! repository.
 //!
 //! In: `rollup.json`, an L1 node, forge's artifacts. Out: a line for each contract and each rule of
 //! L1 that is not known, and the exit code. It needs no key and no data folder, and sends nothing.
@@ -20,7 +21,8 @@ pub struct VerifyDeploymentArgs {
     /// The chain's rollup.json.
     #[arg(long, value_name = "FILE", default_value = "rollup.json")]
     pub rollup: PathBuf,
-    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is asked.
+    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is
+    /// asked.
     #[arg(long, value_name = "URL")]
     pub l1_rpc: String,
     /// Folder with the contracts as forge built them.

@@ -22,23 +22,26 @@ const GWEI: u128 = 1_000_000_000;
 
 /// Follow L1, and win every dispute about a wrong claim.
 ///
-/// Where a wrong assertion is alone it proposes the right one; against every rival it bisects, opens
-/// and proves what is needed; it confirms what has won and collects stakes. It may be stopped or
-/// killed at any time and goes on where it was; many may run at once, each with a key of its own.
+/// Where a wrong assertion is alone it proposes the right one; against every rival it bisects,
+/// opens and proves what is needed; it confirms what has won and collects stakes. It may be stopped
+/// or killed at any time and goes on where it was; many may run at once, each with a key of its
+/// own.
 ///
 /// The key comes from --challenger-keystore, or from the environment variable
-/// GAINSAY_CHALLENGER_KEY, and must be used by nothing else. Its account needs ether on L1 for stakes and gas.
+/// GAINSAY_CHALLENGER_KEY, and must be used by nothing else. Its account needs ether on L1 for
+/// stakes and gas.
 ///
-/// With --watch-only it needs no key and no program, makes no move, and ends with exit code 1 at the
-/// first wrong assertion; with --keep-watching it goes on, and says so by alarms and metrics. Exit
-/// code: 0 if it was stopped and saw no wrong claim, or plays; 1 if it only watches and saw one; 2 if
-/// it failed.
+/// With --watch-only it needs no key and no program, makes no move, and ends with exit code 1 at
+/// the first wrong assertion; with --keep-watching it goes on, and says so by alarms and metrics.
+/// Exit code: 0 if it was stopped and saw no wrong claim, or plays; 1 if it only watches and saw
+/// one; 2 if it failed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct WatchArgs {
     /// Where the chain is.
     #[command(flatten)]
     pub chain: ChainArgs,
-    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is asked.
+    /// JSON-RPC of an L1 node, over HTTP. Several, separated by commas: the first that works is
+    /// asked.
     #[arg(long, value_name = "URL")]
     pub l1_rpc: String,
     /// The program's ELF file, as scripts/build-program made it. Needed to play.
@@ -58,18 +61,19 @@ pub struct WatchArgs {
     /// Go on after a wrong assertion was seen, with alarms and metrics.
     #[arg(long, requires = "watch_only")]
     pub keep_watching: bool,
-    /// Most ether to have locked as stakes at one time. A move above it is held back, with an alarm.
-    /// Default: no limit but the account's balance.
+    /// Most ether to have locked as stakes at one time. A move above it is held back, with an
+    /// alarm. Default: no limit but the account's balance.
     #[arg(long, value_name = "ETHER", value_parser = parse_ether)]
     pub budget: Option<U256>,
-    /// Most ether to spend on gas in all, restarts included. Beyond it all moves are held back, with
-    /// an alarm. Default: no limit.
+    /// Most ether to spend on gas in all, restarts included. Beyond it all moves are held back,
+    /// with an alarm. Default: no limit.
     #[arg(long, value_name = "ETHER", value_parser = parse_ether)]
     pub gas_budget: Option<U256>,
     /// Highest price of gas ever offered, also when a transaction is not included for long.
     #[arg(long, value_name = "GWEI", default_value_t = 1_000)]
     pub max_fee_gwei: u64,
-    /// Address for Prometheus metrics (`/metrics`) and a health check (`/health`), as 127.0.0.1:9464.
+    /// Address for Prometheus metrics (`/metrics`) and a health check (`/health`), as
+    /// 127.0.0.1:9464.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
     /// Folder with the contracts as forge built them: those on L1 are compared with them.

@@ -1,8 +1,9 @@
 //! The game at the L1 block that a follower has reached.
 //!
 //! In: the logs of AssertionChain and EdgeGame that the follower keeps in the store. Out: the
-//! [`Game`] after the same L1 block as the chain, the assertions and everything else that a decision
-//! rests on. It asks nothing of L1: after a restart the game is rebuilt from the store alone.
+//! [`Game`] after the same L1 block as the chain, the assertions and everything else that a
+//! decision depends on. It asks nothing of L1: after a restart the game is rebuilt from the store
+//! alone.
 
 use gainsay_chain::kept_events;
 
@@ -15,7 +16,7 @@ pub struct FollowedGame {
     game: Game,
     /// The L1 block up to which events are in the game.
     read_to: u64,
-    /// The follower's count of L1 reorgs by then.
+    /// The follower's count of L1 reorgs when the game was last brought up to date.
     reorgs: u64,
 }
 
@@ -38,8 +39,8 @@ impl FollowedGame {
         &self.game
     }
 
-    /// Takes in what the follower has read since. A reorg takes events back, which a game cannot:
-    /// it is rebuilt from those that are left.
+    /// Takes in the events that the follower has read since. After a reorg the game is rebuilt from
+    /// the events that are left, because it cannot take an event back.
     ///
     /// # Errors
     /// Those of the store.

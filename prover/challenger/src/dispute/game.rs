@@ -37,7 +37,7 @@ pub struct Heights {
 }
 
 impl Heights {
-    /// Those of a chain.
+    /// The heights that a chain's `rollup.json` fixes.
     #[must_use]
     pub const fn of_chain(rules: &AssertionParams) -> Self {
         let (blocks, spans) = (rules.blocks_height, rules.spans_height);
@@ -171,7 +171,7 @@ impl Game {
 
     /// Notes that the moves on a line down to the edge `end` are paid.
     fn note_paid(&mut self, place: &B256, end: &EdgeId, opened: &B256) {
-        // Places lead up without a choice, and edges down.
+        // Upwards there is one place above each place; downwards the edges say where to go.
         let above = |id: &B256| self.places.get(id)?.above;
         let up = std::iter::successors(Some(end.mutual_id), above);
         let mut turns: Vec<B256> = up.take_while(|id| id != place).collect();

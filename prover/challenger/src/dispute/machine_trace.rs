@@ -2,9 +2,9 @@
 //! running the program.
 //!
 //! In: the replayed chain, the program. Out: [`Trace`] and [`Evidence`]. Claims are answered at
-//! once. Machine states are computed on a thread of their own and kept in files, under names that
-//! depend on nothing but what was run: until they are there the answer is `None`, and a restarted
-//! challenger finds them again. It never asks L1.
+//! once. Machine states are computed on a thread of their own and kept in files. Until a state is
+//! computed the answer is `None`. A file's name is a hash of what was run, so that a restarted
+//! challenger finds it again. It never asks L1.
 //!
 //! | module | job |
 //! |---|---|
@@ -39,8 +39,8 @@ use crate::{
     },
 };
 
-/// Children that are remembered with their trees, for disputes; they are computed again when they are
-/// needed again.
+/// Children that are remembered with their trees, for disputes; they are computed again when they
+/// are needed again.
 const CHILDREN_MAX: usize = 512;
 /// Roots of right children that are remembered: 200 bytes each.
 const ROOTS_MAX: usize = 65_536;
@@ -51,7 +51,7 @@ pub const TRACES_FOLDER: &str = "traces";
 /// A right child, and what it was computed from.
 #[derive(Clone, Debug)]
 struct KnownChild {
-    /// The parent's end.
+    /// The end claim of the parent.
     agreed: B256,
     batch_limit: BatchIndex,
     first_block: BlockNumber,
@@ -75,22 +75,22 @@ pub struct MachineTrace {
     chain: ArchivedChain,
     genesis: ProposedAssertion,
     heights: Heights,
-    /// None: nobody asks for machine states.
+    /// `None` if there is no program, so that nobody asks for machine states.
     worker: Option<TraceWorker>,
-    /// By parent.
+    /// The children used last, by parent.
     children: HashMap<B256, KnownChild>,
-    /// By parent; of many more.
+    /// The roots of many more children, by parent.
     roots: HashMap<B256, KnownRoot>,
 }
 
 /// What is being computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceWork {
-    /// In words.
+    /// Text for people: which run, and what of it.
     pub what: String,
-    /// For so long.
+    /// Time since it began.
     pub elapsed: Duration,
-    /// What waits behind it.
+    /// Number of things that wait to be computed after it.
     pub waiting: usize,
 }
 
@@ -170,8 +170,8 @@ impl MachineTrace {
         Ok(Some(self.chain.batch(last)?.acc))
     }
 
-    /// The batches that children of `parent` must read up to. The event of the genesis assertion does
-    /// not say it.
+    /// The batches that children of `parent` must read up to. The event of the genesis assertion
+    /// does not say it.
     fn batch_limit(&self, id: B256, parent: &GameAssertion) -> Option<BatchIndex> {
         let genesis = (id == self.genesis.id).then_some(self.genesis.batch_limit);
         parent.batch_limit.or(genesis)
@@ -190,7 +190,7 @@ impl MachineTrace {
         let known = self.children.get(&id);
         if let Some(known) = known.filter(|it| it.agreed == agreed && it.batch_limit == batch_limit)
         {
-            // With these and the accumulator, what lies between them cannot have changed.
+            // The same start, blocks and accumulator: so the claims between are the same, too.
             if acc == known.believed.batch_limit_acc {
                 return Ok(Some(known.clone()));
             }

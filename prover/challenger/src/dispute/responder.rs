@@ -1,11 +1,12 @@
 //! Sends moves to L1: one move, one transaction.
 //!
-//! In: a [`Move`], and the [`Evidence`] that it carries. Out: what became of it. What stands on L1
-//! already is not sent again, whoever did it; a move that L1 refuses because things have changed is
-//! reported as that, and the next look at L1 decides again. It decides nothing itself.
+//! In: a [`Move`], and the [`Evidence`] that it carries. Out: a [`Response`]. A move whose effect
+//! stands on L1 already is not sent, whoever made it. A move that L1 refuses, because the dispute
+//! has changed, is reported as refused, and the next look at L1 decides again. The responder
+//! decides nothing.
 //!
-//! What is sent for a stake without need, contracts credit; of others, twice is once. So a move
-//! that crosses another player's same move costs gas and nothing else.
+//! Two players may send the same move at the same time. Contracts credit a stake that was not
+//! needed, and a second equal move changes nothing: it costs only gas.
 
 use alloy::rpc::types::TransactionReceipt;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -27,7 +28,7 @@ use crate::{
 /// What became of a move.
 #[derive(Clone, Debug)]
 pub enum Response {
-    /// It is on L1.
+    /// L1 holds the move.
     Sent {
         /// The transaction.
         hash: B256,
@@ -38,11 +39,11 @@ pub enum Response {
         /// Wei that its gas cost.
         fee: U256,
     },
-    /// It stood on L1 before: somebody else was first, or we were, before a crash.
+    /// L1 held the move before: from another player, or from us before a crash.
     Stands,
-    /// What it must carry is not known yet.
+    /// The evidence that the move must carry is not computed yet.
     NotYet,
-    /// L1 refuses it now: the state of the dispute is another one than it was decided by.
+    /// L1 refuses the move: the dispute has changed since the decision.
     Refused {
         /// The contract's reason.
         reason: String,
@@ -62,7 +63,7 @@ impl Evidence for NoEvidence {
     }
 }
 
-/// The hand of one player.
+/// Sends the moves of one player.
 #[derive(Clone, Debug)]
 pub struct Responder {
     sender: TxSender,
@@ -87,7 +88,7 @@ impl Responder {
         self.sender.address()
     }
 
-    /// What it sends through.
+    /// The sender of its transactions.
     #[must_use]
     pub const fn sender(&self) -> &TxSender {
         &self.sender
@@ -105,7 +106,7 @@ impl Responder {
         &self.game
     }
 
-    /// Makes a move, unless it stands already.
+    /// Makes a move, unless its effect stands on L1 already.
     ///
     /// # Errors
     /// Those of the evidence; those of [`TxSender::send`] but for what a contract refuses. After
@@ -212,7 +213,7 @@ impl Responder {
                 debug!(name, %hash, l1_block, gas_used, "moved");
                 Ok(Response::Sent { hash, l1_block, gas_used, fee })
             }
-            // It crossed another player's move, or a node did not know the newest block yet.
+            // Another player's move came first, or the node did not know the newest block yet.
             Err(error) if matches!(error, L1Error::Reverted { .. }) => {
                 if self.stands(next).await? {
                     return Ok(Response::Stands);
@@ -225,8 +226,8 @@ impl Responder {
         }
     }
 
-    /// Whether L1 shows the effect of a move already. A timer is not looked at: an update that
-    /// raises nothing is a no-op.
+    /// Whether L1 shows the effect of a move already. Timers are not compared: an update that
+    /// raises none changes nothing.
     async fn stands(&self, next: &Move) -> Result<bool, ChallengerError> {
         Ok(match next {
             Move::Propose { parent, child, value, .. } => {
@@ -284,7 +285,7 @@ impl Responder {
         Ok(true)
     }
 
-    /// Asks L1 what id the proposal would get, and whether it has that one.
+    /// Asks L1 which id the proposal would get, and whether an assertion has that id.
     async fn is_proposed(&self, it: Proposal) -> Result<bool, L1Error> {
         let call = self.chain.contract().propose(
             it.parent,

@@ -1,20 +1,20 @@
 //! What to do next in a dispute.
 //!
 //! In: the state of all disputes, what we believe, the chain's time. Out: the moves to make now.
-//! Pure: it sends nothing and remembers nothing, so a restarted challenger goes on where it was, and
-//! a move that somebody else made already is none.
+//! Pure: it sends nothing and remembers nothing, so a restarted challenger goes on where it was. A
+//! move that somebody made already is not decided again.
 //!
 //! Moves are made for edges that we believe in, and only while their timers need them: it answers
 //! each rival with our own half, our own tree, our own instruction. What rivals do with edges of
-//! their own does not matter. The whole line of right assertions is looked at, however long it is
-//! and whoever proposed it: what is due is confirmed, and the stakes of those who lost are taken.
+//! their own does not matter. The strategy goes along the whole line of right assertions, whoever
+//! proposed them: it confirms what is due, and takes the stakes of those who lost.
 //!
 //! | module | job |
 //! |---|---|
 //! | `moves` | what a player can do |
 //! | `descent` | from our root edges down: bisect, open, prove |
-//! | `harvest` | timers, confirmations, stakes |
-//! | `pay` | moves of ours that losers pay |
+//! | `harvest` | after a win: timers, confirmations, stakes |
+//! | `pay` | our moves, for which losers pay |
 
 mod descent;
 mod harvest;
@@ -96,12 +96,12 @@ pub enum Alarm {
     },
 }
 
-/// What to do, and what to tell.
+/// The moves to make, and the alarms to raise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// To be sent in this order.
     pub moves: Vec<Move>,
-    /// Those that hold now.
+    /// The alarms that hold now.
     pub alarms: Vec<Alarm>,
 }
 
@@ -138,7 +138,7 @@ pub fn decide_with(
     let mut older: BTreeSet<B256> =
         staked_on.filter(|it| is_before(game, it, &confirmed)).collect();
     older.extend(harvest::uncollected(game));
-    // The line below starts with it.
+    // The walk along the line, below, starts with this assertion.
     older.remove(&confirmed);
     for parent in older {
         answer_rivals(game, trace, &parent, &mut descent, &mut decision)?;
@@ -195,7 +195,7 @@ fn answer_rivals(
     };
     let is_disputed = game.edge(&EdgeId::new(mutual_id::of_blocks(*parent_id), root)).is_some();
     let is_halt = game.assertion(&right_id).is_some_and(|it| it.end_claim().is_zero());
-    // Trees are asked for where they are needed alone: the line may be long.
+    // The tree is computed only where it is needed, because the line may be long.
     if (is_disputed || is_halt)
         && let Some(right) = trace.child(*parent_id, parent)?
     {

@@ -1,7 +1,7 @@
 //! What a player believes: claims of blocks, states of the machine.
 //!
 //! The honest challenger's trace is computed from L1 data and the program; those of the simulation
-//! are made up. Long work may go on elsewhere: `None` means that it is not known yet.
+//! are made up. `None` means that the answer is still being computed.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl BelievedChild {
 
 /// A player's knowledge.
 pub trait Trace {
-    /// What comes after the assertion `parent`, with the id `id`.
+    /// The right child, in this player's belief, of the assertion `parent` with the id `id`.
     ///
     /// # Errors
     /// The parent itself is wrong, or the source of the data failed.
@@ -60,7 +60,7 @@ pub trait Trace {
         parent: &GameAssertion,
     ) -> Result<Option<Arc<BelievedChild>>, ChallengerError>;
 
-    /// The root of that child's claims: all that is asked for where nobody contradicts it, so that
+    /// The root of that child's claims. Where nobody contradicts the child this is enough, so that
     /// no trees are kept for a long line of right assertions.
     ///
     /// # Errors
@@ -101,15 +101,16 @@ pub struct SpansEvidence {
 
 /// What moves carry besides hashes: what the contracts read themselves.
 pub trait Evidence {
-    /// For a tree of "spans" of the block at `point.block` below the assertion `point.parent`.
+    /// Evidence for a tree of "spans": of the block at `point.block` after the assertion
+    /// `point.parent`.
     ///
     /// # Errors
     /// The source of the data failed.
     fn final_state(&mut self, point: &TracePoint)
     -> Result<Option<SpansEvidence>, ChallengerError>;
 
-    /// For the proof of the instruction at `point`: its packed witness, with the proof of the
-    /// preimage that it reads.
+    /// Evidence for the instruction at `point`: its packed witness, with the proof of the preimage
+    /// that it reads.
     ///
     /// # Errors
     /// The source of the data failed.

@@ -1,6 +1,7 @@
 //! One block in the machine.
 //!
-//! In: the program, its input, the witness. Out: what the program claims, and what that took.
+//! In: the program, its input, the witness. Out: what the program claims, and instructions and
+//! time.
 
 use std::{sync::Arc, time::Instant};
 
@@ -64,7 +65,7 @@ pub fn run_block(
     })
 }
 
-/// The most memory that this process has held so far, where the system tells it.
+/// Peak memory of this process in bytes; `None` where the system does not say it.
 #[must_use]
 pub fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

@@ -3,8 +3,8 @@
 //! In: the number of a block that was derived from L1. Out: a [`BlockWitness`], recorded while the
 //! program ran natively; its claim is the chain's own.
 //!
-//! The store keeps trie nodes by their place, the program asks for them by their hash. So the block
-//! is executed once before, through the trie, which reads the same nodes.
+//! The store keeps trie nodes by their place, but the program asks for them by their hash. So the
+//! block is executed once before the recording, through the trie, which reads the same nodes.
 
 use std::{
     collections::HashMap,
@@ -33,7 +33,7 @@ use crate::{ArchivedChain, ChallengerError};
 pub struct BlockWitness {
     /// The block.
     pub number: BlockNumber,
-    /// The claim before it.
+    /// The claim before the block.
     pub agreed: B256,
     /// What `agreed` is the hash of: output root and cursor.
     pub agreed_preimage: [u8; CLAIM_LEN],
@@ -43,7 +43,7 @@ pub struct BlockWitness {
     pub input: B256,
     /// Every preimage that the program asks for.
     pub witness: Witness,
-    /// The claim after it.
+    /// The claim after the block.
     pub claim: B256,
     /// Transactions of the block, deposits included.
     pub transactions: usize,
@@ -55,9 +55,10 @@ impl ArchivedChain {
     /// Records what the run of block `number` needs.
     ///
     /// # Errors
-    /// [`ChainError::NotDerived`](gainsay_chain::ChainError::NotDerived); [`StoreError::HistoryPruned`] when the state before the
-    /// block is too old to be read; [`ChallengerError::ClaimsDiffer`] when program and native
-    /// transition disagree, which must never be.
+    /// [`ChainError::NotDerived`](gainsay_chain::ChainError::NotDerived);
+    /// [`StoreError::HistoryPruned`] when the state before the block is too old to be read;
+    /// [`ChallengerError::ClaimsDiffer`] when program and native transition disagree, which must
+    /// never be.
     pub fn block_witness(&self, number: BlockNumber) -> Result<BlockWitness, ChallengerError> {
         let parent_number = number.previous().ok_or(ChallengerError::GenesisBlock)?;
         let claim = self.claimed(number)?.claim();

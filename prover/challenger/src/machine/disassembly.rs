@@ -14,8 +14,8 @@ pub const fn register_name(register: u8) -> &'static str {
     REGISTER_NAMES[(register & 31) as usize]
 }
 
-/// The instruction of a word at `pc`, whose jumps are given by their targets; a word that is no instruction
-/// as itself.
+/// The text of the word at `pc`: an instruction, with the target of a jump as address, or the bare
+/// word if it is no instruction.
 #[must_use]
 pub fn disassemble(word: u32, pc: u64) -> String {
     let x = register_name;

@@ -1,5 +1,5 @@
 //! The host of a program that is run from a file: keccak preimages of given bytes, and a place for
-//! what the program writes. Hints mean nothing to it.
+//! what the program writes. It ignores hints.
 
 use std::{collections::HashMap, fmt, io::Write};
 

@@ -1,4 +1,4 @@
-//! The host of one block's run: a witness, and the proofs that make it count on L1.
+//! The host of one block's run: a witness, and the proofs of its preimages for L1.
 //!
 //! | key | proof |
 //! |---|---|
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(evaluation_point(1), BLS_MODULUS - U256::ONE);
     }
 
-    /// c-kzg itself says that the proof is one, of the element that the blob has there.
+    /// c-kzg itself accepts the proof, for the element that the blob has there.
     #[test]
     fn each_element_of_a_blob_can_be_proven() {
         let versioned_hash = B256::repeat_byte(1);

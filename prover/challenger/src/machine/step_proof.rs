@@ -61,11 +61,11 @@ impl StepKind {
 /// Which step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepPosition {
-    /// The one after so many others.
+    /// The step after so many steps.
     Number(u64),
-    /// The one that halts.
+    /// The step that halts.
     Last,
-    /// The first one of a kind.
+    /// The first step of a kind.
     First(StepKind),
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for StepPosition {
 pub struct ReadPreimage {
     /// The machine's key.
     pub key: B256,
-    /// What it is the key of.
+    /// The request that the key names.
     pub request: Request,
     /// The preimage.
     pub bytes: Bytes,
@@ -157,7 +157,7 @@ pub fn prove_step(
     let preimage = match word {
         Some(ECALL) if hart.x[A7] == syscall_number::READ_PREIMAGE => {
             let key = key_of(&hart);
-            // Asked for before, so that a blob without a proof is an error with a reason.
+            // Asked for here first, so that a blob without a proof is an error with a reason.
             host.prove(&key)?;
             let entry = host.request(&key).cloned();
             entry.map(|(request, bytes)| ReadPreimage { key, request, bytes })

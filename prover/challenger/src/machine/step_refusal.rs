@@ -1,5 +1,5 @@
-//! Why `StepVerifier` refuses a witness: the custom errors that it, its libraries and
-//! `PreimageOracle` declare, decoded from revert data.
+//! Why `StepVerifier` refuses a witness: the custom errors of `StepVerifier`, its libraries and
+//! `PreimageOracle`, decoded from revert data.
 
 use std::fmt;
 
@@ -24,11 +24,11 @@ sol! {
 /// A decoded refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepRefusal {
-    /// The witness is of another state.
+    /// The witness belongs to another state.
     Verifier(IStepVerifierErrors),
     /// The witness is malformed.
     Witness(WitnessReading::WitnessReadingErrors),
-    /// The proof of a preimage is none.
+    /// The proof of a preimage proves nothing.
     Oracle(IPreimageOracleErrors),
     /// Data that no declared error explains.
     Unknown(Bytes),

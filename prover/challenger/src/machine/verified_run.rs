@@ -44,11 +44,11 @@ pub enum Sample {
 pub struct GasSpent {
     /// Steps counted.
     pub steps: u64,
-    /// The cheapest.
+    /// Gas of the cheapest step.
     pub min: u64,
-    /// All together.
+    /// Gas of all steps.
     pub total: u64,
-    /// The dearest.
+    /// Gas of the most expensive step.
     pub max: u64,
 }
 
@@ -76,7 +76,7 @@ impl GasSpent {
 pub struct VerifiedRun {
     /// The hart at the end.
     pub hart: Hart,
-    /// Gas by kind of step; all that were verified are in there.
+    /// Gas by kind of step, of all steps that were verified.
     pub gas: BTreeMap<&'static str, GasSpent>,
 }
 
@@ -93,8 +93,8 @@ impl VerifiedRun {
     }
 }
 
-/// Runs a program for at most `steps_max` steps and has the contract take those of the sample. Of a
-/// program that halts, the step after is among them: a halted machine stays as it is.
+/// Runs a program for at most `steps_max` steps and has the contract take those of the sample. If
+/// the program halts, one step of the halted machine is verified, too: it changes nothing.
 ///
 /// # Errors
 /// [`ChallengerError::Disagreement`] or [`ChallengerError::Refused`] about the first such step; the
@@ -150,7 +150,7 @@ struct Sampler {
 }
 
 impl Sampler {
-    /// Whether the step that executes `word`, or halts for want of one, is verified.
+    /// Whether the step is verified that executes `word`, or halts because there is no word.
     fn takes(&mut self, step: u64, word: Option<u32>) -> bool {
         let Sample::Every(interval) = self.sample else { return true };
         let Some(word) = word else { return true };

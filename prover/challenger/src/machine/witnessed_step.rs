@@ -1,5 +1,5 @@
-//! Steps with their witnesses, and many of them before the contracts at once, on all cores: once
-//! its witness is written a step depends on no other.
+//! Steps with their witnesses, judged by the contracts many at once, on all cores: a step that has
+//! its witness depends on no other step.
 
 use alloy_primitives::B256;
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ pub struct WitnessedStep {
     pub pc: u64,
     /// Hash of the state before.
     pub pre: B256,
-    /// What leads from one to the other.
+    /// Proves the step from `pre` to `post`.
     pub witness: Vec<u8>,
     /// Hash of the state after, by the machine.
     pub post: B256,
@@ -28,8 +28,8 @@ impl WitnessedStep {
     /// Has the contract take the step and returns the gas.
     ///
     /// # Errors
-    /// [`ChallengerError::Refused`] or [`ChallengerError::Disagreement`] when the contract thinks
-    /// differently of it than the machine.
+    /// [`ChallengerError::Refused`] or [`ChallengerError::Disagreement`] when contract and machine
+    /// do not agree on the step.
     pub fn verify(&self, verifier: &mut OnchainVerifier) -> Result<u64, ChallengerError> {
         let &Self { step, pc, pre, ref witness, post: rust } = self;
         let verdict = verifier.verify(pre, witness)?;

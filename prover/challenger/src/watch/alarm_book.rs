@@ -34,7 +34,7 @@ pub enum AlarmKind {
 }
 
 impl AlarmKind {
-    /// All.
+    /// Every kind.
     pub const ALL: [Self; 11] = [
         Self::WrongAssertion,
         Self::TooLate,
@@ -49,7 +49,7 @@ impl AlarmKind {
         Self::Fork,
     ];
 
-    /// Its name in metrics and lines.
+    /// Name of the kind in metrics and log lines.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -67,19 +67,19 @@ impl AlarmKind {
         }
     }
 
-    /// Whether it says that a claim on L1 is wrong.
+    /// Whether an alarm of this kind says that a claim on L1 is wrong.
     #[must_use]
     pub const fn is_about_a_claim(self) -> bool {
         matches!(self, Self::WrongAssertion | Self::TooLate)
     }
 }
 
-/// The book.
+/// All alarms that hold, and how many there were.
 #[derive(Clone, Debug, Default)]
 pub struct AlarmBook {
     holding: BTreeMap<(AlarmKind, String), String>,
     raised: BTreeMap<AlarmKind, u64>,
-    /// What holds in the look that is being taken.
+    /// Alarms raised during the current look.
     seen: BTreeSet<(AlarmKind, String)>,
 }
 
@@ -133,7 +133,7 @@ impl AlarmBook {
                 AlarmKind::StakeBudget,
                 *name,
                 format!(
-                    "{name} needs a stake of {stake} wei beside {locked} wei that are locked: \
+                    "{name} needs a stake of {stake} wei, and {locked} wei are locked: \
                      above the budget, the move is held back"
                 ),
             ),
@@ -152,25 +152,25 @@ impl AlarmBook {
         });
     }
 
-    /// How many of a kind hold now.
+    /// Number of alarms of a kind that hold now.
     #[must_use]
     pub fn holding(&self, kind: AlarmKind) -> usize {
         self.holding.keys().filter(|(it, _)| *it == kind).count()
     }
 
-    /// How many of a kind there were so far.
+    /// Number of alarms of a kind since the start.
     #[must_use]
     pub fn raised(&self, kind: AlarmKind) -> u64 {
         self.raised.get(&kind).copied().unwrap_or_default()
     }
 
-    /// How many hold now.
+    /// Number of alarms that hold now.
     #[must_use]
     pub fn len(&self) -> usize {
         self.holding.len()
     }
 
-    /// Whether all is well.
+    /// Whether no alarm holds.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.holding.is_empty()

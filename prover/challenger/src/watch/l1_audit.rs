@@ -1,7 +1,7 @@
-//! What a watch asks of L1 besides events: whether the contracts are ours and the rules known.
+//! The audit of L1: whether the contracts are ours, and whether L1's rules are those that we know.
 //!
 //! In: L1, `rollup.json`, forge's artifacts. Out: alarms, which hold until a later audit finds
-//! nothing. It makes no move and holds none back: what is wrong here is for people to decide.
+//! nothing. It makes no move and delays none: people decide what to do about a finding.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,16 +14,16 @@ use tokio::task::JoinHandle;
 use super::{AlarmBook, AlarmKind};
 use crate::{ChallengerError, deployment::verify_deployment, l1_rules::unknown_rules};
 
-/// Time between two audits. A fork comes once in months, and what is asked is little.
+/// Time between two audits. Forks are months apart, and an audit asks little.
 const PERIOD: Duration = Duration::from_secs(600);
-/// The same after one that found something or had no answer: the node may have erred.
+/// Time to the next audit after one that found something or had no answer: the node may have erred.
 const PERIOD_OF_ALARMS: Duration = Duration::from_secs(60);
 
 /// The audit.
 #[derive(Debug)]
 pub(super) struct L1Audit {
     artifacts: PathBuf,
-    /// When the next one is due; none before the first.
+    /// When the next audit is due; `None` before the first one.
     due: Option<Instant>,
     running: Option<JoinHandle<Result<Vec<Finding>, ChallengerError>>>,
     findings: Vec<Finding>,
@@ -38,13 +38,12 @@ impl L1Audit {
         Self { artifacts, due: None, running: None, findings: Vec::new() }
     }
 
-    /// Begins an audit if it is time, and raises what the newest one that ended has found.
-    ///
-    /// It runs in a task of its own: a challenger that was killed plays at once when it is back.
+    /// Begins an audit if it is due, and raises alarms for the findings of the last finished audit.
+    /// An audit runs in a task of its own, so that a restarted challenger plays at once.
     ///
     /// # Errors
-    /// When an audit failed, but not because L1 did not answer: then another one begins soon, and
-    /// what was found before stays.
+    /// When an audit failed for another reason than an L1 that does not answer. If L1 does not
+    /// answer, the findings stay and the next audit begins soon.
     pub(super) async fn look(
         &mut self,
         client: &L1Client,
@@ -66,7 +65,7 @@ impl L1Audit {
         Ok(())
     }
 
-    /// Takes what an audit that has ended found.
+    /// Takes over the findings of an audit that has ended.
     async fn end(&mut self) -> Result<(), ChallengerError> {
         let Some(running) = self.running.take() else { return Ok(()) };
         let is_silent = match running.await {

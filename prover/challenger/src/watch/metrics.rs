@@ -32,7 +32,7 @@ const HEALTHY_SECS: u64 = 180;
 pub struct Numbers {
     /// The L1 block that was read up to.
     pub l1_block: u64,
-    /// Its time, seconds.
+    /// Timestamp of that L1 block, seconds.
     pub l1_time: u64,
     /// The newest L2 block derived.
     pub l2_block: u64,
@@ -44,7 +44,7 @@ pub struct Numbers {
     pub confirmed: u64,
     /// Assertions that lost against a rival.
     pub lost: u64,
-    /// The one that has ended the chain, if there is one.
+    /// 1 if an assertion has ended the chain, else 0.
     pub halted: u64,
     /// Parents of rivals that are not decided.
     pub disputes: u64,
@@ -52,17 +52,17 @@ pub struct Numbers {
     pub edges: u64,
     /// Wei that the account has locked.
     pub locked: U256,
-    /// Wei that it may withdraw.
+    /// Wei that the account may withdraw.
     pub credit: U256,
-    /// Wei that it has on L1.
+    /// Wei that the account has on L1.
     pub balance: U256,
-    /// Gas that its moves used since the start.
+    /// Gas that the account's moves used since the start.
     pub gas_used: u64,
-    /// Wei that its gas has cost, over all restarts.
+    /// Wei that the account's gas has cost, over all restarts.
     pub fees: U256,
     /// Moves by name and outcome.
     pub moves: BTreeMap<(&'static str, &'static str), u64>,
-    /// Alarms that hold, and that there were, by kind.
+    /// Alarms by kind: number that hold now, number since the start.
     pub alarms: BTreeMap<AlarmKind, (usize, u64)>,
     /// Things that wait to be computed.
     pub computing: u64,
@@ -84,7 +84,7 @@ impl Metrics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Serves them for ever.
+    /// Serves the metrics for ever.
     pub async fn serve(self, listener: TcpListener) {
         loop {
             let answered = match listener.accept().await {
@@ -132,10 +132,10 @@ impl Metrics {
     }
 }
 
-/// Opens the port that the metrics are served on.
+/// Binds the address of the metrics.
 ///
 /// # Errors
-/// When it is taken.
+/// When another process uses the address.
 pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }

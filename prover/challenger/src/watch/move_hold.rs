@@ -1,13 +1,13 @@
 //! How long moves wait while L1 nodes disagree.
 //!
-//! In: L1's time at each look that would move and finds a disagreement. Out: whether to wait once more.
-//! All waits within one challenge period together last for a sixteenth of it, so that an L1 node that
-//! disagrees now and then cannot make a dispute lost by time.
+//! In: L1's time at each look that would move and finds a disagreement. Out: whether to wait once
+//! more. All waits within one challenge period together last for a sixteenth of it, so that an L1
+//! node that disagrees now and then cannot make a dispute lost by time.
 
 /// Share of a challenge period.
 const SHARE: u64 = 16;
 
-/// The waits of the challenge period at hand.
+/// The waits of the current challenge period.
 #[derive(Debug)]
 pub(super) struct MoveHold {
     period_secs: u64,
@@ -15,7 +15,7 @@ pub(super) struct MoveHold {
     first: Option<u64>,
     /// The last look of the wait that goes on.
     last: Option<u64>,
-    /// Seconds that they have lasted.
+    /// Seconds that these waits have lasted together.
     spent: u64,
 }
 
@@ -40,7 +40,7 @@ impl MoveHold {
         self.spent < self.patience()
     }
 
-    /// There is nothing to wait for.
+    /// Ends the wait: L1 nodes agree, or no move is due.
     pub(super) const fn release(&mut self) {
         self.last = None;
     }

@@ -1,4 +1,4 @@
-//! Moves in words, for those who watch.
+//! Text for log lines: what a move does.
 
 use alloy_primitives::{B256, U256, hex, utils::format_ether};
 

@@ -1,8 +1,8 @@
 //! The account of a challenger that plays: its rules, its budget, and what became of its moves.
 //!
-//! In: moves that were decided on. Out: transactions, one after the other, each confirmed before
-//! the next; bisections, of which there are many at once when rivals are many, share one. What gas
-//! has cost is kept in the store.
+//! In: decided moves. Out: transactions, one after the other, each confirmed before the next. Many
+//! bisections share one transaction, because many rivals ask for many. The store keeps what gas has
+//! cost.
 
 use std::collections::BTreeMap;
 
@@ -28,15 +28,15 @@ use crate::{
 const FEES_NOTE: &str = "challenger-fees";
 /// Bisections that one transaction makes: 125,000 gas each.
 const BISECTIONS_MAX: usize = 48;
-/// A move that L1 refuses so often in a row is an alarm.
+/// Refusals of a move in a row that raise an alarm.
 const REFUSALS_MAX: u32 = 5;
 
-/// Most wei to spend.
+/// Most wei that a player may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Locked as stakes at one time.
+    /// Most wei locked as stakes at one time.
     pub stake: U256,
-    /// On gas, in all.
+    /// Most wei for gas, over all restarts.
     pub gas: U256,
 }
 
@@ -106,8 +106,8 @@ impl Player {
         &self.rules
     }
 
-    /// Whether a node that is at this L1 block knows all moves of this process. One behind a load
-    /// balancer may not, and would have them made again.
+    /// Whether a node that is at this L1 block knows all moves of this process. A node behind a
+    /// load balancer may not know them, and its answers would repeat them.
     #[must_use]
     pub const fn is_known_at(&self, l1_block: u64) -> bool {
         l1_block >= self.moved_in
@@ -125,7 +125,7 @@ impl Player {
         self.fees
     }
 
-    /// Makes moves. Whether any got into L1.
+    /// Makes moves. Returns whether any got into L1.
     pub(super) async fn play(
         &mut self,
         moves: Vec<Move>,
@@ -185,8 +185,8 @@ impl Player {
         Ok(is_any_sent)
     }
 
-    /// What is held back for want of gas budget, if this turn is. What is never too late must not use
-    /// up what disputes need: it has the first half of the budget.
+    /// The name of the turn if the gas budget does not allow it. Moves that can wait may use only
+    /// the first half of the budget, so that enough is left for disputes.
     fn over_budget(&self, turn: &Turn) -> Option<&'static str> {
         if self.fees >= self.gas_budget {
             return Some("all moves are held back");
@@ -201,8 +201,8 @@ impl Player {
         Ok(self.store.put_note(FEES_NOTE, &self.fees.to_be_bytes::<32>())?)
     }
 
-    /// Raises an alarm for as long as the account can pay nothing. It is no reason to end: the answer
-    /// may have been false, and ether may come.
+    /// Raises an alarm while the account can pay nothing. The challenger does not end: the answer
+    /// may be false, and ether may come.
     pub(super) async fn check_funds(
         &mut self,
         alarms: &mut AlarmBook,
@@ -251,7 +251,7 @@ enum Turn {
 }
 
 impl Turn {
-    /// Whether nobody loses by it if it is made later, or by somebody else.
+    /// Whether it may be made later, or by another player, without a loss.
     fn can_wait(&self) -> bool {
         let Self::One(next) = self else { return false };
         match &**next {
@@ -291,7 +291,7 @@ fn turns(moves: Vec<Move>) -> Vec<Turn> {
             _ => turns.push(Turn::Bisections(vec![(edge, [left, right])])),
         }
     }
-    // Alone it is looked at before, with a better message.
+    // A single bisection is sent as such: its refusal has a better message.
     for turn in &mut turns {
         if let Turn::Bisections(edges) = turn
             && let [(edge, [left, right])] = edges[..]

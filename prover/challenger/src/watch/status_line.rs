@@ -1,4 +1,5 @@
-//! How things are, in a line on standard output: every few seconds, when something has changed.
+//! The status of a watch in one line on standard output, at most every few seconds and only when
+//! something has changed.
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +19,12 @@ const PAUSE: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug, Default)]
 pub struct StatusLine {
     printed_at: Option<Instant>,
-    /// Without the numbers that always change.
+    /// The last line, without the numbers that always change.
     line: String,
 }
 
 impl StatusLine {
-    /// Tells how far a long derivation is.
+    /// Prints how far a long derivation is.
     pub(super) fn catching_up(&mut self, follower: &ChainFollower, head: &L1BlockRef) {
         let (block, l1) = (follower.chain().safe_block(), follower.l1_block().number);
         if head.number.saturating_sub(l1) > 0 && self.is_due() {
@@ -32,7 +33,7 @@ impl StatusLine {
         }
     }
 
-    /// Tells how things are.
+    /// Prints the status, if it has changed and is due.
     pub(super) fn tell(
         &mut self,
         numbers: &Numbers,

@@ -1,7 +1,7 @@
 //! A million random steps: the reference engine, the Rust verifier and the bytecode of
 //! `StepVerifier` give the same next state, and the other engines end where they do.
 //!
-//! `GAINSAY_SEED` replays, `GAINSAY_ROUNDS` sets the hundred thousands of steps (10 unless told).
+//! `GAINSAY_SEED` replays, `GAINSAY_ROUNDS` sets the hundred thousands of steps (10 by default).
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Claims of a chain that was derived wrongly from one block on.
 //!
 //! In: the right chain, the claims of the right child, a [`Fault`], and which block. Out: output
-//! root and cursor after each block. The wrong block is made as somebody would who has other rules
-//! or another Inbox: it is executed, with other contents, on the right state. The blocks after it
+//! root and cursor after each block. The wrong block is what a node with other rules or another
+//! Inbox would make: it is executed, with other contents, on the right state. The blocks after it
 //! keep their contents and get the wrong one as their ancestor.
 
 use alloy_primitives::{Address, B256, U256, keccak256};

@@ -1,8 +1,8 @@
 //! A trace that is right up to one leaf of each level, and made up from there on.
 //!
-//! From the wrong step on the machine stands in a final state that nobody ran into: halted, with
-//! the liar's claim as its output. So every tree proves its last leaf to the contracts, and only
-//! one instruction tells that it is a lie.
+//! From the wrong step on the machine stands in a final state that no run reaches: halted, with the
+//! liar's claim as its output. So every tree proves its last leaf to the contracts, and only one
+//! instruction shows the lie.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

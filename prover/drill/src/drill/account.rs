@@ -1,4 +1,4 @@
-//! Who did what in a dispute, and what it cost: read from L1's blocks.
+//! Moves and costs of both sides of a dispute, read from L1's blocks.
 
 use std::collections::HashSet;
 

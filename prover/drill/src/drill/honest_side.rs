@@ -1,7 +1,7 @@
-//! What the honest challengers of a drill are at.
+//! Whether the honest challengers of a drill have work left.
 //!
-//! In: their metrics, and L1's head. Out: whether they have done all that there is to do. L1's time
-//! stands still until then, so that how fast this machine is decides nothing.
+//! In: their metrics, and L1's head. Out: whether they have done everything that they can do now.
+//! L1's time stands still until then, so that the speed of this machine decides nothing.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ impl HonestSide {
         Ok(Self { metrics, http: http_client(TIMEOUT)? })
     }
 
-    /// Whether all of them have read L1 to its head, and compute nothing. While one of them or L1 is
-    /// out of reach, they are not at rest.
+    /// Whether all of them have read L1 to its head, and compute nothing. While one of them or L1
+    /// is out of reach, they are not at rest.
     pub(super) async fn rests(&self, l1: &L1Client) -> bool {
         let Ok(head) = l1.latest().await else { return false };
         for url in &self.metrics {

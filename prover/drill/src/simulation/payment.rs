@@ -1,7 +1,7 @@
 //! The rules of who is paid for moves, without an EVM: shares of a loser's stake, and lines.
 //!
 //! In: half of a loser's stake, or a line of moves in a tree that has won. Out: credits, pots, and
-//! what is left for who staked on the winner. It burns nothing: that is for who calls.
+//! what is left for the account that staked on the winner. It burns nothing: the caller does.
 
 use alloy_primitives::{Address, B256, U256};
 use gainsay_challenger::dispute::{
@@ -20,8 +20,8 @@ impl Contracts {
         U256::from(gas) * U256::from(self.rules.gas_price)
     }
 
-    /// Pays who closes a stake at a place, and the pot there, out of half of the stake. What is left is
-    /// for who staked on the winner.
+    /// Pays who closes a stake at a place, and the pot there, out of half of the stake. What is
+    /// left is for who staked on the winner.
     // PROTOCOL.md GAME-17
     pub(super) fn share_out(
         &mut self,

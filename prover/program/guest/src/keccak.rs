@@ -1,4 +1,5 @@
-//! Every keccak of the program: by the machine up to the longest message that it takes, else here.
+//! Every keccak of the program. The machine hashes messages up to its longest; this code hashes
+//! longer ones.
 
 use core::{
     arch::global_asm,

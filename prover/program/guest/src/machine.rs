@@ -107,7 +107,7 @@ pub(crate) unsafe fn keccak(message: *const u8, len: usize) -> [u64; 4] {
     [a, b, c, d]
 }
 
-/// What people may read while the program is tried out.
+/// Text for people who test the program. The next claim does not depend on it.
 pub(crate) struct Console;
 
 impl core::fmt::Write for Console {

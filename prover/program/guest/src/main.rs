@@ -25,9 +25,9 @@ use core::{arch::global_asm, fmt::Write};
 use machine::{exit, read_input};
 use preimages::MachineOracle;
 
-/// The program found its preimages wrong.
+/// Exit code: a preimage is not what the program must find.
 const EXIT_ERROR: u64 = 2;
-/// A panic: a mistake of ours.
+/// Exit code: a panic, which is a bug of the program.
 const EXIT_PANIC: u64 = 1;
 
 global_asm!(

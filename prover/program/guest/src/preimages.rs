@@ -11,8 +11,8 @@ use crate::machine::read_preimage;
 const WORD: usize = 32;
 
 /// Longest preimage that is kept: a branch of 16 children, and no node of a trie is longer. What is
-/// longer is code or data of L1, which the program asks for once or keeps itself: 24 KiB for 2,600 gas
-/// would fill the heap twice.
+/// longer is code or data of L1, which the program asks for once or keeps itself: 24 KiB for 2,600
+/// gas would fill the heap twice.
 const KEPT_BYTES_MAX: usize = 532;
 
 /// Reads preimages from the machine; those of hashes that may be trie nodes once.

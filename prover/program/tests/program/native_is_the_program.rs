@@ -1,14 +1,14 @@
 //! Native execution, program and machine give one claim and halt with 0, whatever a block holds: a
 //! search by seed where they could part, since one difference hands the chain over.
 //!
-//! Each round draws one kind of hostile block. `GAINSAY_SEED` replays a run, `GAINSAY_ROUNDS` makes it
-//! longer; a round prints what replays it alone. At the end a table says which constructs cost most.
-//! Needs the program's ELF file, as `machine` does.
+//! Each round draws one kind of hostile block. `GAINSAY_SEED` replays a run, `GAINSAY_ROUNDS` makes
+//! it longer; a round prints what replays it alone. At the end a table says which constructs cost
+//! most. Needs the program's ELF file, as `machine` does.
 //!
 //! | module | what it makes |
 //! |---|---|
 //! | `sides` | the claim by every implementation, and what a step costs in the machine |
-//! | `cost_table` | the dearest step of each construct |
+//! | `cost_table` | the most expensive step of each construct |
 //! | `world` | the contracts and wallets that all blocks use |
 //! | `signatures` | r, s and parities at their edges, of senders, authorities and ecrecover |
 //! | `precompile_calls` | every precompile at the edges of its input and of its gas |

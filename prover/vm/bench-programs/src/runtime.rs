@@ -6,8 +6,8 @@ use core::{
     cell::UnsafeCell,
 };
 
-// The stack ends at 1.5 MiB and the heap follows, so that the programs also run on ckb-vm, which has
-// 4 MiB of memory.
+// The stack ends at 1.5 MiB and the heap follows, so that the programs also run on ckb-vm, which
+// has 4 MiB of memory.
 global_asm!(
     // Target features given on the command line do not reach module-level assembly.
     ".option norvc",

@@ -103,7 +103,7 @@ fn run_ckb(file: &Bytes) -> (f64, u64, B256) {
     (seconds, machine.machine.cycles(), output)
 }
 
-/// Instructions of RV64IM in one of ckb-vm's, which fuses some, told by its length in bytes: no
+/// Instructions of RV64IM in one of ckb-vm's, which fuses some, known by its length in bytes: no
 /// program here has compressed ones.
 fn instructions_in(instruction: ckb_vm::Instruction) -> u64 {
     u64::from(ckb_vm::instructions::instruction_length(instruction)) / 4

@@ -1,5 +1,5 @@
-//! Measures the machine: its engines beside ckb-vm in assembly mode and native code on the same
-//! programs, what state hashes cost, page roots, and the dense commitment of a span.
+//! Measures the machine: compares its engines with ckb-vm in assembly mode and native code on the
+//! same programs, what state hashes cost, page roots, and the dense commitment of a span.
 //!
 //! `prover/vm/bench/run [--json FILE]`
 //! Times are CPU time unless they say wall, best of several, in one process.

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-/// One measurement beside a peer's.
+/// One measurement of ours, and the same of a peer.
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) ours: f64,

@@ -222,7 +222,7 @@ impl Compiler<'_> {
         match self.ops.get(end) {
             Some(op) if op.code == OpCode::Slow => {
                 if length > 0 && self.leaders[end] {
-                    // A leader of its own: the next block.
+                    // This instruction is a leader, so it begins the next block.
                     return end;
                 }
                 let pc = self.pc(end);

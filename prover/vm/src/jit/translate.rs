@@ -24,10 +24,9 @@ const _: () = assert!(MEMORY_LEN == 1 << 30);
 /// What follows a translated instruction.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum After {
-    /// The next one.
+    /// The next instruction.
     Next,
-    /// Instead of an access that faults, the reference engine: the place of that jump. Otherwise
-    /// the next one.
+    /// The next instruction, or the reference engine if the access faults: the place of that jump.
     Fault(usize),
 }
 
@@ -61,7 +60,7 @@ impl Allocation {
                 *used = used.saturating_add(1);
             }
         }
-        // x0 needs no register, and what is discarded none either.
+        // Neither x0 nor the register of discarded results needs a register of the host.
         uses[0].0 = 0;
         uses[usize::from(DISCARD)].0 = 0;
         uses.sort_unstable_by_key(|(count, number)| (std::cmp::Reverse(*count), *number));

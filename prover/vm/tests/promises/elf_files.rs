@@ -1,5 +1,6 @@
-//! ELF files: what is in them is loaded where they say; a file that is none, or a hostile one, is
-//! an error and never a panic. With `RISCV_TESTS` set to a folder, all ELF files in it are run.
+//! ELF files: what is in them is loaded where they say; a file that is no ELF file, or a hostile
+//! one, is an error and never a panic. With `RISCV_TESTS` set to a folder, all ELF files in it are
+//! run.
 
 #![expect(clippy::cast_possible_truncation, reason = "sizes of small files")]
 

@@ -75,7 +75,7 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
     vec(word(), 0..6).prop_map(|words| words.concat())
 }
 
-/// Calls in calls, complete and cut off, beside anything else.
+/// Calls in calls, complete and cut off, next to any other data.
 fn calldata() -> impl Strategy<Value = Bytes> {
     let call = ((0..3_u8), words()).prop_map(|(selector, words)| {
         let mut call = vec![selector; 4];

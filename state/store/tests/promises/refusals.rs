@@ -1,5 +1,5 @@
-//! What is not the next block of the right chain is refused, with an error that names what was found
-//! and what was expected, and nothing is written.
+//! What is not the next block of the right chain is refused, with an error that names what was
+//! found and what was expected, and nothing is written.
 
 use crate::chain::{genesis, random_block, rng};
 use alloy_primitives::B256;

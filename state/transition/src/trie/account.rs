@@ -11,18 +11,18 @@ pub struct Account {
     pub nonce: u64,
     /// Balance in wei.
     pub balance: U256,
-    /// Keccak hash of the code; the hash of nothing when there is none.
+    /// Keccak hash of the code, or of no bytes when there is no code.
     pub code_hash: B256,
 }
 
 impl Default for Account {
-    /// An account that holds nothing: its code hash is the hash of nothing, not zero.
+    /// An empty account. Its code hash is the hash of no bytes, not zero.
     fn default() -> Self {
         Self { nonce: 0, balance: U256::ZERO, code_hash: KECCAK256_EMPTY }
     }
 }
 
-/// What one block makes of one account.
+/// The change of one account by one block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountChange {
     /// The account.

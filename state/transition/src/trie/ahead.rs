@@ -18,17 +18,17 @@ use super::{
     node::Node,
 };
 
-/// Whether so many changes are worth it. There is nothing to wait for in the guest.
+/// Whether reading ahead saves time for so many changes. In the guest no read has to wait.
 pub(super) const fn is_worth_ahead(changes: usize) -> bool {
     cfg!(feature = "std") && changes >= 4
 }
 
-/// Nodes on their way to a walk.
+/// Nodes that were read before a walk asks for them.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    /// By the number of nodes above, each level in order of paths: as the walk comes by.
+    /// By level, which is the number of nodes above; each level in the order of the walk, by path.
     levels: Vec<vec::IntoIter<(Nibbles, Bytes)>>,
-    /// Where the walk stands.
+    /// Level of the node that the walk takes next.
     level: usize,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn read_ahead<R: NodeReader, C>(
             let rlp = reader.node(owner, &visit.path, &visit.hash).ok()?;
             Some((visit.path, rlp))
         };
-        // It ends where a node cannot be read.
+        // A branch of the walk ends here if its node cannot be read.
         let mut nodes = Vec::with_capacity(visits.len());
         nodes.extend(visits.iter().map_while(read));
         let mut next = Vec::with_capacity(nodes.len());
@@ -85,7 +85,8 @@ pub(super) fn read_ahead<R: NodeReader, C>(
     Ahead { levels, level: 0 }
 }
 
-/// The children of a node that have changes under them. Those within their parents name no others.
+/// The children of a node that have changes under them. A child within its parent is too short to
+/// name a node by its hash.
 fn visit_children<'c, C>(visit: &Visit<'c, C>, rlp: &[u8], next: &mut Vec<Visit<'c, C>>) {
     let Visit { path, mut changes, .. } = *visit;
     match Node::decode(rlp, path.len()) {

@@ -1,4 +1,4 @@
-//! Sorted changes to one trie, and how they fall apart on the way down.
+//! Sorted changes to one trie, and how they split on the way down.
 //!
 //! In: changes in rising order of their keys. Out: the parts of them that lie under a path. It
 //! never reads a node.

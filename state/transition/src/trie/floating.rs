@@ -49,8 +49,8 @@ impl Forked<'_> {
     }
 }
 
-/// Settles a child of a branch at `path`, where `old` stood. `None` when there is no child now;
-/// what is the same needs no settling.
+/// Settles a child of a branch at `path`, where `old` stood. `None` when there is no child now. An
+/// unchanged child is settled already.
 pub(super) fn settle(path: &Nibbles, old: Link<'_>, new: &New, out: &mut Unhashed) -> Option<Made> {
     let made = out.make(new);
     if made.is_none_or(Made::is_short) {

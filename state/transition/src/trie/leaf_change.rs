@@ -8,9 +8,9 @@ use alloy_trie::Nibbles;
 
 use super::{NodeReader, TrieError, made::Value, unhashed::Unhashed};
 
-/// What shall become of one key. The new value may depend on the old one.
+/// The change of one key. The new value may depend on the old one.
 pub(super) trait LeafChange<R: NodeReader>: Sync {
-    /// Whether the key shall have no value afterwards.
+    /// Whether the key has no value after the change.
     fn removes(&self) -> bool;
 
     /// The new value, kept in `out`, not empty; `None` exactly when the change removes. Called at
@@ -38,7 +38,7 @@ impl<R: NodeReader> LeafChange<R> for Option<Bytes> {
     }
 }
 
-/// The first and the last of the changes that insert or overwrite, among those that count.
+/// The first and the last index of the changes that insert or overwrite, where `counts` is true.
 pub(super) fn inserts<R: NodeReader, C: LeafChange<R>>(
     changes: &[(Nibbles, C)],
     counts: impl Fn(usize) -> bool,

@@ -15,7 +15,7 @@ use super::{
 /// The value at `key` in the trie `root` of `owner`.
 ///
 /// # Errors
-/// When the reader fails, or a node is none.
+/// When the reader fails, or a node is malformed.
 pub fn get<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,
@@ -30,7 +30,7 @@ pub fn get<R: NodeReader>(
 /// trie.
 ///
 /// # Errors
-/// When the reader fails, or a node is none.
+/// When the reader fails, or a node is malformed.
 pub fn prove<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,
@@ -160,7 +160,7 @@ fn walk<E>(
 /// node of the trie.
 ///
 /// # Errors
-/// When the reader fails, or a node is none.
+/// When the reader fails, or a node is malformed.
 pub fn for_each_leaf<R: NodeReader>(
     reader: &R,
     owner: Option<B256>,

@@ -1,4 +1,4 @@
-//! What an update makes: nodes, values and roots in its buffer.
+//! The nodes, values and roots that an update puts into its buffer.
 //!
 //! In: places in the buffer of `unhashed`. Out: the types by which a descent (`update`, `floating`)
 //! and the buffer name them. It holds no bytes and reads no node.
@@ -68,10 +68,10 @@ pub(super) enum Child {
     Unhashed(EntryIndex),
 }
 
-/// What a descent made of a node. Its place is known, but not yet whether it stays there.
+/// A node after its changes. Its parent decides whether it stays at its place.
 #[derive(Clone, Debug)]
 pub(super) enum New {
-    /// What was there.
+    /// The node is unchanged.
     Same,
     Empty,
     Leaf {
@@ -87,16 +87,16 @@ pub(super) enum New {
     Branch(Made),
 }
 
-/// What a descent made of the children of a branch.
+/// The children of a branch after their changes.
 #[derive(Debug)]
 pub(super) struct Children {
     new: [New; 16],
-    /// A bit for each nibble whose child is not the same.
+    /// A bit for each nibble whose child is changed.
     changed: u16,
 }
 
 impl Children {
-    /// All the same.
+    /// No child is changed.
     pub(super) const SAME: Self = Self { new: [const { New::Same }; 16], changed: 0 };
 
     pub(super) fn set(&mut self, nibble: u8, new: New) {
@@ -116,13 +116,13 @@ impl Children {
         (before | self.changed) & !self.changed().map(empty).fold(0, |all, bit| all | bit)
     }
 
-    /// The children that are not the same, in order.
+    /// The changed children, in order.
     pub(super) fn changed(&self) -> impl Iterator<Item = (u8, &New)> {
         let is_changed = |(nibble, _): &(u8, &New)| self.changed >> nibble & 1 == 1;
         (0..16).zip(&self.new).filter(is_changed)
     }
 
-    /// Takes one out, which counts as the same from now on.
+    /// Takes one child out, which counts as unchanged from now on.
     pub(super) fn take(&mut self, nibble: u8) -> New {
         self.changed &= !(1 << nibble);
         core::mem::replace(&mut self.new[usize::from(nibble)], New::Same)

@@ -25,7 +25,8 @@ use alloy_trie::{Nibbles, nodes::RlpNode};
 
 use super::{KEY_NIBBLES_MAX, NodeDefect};
 
-/// Length of the RLP of a hash. A node within its parent is shorter than 32, so lengths tell.
+/// Length of the RLP of a hash. A node within its parent has fewer than 32 bytes, so that a link's
+/// length says which of both it is.
 pub(super) const HASH_LINK_LEN: usize = 33;
 /// First byte of the RLP of a hash.
 pub(super) const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
@@ -33,7 +34,7 @@ pub(super) const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 /// The header of the RLP of a branch with 16 hashes and no value: a list of 529 bytes.
 const FULL_HEADER: [u8; 3] = [0xf9, 0x02, 0x11];
 
-/// What the first byte of a hash's RLP has in addition to that of nothing.
+/// The bit that the first byte of a hash's RLP has and the RLP of no child lacks.
 const HASH_BIT: u8 = HASH_CODE ^ EMPTY_STRING_CODE;
 
 /// How a parent names a child: nothing, a hash of 33 bytes, or the child itself.
@@ -74,7 +75,7 @@ impl<'r> Link<'r> {
 
     /// Takes one link off the front of `items`.
     fn parse(items: &mut &'r [u8]) -> Result<Self, NodeDefect> {
-        // The usual ones first: nothing, and a hash.
+        // The most frequent links first: no child, and a hash.
         match items.split_first() {
             Some((&EMPTY_STRING_CODE, rest)) => {
                 *items = rest;
@@ -103,7 +104,7 @@ pub(super) enum Node<'r> {
     Branch(Branch<'r>),
 }
 
-/// A branch as it stands in its RLP, so that what does not change is copied at one go.
+/// A branch as it stands in its RLP, so that one copy takes all links between two changes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Branch<'r> {
     /// The RLP of the links, then the value.
@@ -112,7 +113,7 @@ pub(super) struct Branch<'r> {
     starts: [u16; 17],
     /// A bit for each nibble that has a child.
     pub(super) filled: u16,
-    /// Empty when there is none.
+    /// The branch's value; empty when it has none.
     pub(super) value: &'r [u8],
 }
 
@@ -150,8 +151,8 @@ impl<'r> Branch<'r> {
         Some(Self { items, starts: Self::FULL_STARTS, filled: u16::MAX, value: &[] })
     }
 
-    /// The usual branch below: hashes, gaps, and no value. Where they are nobody can predict, so
-    /// nothing branches on it.
+    /// The usual branch further down: hashes, gaps, and no value. The CPU cannot predict where the
+    /// gaps are, so that no jump here depends on them.
     fn sparse(rlp: &'r [u8]) -> Option<Self> {
         let items = match rlp {
             [0xf8, len, items @ ..] if *len > 55 && items.len() == usize::from(*len) => items,

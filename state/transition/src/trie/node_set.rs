@@ -36,7 +36,7 @@ pub struct MissingNode {
 }
 
 impl NodeSet {
-    /// What the set says of a node: `None` nothing, `Some(None)` deleted, else written.
+    /// What the set says about a node: `None` nothing, `Some(None)` deleted, else written.
     #[must_use]
     pub fn get(&self, owner: Option<B256>, path: &Nibbles) -> Option<Option<&Bytes>> {
         let nodes = self.tries.get(&owner)?;

@@ -8,7 +8,7 @@ use alloy_trie::Nibbles;
 
 /// A source of trie nodes. `Sync`, because big updates read from several threads.
 pub trait NodeReader: Sync {
-    /// Why a node cannot be had. A node that is not there is an error, too.
+    /// Why a node cannot be read. A node that is missing is an error, too.
     type Error: core::error::Error + Send + Sync + 'static;
 
     /// The RLP of the node `hash`, which stands at `path` of the trie `owner`: `None` is the
@@ -26,8 +26,8 @@ impl<R: NodeReader + ?Sized> NodeReader for &R {
 
 /// Checks that every node has the hash that it was asked for by.
 ///
-/// Needed around whatever a stranger filled: a witness, a peer, an oracle. The own disk may go
-/// without, at one keccak a node saved.
+/// Needed around every source that a stranger filled: a witness, a peer, an oracle. A node's own
+/// disk may be read without it, which saves one keccak a node.
 #[derive(Clone, Copy, Debug)]
 pub struct Verified<R>(pub R);
 

@@ -26,7 +26,7 @@ use super::{
 pub struct StateUpdate {
     /// The root of the account trie.
     pub state_root: B256,
-    /// The storage root of every account whose storage was written. Others keep theirs.
+    /// The storage root of every account whose storage was written. Every other root stays.
     pub storage_roots: BTreeMap<Address, B256>,
     /// The nodes of all tries written and deleted.
     pub nodes: NodeSet,
@@ -38,7 +38,7 @@ pub struct StateUpdate {
 /// EIP-6780 only accounts created by the same transaction, or empty ones, are ever deleted.
 ///
 /// # Errors
-/// When the reader fails, or a node is none.
+/// When the reader fails, or a node is malformed.
 // PROTOCOL.md STATE-1
 pub fn update_state<R: NodeReader>(
     reader: &R,
@@ -48,7 +48,7 @@ pub fn update_state<R: NodeReader>(
     update_state_with(reader, root, changes, PARALLEL_MIN)
 }
 
-/// [`update_state`] with the number of changes from which on threads are worth their hand-over.
+/// [`update_state`] with the number of changes from which on several threads are faster.
 pub(super) fn update_state_with<R: NodeReader>(
     reader: &R,
     root: B256,

@@ -1,4 +1,4 @@
-//! A store for the tests: nodes by path, as a disk keeps them, and strict about what it is told.
+//! A store for the tests: nodes by path, as a disk keeps them, and strict about what it takes in.
 
 use std::{collections::BTreeMap, sync::Mutex};
 

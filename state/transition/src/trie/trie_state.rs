@@ -21,7 +21,7 @@ impl<R: NodeReader> TrieState<R> {
     /// The account at `address`, with its storage root.
     ///
     /// # Errors
-    /// When the reader fails, or a node is none.
+    /// When the reader fails, or a node is malformed.
     pub fn account(&self, address: Address) -> Result<Option<TrieAccount>, TrieError<R::Error>> {
         let owner = keccak256(address);
         let leaf = get(&self.reader, None, self.root, &Nibbles::unpack(owner))?;
@@ -32,7 +32,7 @@ impl<R: NodeReader> TrieState<R> {
     /// The value of a slot, zero when the account or the slot does not exist.
     ///
     /// # Errors
-    /// When the reader fails, or a node is none.
+    /// When the reader fails, or a node is malformed.
     pub fn storage(&self, address: Address, slot: U256) -> Result<U256, TrieError<R::Error>> {
         match self.account(address)? {
             Some(account) => self.storage_at(address, account.storage_root, slot),
@@ -43,7 +43,7 @@ impl<R: NodeReader> TrieState<R> {
     /// The value of a slot of an account whose storage root is known: one walk instead of two.
     ///
     /// # Errors
-    /// When the reader fails, or a node is none.
+    /// When the reader fails, or a node is malformed.
     pub fn storage_at(
         &self,
         address: Address,

@@ -1,12 +1,12 @@
-//! Nodes between their making and their hashing.
+//! Nodes that an update has built and not yet hashed.
 //!
 //! In: nodes, children before parents. Out: the hash of every node, and the entries of the store.
 //!
 //! All nodes of an update stand one behind the other in one buffer. Where a node names a child of
 //! which the hash is not known yet, it has a *hole* of 32 bytes. At the end the holes are filled
-//! level by level: first the hashes of nodes without holes, then of those whose holes that filled,
-//! and so on. All nodes of one level are hashed at once, whatever tries they belong to: the leaf of
-//! an account has a hole for the root of its storage.
+//! level by level: first the nodes without holes are hashed, then the nodes whose holes those
+//! hashes filled, and so on. All nodes of one level are hashed at once, whatever tries they belong
+//! to: the leaf of an account has a hole for the root of its storage.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -32,7 +32,7 @@ use super::{
     node_set::{StoredNode, merge},
 };
 
-/// What becomes of one place in the store.
+/// One place in the store, and the node that it gets.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     path: Nibbles,
@@ -48,7 +48,7 @@ struct Entry {
 struct StorageTrie {
     owner: B256,
     entries: Range<usize>,
-    /// What other threads finished of it.
+    /// The nodes of this trie that other threads finished.
     finished: Vec<StoredNode>,
 }
 
@@ -65,22 +65,22 @@ pub(super) struct Piece {
 /// What an update has made so far.
 #[derive(Debug, Default)]
 pub(super) struct Unhashed {
-    /// What was read for the walk that fills this.
+    /// Nodes read ahead for the walk that fills this buffer.
     pub(super) ahead: Ahead,
     buffer: Vec<u8>,
-    /// Of the trie that is walked and, in between, of storage tries.
+    /// Entries of the trie that is walked and, in ranges among them, of storage tries.
     entries: Vec<Entry>,
     storages: Vec<StorageTrie>,
     roots: Vec<(Address, Root)>,
     finished: Finished,
 }
 
-/// What is done, ready for the store.
+/// Hashed nodes and roots, ready for the store.
 #[derive(Debug, Default)]
 pub(super) struct Finished {
     /// The root of the trie that was walked.
     pub(super) root: B256,
-    /// Of the trie that was walked, by path.
+    /// Nodes of the trie that was walked, by path.
     pub(super) nodes: Vec<StoredNode>,
     /// The storage tries that changed, by path each.
     pub(super) storages: Vec<(B256, Vec<StoredNode>)>,
@@ -106,13 +106,13 @@ impl Unhashed {
             Root::Unhashed(entry) => Some(entry),
         };
         let start = self.buffer.len();
-        // With a root that is not known the leaf holds some other hash of 32 bytes in its place: its
-        // length is right already, and with it that of every node above.
+        // While the root is not known, the leaf holds the old root as a hole. It has 32 bytes as
+        // well, so that the length of the leaf, and of every node above it, is right already.
         leaf.encode(&mut self.buffer);
         Value { start, end: self.buffer.len(), root }
     }
 
-    /// Whether a value is that one. An account that waits for a root is no known value.
+    /// Whether the bytes of `value` are `other`. An account that waits for a root equals nothing.
     pub(super) fn is_value(&self, value: Value, other: &[u8]) -> bool {
         value.root.is_none() && self.bytes(value.start..value.end) == other
     }
@@ -121,7 +121,8 @@ impl Unhashed {
         self.buffer.get(range).unwrap_or_default()
     }
 
-    /// Makes a node; `None` of what is none, or is made already.
+    /// Writes a node to the buffer; `None` if there is no node, or if it is unchanged. A branch is
+    /// in the buffer already.
     pub(super) fn make(&mut self, new: &New) -> Option<Made> {
         let start = self.buffer.len();
         let height = match new {
@@ -147,14 +148,15 @@ impl Unhashed {
         Some(Made { start, end: self.buffer.len(), height })
     }
 
-    /// Says where the hash of an entry goes; the height of a node with that hole.
+    /// Notes where the hash of an entry goes. Returns the height of a node with that hole.
     fn set_hole(&mut self, EntryIndex(index): EntryIndex, hole: usize) -> usize {
         let entry = &mut self.entries[index];
         entry.hole = hole;
         entry.made.map_or(0, |made| made.height + 1)
     }
 
-    /// Says that a value ends a node that was just made; the height of a node with its hole.
+    /// Notes the hole in a value that ends the node just written. Returns the height that the hole
+    /// gives the node.
     fn set_root_hole(&mut self, value: Value) -> usize {
         let Some(root) = value.root else { return 0 };
         let hole = self.buffer.len() - STORAGE_ROOT_FROM_END;
@@ -190,7 +192,8 @@ impl Unhashed {
             match made[usize::from(nibble)] {
                 None => self.buffer.push(EMPTY_STRING_CODE),
                 Some(made) if made.is_short() => {
-                    // It stays behind in the buffer, too: nobody names those bytes any more.
+                    // The link is a copy of the short node. Nothing refers to the original any
+                    // more.
                     self.buffer.extend_from_within(made.start..made.end);
                 }
                 Some(made) => {
@@ -290,9 +293,9 @@ impl Unhashed {
     /// another update adopts.
     #[cfg(feature = "std")]
     pub(super) fn finish_below(mut self, mut children: Vec<(u8, New)>) -> Piece {
-        // What floats may be joined with a node above, and is hashed there. But its own holes must be
-        // filled here, while the nodes that fill them are in this buffer: a leaf's root goes into the
-        // leaf itself, an extension's link into a hole of its own that is read below.
+        // A floating node may be joined with a node above, so it is hashed there. But its own holes
+        // must be filled here, while the nodes that fill them are in this buffer: a leaf's root
+        // goes into the leaf itself, an extension's link into a new hole that is read below.
         let mut holes = Vec::new();
         for (_, child) in &children {
             match child {
@@ -324,14 +327,15 @@ impl Unhashed {
         Piece { children, finished, buffer }
     }
 
-    /// Takes over the nodes that another thread finished, and the bytes of one that floats.
+    /// Takes over the nodes that another thread finished, and the bytes of those that float.
     #[cfg(feature = "std")]
     pub(super) fn adopt(&mut self, piece: Piece, place: &mut Children) {
         let Piece { children, finished, buffer } = piece;
         self.finished.nodes.extend(finished.nodes);
         self.finished.storages.extend(finished.storages);
         self.finished.roots.extend(finished.roots);
-        // Their places were in the other buffer.
+        // A floating leaf or branch names a range of the other buffer: copy the bytes, name the
+        // copy.
         for (nibble, mut child) in children {
             if let New::Leaf { value: Value { start, end, .. }, .. }
             | New::Branch(Made { start, end, .. }) = &mut child

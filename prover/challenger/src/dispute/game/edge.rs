@@ -18,10 +18,10 @@ pub enum Level {
     Steps,
 }
 
-/// What names an edge.
+/// The name of an edge: its place and its root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EdgeId {
-    /// What it and its rivals agree on.
+    /// The place that the edge shares with its rivals: a hash of everything that they agree on.
     pub mutual_id: B256,
     /// The root of its tree; at height 0 the leaf.
     pub root: B256,
@@ -34,7 +34,7 @@ impl EdgeId {
         Self { mutual_id, root }
     }
 
-    /// Its halves, when `left` and `right` are the nodes below its root.
+    /// The names of its halves, if `left` and `right` are the nodes below its root.
     #[must_use]
     pub fn children(&self, left: B256, right: B256) -> [Self; 2] {
         debug_assert_eq!(node(&left, &right), self.root, "a tree's halves make its root");
@@ -52,7 +52,7 @@ pub struct Edge {
     pub dispute: B256,
     /// What its leaves are.
     pub level: Level,
-    /// It commits to 2^height of them.
+    /// log2 of the number of leaves.
     pub height: u8,
     /// L1 seconds.
     pub created_at: u64,
@@ -62,11 +62,11 @@ pub struct Edge {
     pub opened: Vec<EdgeId>,
     /// Seconds that the contract has cached; infinite once it is proven.
     pub cached: u64,
-    /// Whether it has won for ever.
+    /// Whether it has won, which is final.
     pub confirmed: bool,
     /// Who bisected it or, at height 0, proved it.
     pub mover: Option<Address>,
-    /// Whether the mover was paid, or who opened the winner below it.
+    /// Whether the mover was paid, or the player who opened the winner below the edge.
     pub is_paid: bool,
 }
 
@@ -99,11 +99,11 @@ impl Edge {
 /// Edges that contradict each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// Their roots, in the order in which they came.
+    /// Roots of the edges, in the order in which they came.
     pub roots: Vec<B256>,
-    /// L1 seconds at which the second one came.
+    /// L1 seconds at which the second edge came.
     pub rivaled_at: Option<u64>,
-    /// The mutual id of what they are halves of, or were opened below.
+    /// The mutual id of the edge of which they are halves, or below which they were opened.
     pub above: Option<B256>,
 }
 
@@ -124,16 +124,16 @@ pub struct Opening {
     pub is_open: bool,
 }
 
-/// Where an assertion is in its life.
+/// The status of an assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AssertionStatus {
     /// Neither confirmed nor lost.
     Pending,
-    /// Final.
+    /// It has won, which is final.
     Confirmed,
     /// A rival of it or of an ancestor was confirmed, and the stake on it, if any, was taken.
     Lost,
-    /// Final: the program fails on one of its blocks, and nothing follows.
+    /// It has won and says that the program fails on a block: nothing follows, for ever.
     Halted,
 }
 
@@ -157,20 +157,20 @@ pub struct GameAssertion {
     pub created_at: u64,
     /// L1 seconds at which it got its first rival.
     pub rivaled_at: Option<u64>,
-    /// Where it is in its life.
+    /// Status after the last event.
     pub status: AssertionStatus,
     /// The assertions that extend it, in the order in which they came.
     pub children: Vec<B256>,
 }
 
 impl GameAssertion {
-    /// Whether a stake of its proposer lies on it: on pending leaves alone.
+    /// Whether a stake of its proposer lies on it. Only a pending leaf has one.
     #[must_use]
     pub fn holds_stake(&self) -> bool {
         self.status == AssertionStatus::Pending && self.children.is_empty()
     }
 
-    /// Its end claim.
+    /// The claim after its last block.
     #[must_use]
     pub fn end_claim(&self) -> B256 {
         gainsay_chain::end_claim(self.output_root, &self.cursor)

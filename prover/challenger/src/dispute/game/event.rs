@@ -155,7 +155,7 @@ impl From<&IEdgeGameEvents> for GameEvent {
     }
 }
 
-/// Nothing is opened at "blocks", and the decoder refuses other numbers than the three.
+/// The level of an event. The decoder refuses every number but those of the three levels.
 const fn level(it: IEdgeGame::Level) -> Level {
     match it {
         IEdgeGame::Level::Spans => Level::Spans,

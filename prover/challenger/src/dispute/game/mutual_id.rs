@@ -1,34 +1,34 @@
-//! Names of places in a dispute: what two edges agree on that contradict each other right after it.
-//! The contract is `contracts/src/game/MutualId.sol`.
+//! Names of places in a dispute: a mutual id is a hash of everything that two edges agree on before
+//! the place where they contradict each other. In Solidity: `contracts/src/game/MutualId.sol`.
 
 use alloy_primitives::{B256, keccak256};
 
-/// The children of an assertion, as root edges of "blocks".
+/// The place of the children of an assertion, as root edges of "blocks".
 #[must_use]
 // PROTOCOL.md GAME-3
 pub fn of_blocks(parent_assertion: B256) -> B256 {
     keccak256([b"blocks".as_slice(), parent_assertion.as_slice()].concat())
 }
 
-/// The runs of the program on one block, below a height-0 place of "blocks".
+/// The place of runs of the program on one block, below a height-0 place of "blocks".
 #[must_use]
 pub fn of_spans(mutual_id: B256) -> B256 {
     keccak256([b"spans".as_slice(), mutual_id.as_slice()].concat())
 }
 
-/// The instructions of one span, below a height-0 place of "spans".
+/// The place of the instructions of one span, below a height-0 place of "spans".
 #[must_use]
 pub fn of_steps(mutual_id: B256) -> B256 {
     keccak256([b"steps".as_slice(), mutual_id.as_slice()].concat())
 }
 
-/// The left halves of the edges at a place.
+/// The place of the left halves of the edges at a place.
 #[must_use]
 pub fn of_left(mutual_id: B256) -> B256 {
     keccak256([mutual_id.as_slice(), &[0]].concat())
 }
 
-/// The right halves next to the left half with root `left`.
+/// The place of the right halves next to the left half with root `left`.
 #[must_use]
 pub fn of_right(mutual_id: B256, left: B256) -> B256 {
     keccak256([mutual_id.as_slice(), &[1], left.as_slice()].concat())

@@ -1,7 +1,7 @@
-//! The seconds that count for an edge, at a time. The contract is `contracts/src/game/Timers.sol`.
+//! The seconds that count for an edge, at a time. In Solidity: `contracts/src/game/Timers.sol`.
 //!
-//! `known` is what the contract would use now, `inherited` is what it would use after all the
-//! updates that anyone could make. Neither ever falls.
+//! The *known* timer of an edge is what the contract would use now. The *inherited* timer is what
+//! it would use after all updates that anybody can make. Neither of them ever falls.
 
 use alloy_primitives::map::HashMap;
 
@@ -22,20 +22,20 @@ impl Game {
         rivaled_at.unwrap_or(time).saturating_sub(edge.created_at)
     }
 
-    /// What the contract would use now.
+    /// The known timer, seconds.
     #[must_use]
     pub fn known_timer(&self, id: &EdgeId, time: u64) -> u64 {
         self.edge(id).map_or(0, |edge| edge.cached.max(self.unrivaled(id, time)))
     }
 
-    /// What the contract could be brought to use now.
+    /// The inherited timer, seconds.
     #[must_use]
     pub fn inherited_timer(&self, id: &EdgeId, time: u64) -> u64 {
         self.inherited(id, time, &mut Inherited::default())
     }
 
-    /// As [`Self::inherited_timer`], in seconds; `done` holds the timers of edges that were asked for
-    /// at the same time before.
+    /// As [`Self::inherited_timer`]. `done` keeps the timers at this `time`, so that each is
+    /// computed once.
     // PROTOCOL.md GAME-11
     pub fn inherited(&self, id: &EdgeId, time: u64, done: &mut Inherited) -> u64 {
         if let Some(timer) = done.get(id) {

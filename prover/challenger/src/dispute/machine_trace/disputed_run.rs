@@ -14,15 +14,15 @@ use crate::{ArchivedChain, ChallengerError, machine::OfflineBundle};
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DisputedRun {
-    /// The block that it executes; none if no batch is left, and the claim stays.
+    /// The block that the run executes; `None` if no batch is left, so that the claim stays.
     pub(super) block: Option<BlockNumber>,
-    /// The claim before it.
+    /// The claim before the run.
     pub(super) agreed: B256,
     /// `batchAcc` after the batch that the block is from, or zero.
     pub(super) batch_acc: B256,
     /// The program's input, which names the run.
     pub(super) input: B256,
-    /// The claim after it, by the native transition.
+    /// The claim after the run, by the native transition.
     pub(super) claim: B256,
 }
 

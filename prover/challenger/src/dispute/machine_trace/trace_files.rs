@@ -1,8 +1,8 @@
-//! What was computed, on disk, so that a restart costs nothing.
+//! Computed trees and recorded runs on disk, so that a restart computes nothing again.
 //!
 //! In: trees and recorded runs under names that are hashes of what they were made from. Out: the
-//! same, checked, or nothing. A file that is damaged is thrown away and made again. The folder is
-//! bounded: those not used for longest go first.
+//! same, checked, or nothing. A damaged file is removed, so that it is computed again. The folder
+//! is bounded: files that were not used for longest are removed first.
 //!
 //! | offset | size | field of a tree's file |
 //! |---|---|---|
@@ -133,7 +133,7 @@ fn keep_or_remove<T>(path: &Path, found: Option<T>) -> Option<T> {
         }
     };
     if let Err(error) = done {
-        // It is as good, and may only be removed too early, or overwritten.
+        // The file is good, but counts as older than it is, and may be removed too early.
         tracing::debug!(%error, path = %path.display(), "cannot touch a trace file");
     }
     found

@@ -1,9 +1,10 @@
 //! The thread that runs the machine for a dispute.
 //!
 //! In: runs, and what is wanted of them. Out: trees and witnesses, kept in memory within a bound
-//! and, if they are trees, on disk. One thing is computed at a time; what is asked for twice waits
-//! once. What cannot be computed stays unknown, is reported as a failure, and is tried again after a
-//! pause: one broken block must not keep a challenger from playing elsewhere.
+//! and, if they are trees, on disk. One thing is computed at a time; a second request for the same
+//! thing waits for the first. What cannot be computed stays unknown, is reported as a failure, and
+//! is tried again after a pause: one broken block must not keep a challenger from playing
+//! elsewhere.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -26,7 +27,7 @@ use crate::{
     machine::MachineHost,
 };
 
-/// Most things that wait to be computed; others are asked for again.
+/// Most requests that wait. A request beyond is dropped, and the next look makes it again.
 const QUEUE: usize = 1_024;
 /// Most bytes of trees and witnesses in memory, besides the newest.
 const MEMORY_MAX: usize = 512 << 20;
@@ -42,17 +43,17 @@ pub(super) enum Product {
     Spans,
     /// The tree over one span's steps.
     Steps {
-        /// Which span.
+        /// Index of the span in the run.
         span: u64,
     },
     /// The witness of one step.
     Witness {
-        /// Which one, of the whole run.
+        /// Index of the step in the whole run.
         step: u64,
     },
 }
 
-/// What was computed for it.
+/// The result of a request.
 #[derive(Clone, Debug)]
 pub(super) enum Made {
     /// A tree; of spans also the packed last state.
@@ -102,17 +103,17 @@ impl Job {
     }
 }
 
-/// What both threads see.
+/// State that both threads share.
 #[derive(Debug, Default)]
 struct Board {
-    /// Least recently used first.
+    /// Results in memory, the least recently used first.
     kept: Vec<(B256, Made)>,
-    /// When, and why.
+    /// Requests that failed: when, and why.
     failed: HashMap<B256, (Instant, String)>,
-    /// Queued or being computed.
+    /// Requests that are queued or being computed.
     waiting: HashSet<B256>,
     current: Option<(String, Instant)>,
-    /// Nobody waits any more.
+    /// The handle is dropped: finish the current work and end.
     is_stopping: bool,
 }
 
@@ -235,7 +236,7 @@ impl TraceWorker {
             lock(&self.board).keep(key, made.clone());
             return Ok(Some(made));
         }
-        // Before it is sent: the worker takes it off.
+        // Noted before the job is sent, because the worker removes it.
         lock(&self.board).waiting.insert(key);
         let Some(jobs) = &self.jobs else { return Err(ChallengerError::TraceWorkerGone) };
         match jobs.try_send(Job { key, run: run.clone(), product }) {
@@ -256,7 +257,7 @@ impl TraceWorker {
         }
     }
 
-    /// The name of what a run gives: the hash of all that it depends on.
+    /// The name of a result: the hash of everything that it depends on.
     fn key(&self, run: &DisputedRun, product: Product) -> B256 {
         let (level, index) = match product {
             Product::Spans => (1, 0),
@@ -312,7 +313,7 @@ impl WorkerThread {
                     tracing::info!(seconds, "computed {what}");
                     board.keep(job.key, made);
                 }
-                Ok(None) => tracing::info!("{what}: L1 has another chain now"),
+                Ok(None) => tracing::info!("{what} not computed: L1 has another chain now"),
                 Err(error) => {
                     tracing::error!(%error, "cannot compute {what}");
                     self.last = None;
@@ -372,7 +373,8 @@ impl WorkerThread {
                 let Some(fresh) = run.record(&self.chain, self.program_hash)? else {
                     return Ok(false);
                 };
-                // While the state before the block can still be read: a dispute is long.
+                // Keep the run now: the state before the block may be pruned while the dispute goes
+                // on.
                 self.files.put_run(&fresh)?;
                 fresh
             }

@@ -77,7 +77,7 @@ struct Subtree {
     needed_secs: u64,
 }
 
-/// What a descent asks and what it fills.
+/// What a descent reads, and the moves that it collects.
 struct Play<'p, T> {
     trace: &'p mut T,
     decision: &'p mut Decision,
@@ -111,7 +111,7 @@ impl<'a> Descent<'a> {
         }
     }
 
-    /// What the contract could be brought to use for an edge now.
+    /// The inherited timer of an edge, seconds.
     pub(super) fn timer(&mut self, id: &EdgeId) -> u64 {
         self.game.inherited(id, self.time, self.inherited)
     }
@@ -145,7 +145,8 @@ impl<'a> Descent<'a> {
         let own_secs = self.game.unrivaled(&at.id, self.time);
         let needed_secs = if is_wanted { at.needed_secs.saturating_sub(own_secs) } else { 0 };
         let is_missing = is_wanted && self.game.is_rivaled(&at.id);
-        // Our stakes come back when their own level is won, long after what is above may be.
+        // Below an edge that is not needed we play on only where a stake of ours is locked: it
+        // comes back when its own level is won.
         if !is_wanted && !self.above_stakes.contains(&at.id.mutual_id) {
             return Ok(());
         }
@@ -168,7 +169,7 @@ impl<'a> Descent<'a> {
             };
         };
         let [left, right] = [2 * at.index, 2 * at.index + 1];
-        // The root is ours, so the halves are.
+        // A root that is ours has only halves that are ours.
         if let Some(children) = edge.children {
             for (id, index) in children.into_iter().zip([left, right]) {
                 self.descend(view, Subtree { id, height, index, needed_secs }, play)?;
@@ -199,7 +200,7 @@ impl<'a> Descent<'a> {
             Level::Spans => play.trace.spans(&point)?,
             _ => play.trace.steps(&point)?,
         };
-        // Not known yet: the next look may.
+        // The tree is not computed yet; a later look may have it.
         let Some(tree) = tree else { return Ok(()) };
         let id = EdgeId::new(opened_id, tree.root());
         let Some(opening) = self.game.opening(&id) else {

@@ -1,5 +1,5 @@
-//! What a won dispute yields: timers are cached, edges and assertions confirmed, stakes collected, moves paid.
-//! That is done for everybody: no liar's stake stays open because the winner is away.
+//! After a dispute is won: caches timers, confirms edges and assertions, takes stakes, pays moves.
+//! It does so for every winner, so that no liar keeps a stake because the winner is away.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,16 +12,16 @@ use crate::dispute::game::{AssertionStatus, EdgeId, Game, mutual_id};
 
 /// Timers that one transaction caches: 22,000 gas each.
 const UPDATES_MAX: usize = 200;
-/// Stakes that one transaction takes, but for the winner's of a single settlement.
+/// Stakes that one transaction closes. A single settlement may close the winner's in addition.
 const LOSERS_MAX: usize = 64;
-/// Lines that one transaction pays, besides timers and stakes: 7,000 gas for each edge.
+/// Lines that one transaction pays, in addition to timers and stakes: 7,000 gas for each edge.
 const LINES_MAX: usize = 24;
 
-/// A credit of less than this share of a stake is not taken out: 0.001 ether of one.
+/// A credit below this share of a stake stays: 1/1000, which is 0.001 ether of a stake of one.
 const WITHDRAWAL_SHARE: U256 = U256::from_limbs([1_000, 0, 0, 0]);
 
 impl Descent<'_> {
-    /// Notes what brings the contract to use at least `target` seconds for an edge that has them.
+    /// Notes the updates after which the contract uses at least `target` seconds for an edge.
     pub(super) fn raise(&mut self, id: &EdgeId, target: u64) {
         if self.game.known_timer(id, self.time) >= target || self.updated.contains(id) {
             return;
@@ -54,8 +54,8 @@ impl Descent<'_> {
         self.settlements.push(Settlement { winner, losers });
     }
 
-    /// Settles each level that somebody has won against others whose stakes are locked. Where a
-    /// stake of ours is locked the descent decides.
+    /// Settles each level that was won against rivals whose stakes are locked, unless a stake of
+    /// ours is locked there: then the descent decides.
     pub(super) fn settle_for_all(&mut self) {
         let (game, due) = (self.game, self.config.challenge_period_secs);
         let done: BTreeSet<B256> = self.settlements.iter().map(|it| it.winner.mutual_id).collect();
@@ -70,14 +70,14 @@ impl Descent<'_> {
             let is_confirmed = |id: &EdgeId| game.edge(id).is_some_and(|it| it.confirmed);
             let confirmed = edges.clone().find(is_confirmed);
             let winner = confirmed.or_else(|| edges.find(|id| self.timer(id) >= due));
-            // A tree without rivals costs nobody else anything: its staker takes the stake back.
+            // A tree without rivals harms nobody: its staker takes the stake back.
             if let Some(winner) = winner.filter(|it| !open_rivals(game, it).is_empty()) {
                 self.settle(winner);
             }
         }
     }
 
-    /// Turns what was noted into moves: as few transactions as hold it, in its order.
+    /// Turns what was noted into moves: in its order, in as few transactions as hold it.
     pub(super) fn finish(self, decision: &mut Decision) {
         let lines = self.unpaid_lines();
         let mut pages: Vec<Conclusion> = Vec::new();
@@ -109,7 +109,8 @@ fn is_open(game: &Game, id: &EdgeId) -> bool {
     game.opening(id).is_some_and(|it| it.is_open)
 }
 
-/// Roots of rivals of a level's root edge whose stakes are locked, as many as one transaction takes.
+/// Roots of rivals of a level's root edge whose stakes are locked, as many as one transaction
+/// takes.
 fn open_rivals(game: &Game, winner: &EdgeId) -> Vec<B256> {
     let roots = game.place(&winner.mutual_id).map_or(&[][..], |place| &place.roots);
     let rivals = roots.iter().filter(|root| **root != winner.root);
@@ -118,7 +119,7 @@ fn open_rivals(game: &Game, winner: &EdgeId) -> Vec<B256> {
 }
 
 /// Confirms the right child of a confirmed assertion when it is due, whoever proposed it, and takes
-/// its rivals' stakes: whoever is paid for it, lies must cost.
+/// its rivals' stakes, because each lie must cost its stake, whoever is paid.
 pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision: &mut Decision) {
     let Some(target) = game.assertion(&id) else { return };
     if target.status == AssertionStatus::Pending && target.parent == game.latest_confirmed() {
@@ -143,8 +144,8 @@ pub(super) fn confirm(game: &Game, descent: &mut Descent<'_>, id: B256, decision
     collect(game, id, &target.parent, decision);
 }
 
-/// Parents of confirmed and halted assertions below which nobody has taken the stakes of other children, or of
-/// what builds on them.
+/// Parents of confirmed and halted assertions below which nobody has taken the stakes of other
+/// children, or of what builds on them.
 pub(super) fn uncollected(game: &Game) -> impl Iterator<Item = B256> {
     let is_decided =
         |status| matches!(status, AssertionStatus::Confirmed | AssertionStatus::Halted);
@@ -155,7 +156,8 @@ pub(super) fn uncollected(game: &Game) -> impl Iterator<Item = B256> {
     })
 }
 
-/// The rivals of `winner` and what builds on them, parents first, as far as nobody took their stakes.
+/// The rivals of `winner` and what builds on them, parents first, as far as nobody took their
+/// stakes.
 pub(super) fn losers_of(game: &Game, winner: B256, parent: &B256) -> impl Iterator<Item = B256> {
     let children = |id: &B256| game.assertion(id).map_or(&[][..], |it| &it.children);
     let mut found: Vec<B256> =
@@ -171,7 +173,7 @@ pub(super) fn losers_of(game: &Game, winner: B256, parent: &B256) -> impl Iterat
     found.into_iter().filter(is_pending)
 }
 
-/// Takes the stakes of those who lost to `winner`, and confirms it by that.
+/// Takes the stakes of the assertions that lost to `winner`, which also confirms `winner`.
 fn collect(game: &Game, winner: B256, parent: &B256, decision: &mut Decision) {
     let losers: Vec<B256> = losers_of(game, winner, parent).take(LOSERS_MAX).collect();
     if !losers.is_empty() {
@@ -179,8 +181,8 @@ fn collect(game: &Game, winner: B256, parent: &B256, decision: &mut Decision) {
     }
 }
 
-/// Takes our credit when it is worth a stake, or, once nothing of ours is locked any more, when it is
-/// worth the gas: anybody may credit us a wei.
+/// Takes our credit when it is worth a stake, or, once nothing of ours is locked any more, when it
+/// is worth the gas: anybody may credit us a wei.
 pub(super) fn withdraw(game: &Game, config: &StrategyConfig, decision: &mut Decision) {
     let used = decision.moves.iter().map(Move::credit_used).sum();
     let amount = game.credit(&config.account).saturating_sub(used);

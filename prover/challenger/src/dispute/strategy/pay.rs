@@ -1,7 +1,7 @@
 //! What contracts owe us for moves in trees that have won: the lines to be paid.
 //!
-//! In: all disputes, and what is settled in the same transaction. Out: lines that hold moves of ours
-//! which nobody was paid for. Lines without any are left to their movers.
+//! In: all disputes, and what is settled in the same transaction. Out: lines with moves of ours
+//! that are not paid yet. Lines without such moves are for their own movers to claim.
 
 use alloy_primitives::{Address, B256};
 
@@ -11,7 +11,7 @@ use crate::dispute::game::{AssertionStatus, EdgeId, Level};
 /// A line through one tree, from its root down to `at`.
 struct Path {
     at: EdgeId,
-    /// Of `at` among the edges of its height.
+    /// Index of `at` among the edges of its height.
     index: u64,
     /// Siblings of the nodes on it, downwards.
     siblings: Vec<B256>,
@@ -42,7 +42,7 @@ impl Descent<'_> {
         lines
     }
 
-    /// Whether the pot of a winner holds all that losers pay into it, or will after our settlements.
+    /// Whether all losers have paid into the pot of a winner, or will by our settlements.
     fn is_closed(&self, winner: &EdgeId) -> bool {
         let game = self.game;
         let Some(edge) = game.edge(winner) else { return false };
@@ -67,7 +67,7 @@ impl Descent<'_> {
         })
     }
 
-    /// Finds lines below the end of a path. Whether one was found, which pays the path, too.
+    /// Finds lines below the end of a path. Returns whether it found one, which pays the path, too.
     fn walk(&self, place: B256, path: Path, lines: &mut Vec<Line>) -> bool {
         let Path { at, index, siblings } = path;
         let Some(edge) = self.game.edge(&at) else { return false };

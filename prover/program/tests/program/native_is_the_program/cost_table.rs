@@ -1,8 +1,8 @@
-//! The dearest step of each construct that was compared: instructions, preimages and their bytes by
-//! gas, and the most of the heap.
+//! The most expensive step of each construct that was compared: instructions, preimages and their
+//! bytes by gas, and the most of the heap.
 //!
-//! In: costs of steps. Out: a table in Markdown. A step that a block of deposits alone or an invalid
-//! transaction made has little gas: it is not worth its place in a column by gas.
+//! In: costs of steps. Out: a table in Markdown. A step that a block of deposits alone or an
+//! invalid transaction made has little gas: it is not worth its place in a column by gas.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ impl CostTable {
         }
     }
 
-    /// Prints it, the dearest by instructions first.
+    /// Prints the table, most instructions a gas first.
     pub(crate) fn print(&self) {
         let mut rows: Vec<_> = self.0.iter().collect();
         rows.sort_by(|a, b| b.1.instructions_per_gas.total_cmp(&a.1.instructions_per_gas));

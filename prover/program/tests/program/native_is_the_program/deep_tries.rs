@@ -1,9 +1,9 @@
-//! Accounts and slots as deep in their tries as an attacker can dig them, and blocks that read, write
-//! and clear as many of them as their gas buys.
+//! Accounts and slots as deep in their tries as an attacker can dig them, and blocks that read,
+//! write and clear as many of them as their gas buys.
 //!
-//! With 2^40 hashes an attacker finds keys that share 10 nibbles with a target of its choice, so it can
-//! have a branch of 16 children at each of 10 depths above as many targets as it pays for. Tries here
-//! are made directly: a sibling that nothing reads is a hash of nothing.
+//! With 2^40 hashes an attacker finds keys that share 10 nibbles with a target of its choice, so it
+//! can have a branch of 16 children at each of 10 depths above as many targets as it pays for.
+//! Tries here are made directly: a sibling that nothing reads is a hash of nothing.
 
 use std::collections::BTreeMap;
 
@@ -129,7 +129,8 @@ pub(crate) fn world(access: Access, siblings: Siblings, depth: usize, gas: u64) 
     let mut alloc = genesis();
     let rich = GenesisAccount { balance: U256::MAX >> 8, ..contract(&looped(access)) };
     alloc.insert(TARGET, rich);
-    // What every block touches exists: where it does not, its place may lie behind a made-up sibling.
+    // What every block touches exists: where it does not, its place may lie behind a made-up
+    // sibling.
     for address in [SEQUENCER_FEE_VAULT, BASE_FEE_VAULT, L1_FEE_VAULT, OPERATOR_FEE_VAULT, LISTING]
     {
         alloc.insert(address, funded());

@@ -1,5 +1,5 @@
-//! Code of 24 KiB, many different ones, read by each opcode that can, and code at the edges of what may
-//! be deployed.
+//! Code of 24 KiB, many different ones, read by each opcode that can, and code at the edges of what
+//! may be deployed.
 
 use std::collections::BTreeMap;
 
@@ -88,7 +88,8 @@ pub(crate) fn call(world: &mut World, sender: u64, from: u64, gas: u64) -> Bytes
     world.send(sender, READER, gas, U256::from(FIRST + from).to_be_bytes::<32>().to_vec())
 }
 
-/// Code that runs `body` on one number after another, from that in the input, until the gas is gone.
+/// Code that runs `body` on one number after another, from that in the input, until the gas is
+/// gone.
 fn loop_over(body: &[u8]) -> Vec<u8> {
     // PUSH0, CALLDATALOAD, JUMPDEST, body, PUSH1 1, ADD, and back while there is gas for one more.
     let enough = push(U256::from(10_000));

@@ -1,6 +1,6 @@
-//! Deposits with fields that no wallet would choose: no gas or all of it, mints and values beyond all
-//! ether, creations, 120,000 bytes of data, senders and targets with a meaning of their own, and
-//! payloads that are none.
+//! Deposits with fields that no wallet would choose: no gas or all of it, mints and values beyond
+//! all ether, creations, 120,000 bytes of data, senders and targets with a meaning of their own,
+//! and payloads that are malformed.
 //!
 //! The Inbox would refuse some of them. What it lets through is a matter of its parameters, so that
 //! the program must be total for all.

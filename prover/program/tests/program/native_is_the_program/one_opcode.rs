@@ -1,4 +1,5 @@
-//! A loop of one opcode, for each of the 256 bytes, with operands at their edges, until the gas is gone.
+//! A loop of one opcode, for each of the 256 bytes, with operands at their edges, until the gas is
+//! gone.
 
 use alloy_primitives::{Address, U256};
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};

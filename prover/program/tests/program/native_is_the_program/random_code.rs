@@ -1,5 +1,5 @@
-//! Code of random opcodes that mostly find what they need on the stack: it calls itself, contracts and
-//! precompiles, creates, reverts, logs and destroys.
+//! Code of random opcodes that mostly find what they need on the stack: it calls itself, contracts
+//! and precompiles, creates, reverts, logs and destroys.
 
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};

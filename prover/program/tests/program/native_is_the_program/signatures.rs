@@ -1,8 +1,8 @@
 //! Signatures that nobody would make: r and s at the edges of the order and of the field, high s,
 //! both parities and none, chain ids and v of every kind.
 //!
-//! A hostile signature still names a signer, if any curve point fits it. That signer is given ether by
-//! a deposit first, so that a side that recovers somebody else makes another block.
+//! A hostile signature still names a signer, if any curve point fits it. That signer is given ether
+//! by a deposit first, so that a side that recovers somebody else makes another block.
 
 use alloy::signers::SignerSync;
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};

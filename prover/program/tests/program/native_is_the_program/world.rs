@@ -1,4 +1,5 @@
-//! The chain that hostile blocks are played on: wallets, and contracts that do what their input says.
+//! The chain that hostile blocks are played on: wallets, and contracts that do what their input
+//! says.
 //!
 //! | contract | input | what it does |
 //! |---|---|---|

@@ -1,6 +1,6 @@
-//! Whole blocks of what takes most of the guest's heap or of its steps: 30 million gas of memory over
-//! many frames, logs, return data, init code, journal entries, large codes and deep tries, and batches
-//! at the caps of the decoder.
+//! Whole blocks of what takes most of the guest's heap or of its steps: 30 million gas of memory
+//! over many frames, logs, return data, init code, journal entries, large codes and deep tries, and
+//! batches at the caps of the decoder.
 //!
 //! The table that it prints is that of SAFETY.md. Every block must be done within half of the heap.
 
