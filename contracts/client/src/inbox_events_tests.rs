@@ -16,6 +16,8 @@ const CONTRACTS: Contracts = Contracts {
     inbox: Address::ZERO,
     assertion_chain: Address::repeat_byte(0xac),
     edge_game: Address::repeat_byte(0xed),
+    portal: Address::repeat_byte(0x90),
+    confirmed_games: Address::repeat_byte(0x9a),
 };
 
 /// Writes the logs that the Inbox emits.
