@@ -44,7 +44,7 @@ pub(crate) struct WithdrawalStatus {
     /// Who signed that transaction.
     pub(crate) from: Address,
     pub(crate) status: WithdrawalStage,
-    /// The first assertion on L1 that covers it, while that one is pending or the newest confirmed.
+    /// The first assertion on L1 that covers it, while that one is pending.
     pub(crate) assertion: Option<B256>,
     /// Seconds until it can be finalized, at the least; none while a dispute decides.
     pub(crate) seconds_left: Option<u64>,

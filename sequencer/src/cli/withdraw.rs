@@ -11,7 +11,7 @@ use alloy::{
     sol_types::{SolCall, SolEvent},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use gainsay_l1::{
     Action, L1Call, L1Client, L1Error, RollupConfig, TxSender, TxSenderConfig, UserKeyArgs,
 };
@@ -30,6 +30,8 @@ use crate::withdrawal_status::{WithdrawalStage, WithdrawalStatus};
 const GAS_LIMIT_DEFAULT: u64 = 100_000;
 /// Pause between two looks at a withdrawal.
 const POLL: Duration = Duration::from_secs(2);
+/// Refusals by L1 in a row, after which nobody else can have been the reason.
+const REFUSALS_MAX: u32 = 5;
 /// Looks without a change of state after which the time left is shown again.
 const LOOKS_PER_LINE: u32 = 30;
 
@@ -197,6 +199,7 @@ async fn follow(l2: &L2Rpc, finalizer: &Finalizer, hashes: Vec<B256>) -> anyhow:
     let mut shown: BTreeMap<B256, Shown> = BTreeMap::new();
     let mut open = hashes;
     let mut failing: Vec<B256> = Vec::new();
+    let mut refusals = 0;
     while !open.is_empty() {
         let mut ready = Vec::new();
         for hash in std::mem::take(&mut open) {
@@ -218,7 +221,18 @@ async fn follow(l2: &L2Rpc, finalizer: &Finalizer, hashes: Vec<B256>) -> anyhow:
                 _ => open.push(hash),
             }
         }
-        let tried = if ready.is_empty() { BTreeMap::new() } else { pay(finalizer, &ready).await? };
+        let tried = match finalizer.finalize(&ready).await {
+            Ok(outcomes) => {
+                refusals = 0;
+                outcomes
+            }
+            Err(error) => {
+                refusals += 1;
+                check_passing(&error, refusals)?;
+                println!("L1 has not taken it yet: {error:#}; trying again");
+                BTreeMap::new()
+            }
+        };
         for it in &ready {
             match tried.get(&it.hash) {
                 Some(Finalized::Paid(transaction)) => {
@@ -240,22 +254,17 @@ async fn follow(l2: &L2Rpc, finalizer: &Finalizer, hashes: Vec<B256>) -> anyhow:
     Ok(())
 }
 
-/// Pays out; nothing of it where L1 is out of reach, or somebody else was faster, for now.
-async fn pay(
-    finalizer: &Finalizer,
-    ready: &[WithdrawalStatus],
-) -> anyhow::Result<BTreeMap<B256, Finalized>> {
-    let error = match finalizer.finalize(ready).await {
-        Ok(outcomes) => return Ok(outcomes),
-        Err(error) => error,
+/// Stops at an error that does not pass: L1 out of reach does, and what L1 refuses because somebody else
+/// was faster, too.
+fn check_passing(error: &anyhow::Error, refusals: u32) -> anyhow::Result<()> {
+    let action = error.downcast_ref::<L1Error>().map(L1Error::action);
+    let passes = match action {
+        Some(Action::Retry) => true,
+        Some(Action::Reconsider) => refusals < REFUSALS_MAX,
+        _ => false,
     };
-    match error.downcast_ref::<L1Error>() {
-        Some(it) if it.action() == Action::Retry => {
-            println!("L1 has not taken it yet: {error:#}; trying again");
-            Ok(BTreeMap::new())
-        }
-        _ => bail!(error),
-    }
+    ensure!(passes, "cannot finalize: {error:#}");
+    Ok(())
 }
 
 /// What was said of a withdrawal last.

@@ -164,6 +164,7 @@ impl<'a> Look<'a> {
             _ if proven_by.is_some() => (WithdrawalStage::Proven, Some(0)),
             other => other,
         };
+        let is_pending = matches!(stage, WithdrawalStage::InAssertion | WithdrawalStage::Disputed);
         Ok(WithdrawalStatus {
             hash: it.hash,
             nonce: it.nonce,
@@ -176,7 +177,7 @@ impl<'a> Look<'a> {
             transaction_hash: it.transaction,
             from: it.from,
             status: stage,
-            assertion: self.assertion_of(it).map(|it| it.id),
+            assertion: self.assertion_of(it).filter(|_| is_pending).map(|it| it.id),
             seconds_left,
             proven_by,
             call_failed: run.is_some_and(|(success, _)| !success),

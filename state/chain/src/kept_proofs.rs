@@ -78,3 +78,61 @@ fn keep_proof(chain: &SafeChain, block: BlockNumber) -> Result<(), ChainError> {
     };
     Ok(store.put_message_account(number, &proof)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{Address, B256};
+    use gainsay_derivation::Cursor;
+    use gainsay_transition::trie::verify_proof;
+
+    use super::*;
+    use crate::{
+        ProposedAssertion,
+        test_chain::TestChain,
+        test_l1::{TestL1, batch_block, l1_time},
+    };
+
+    #[test]
+    fn the_ends_of_an_assertion_and_of_its_right_child_are_kept_while_they_are_new() {
+        let mut l1 = TestL1::default();
+        let test = TestChain::new();
+        for (index, blocks) in [3, 2, 1].into_iter().enumerate() {
+            let blocks = vec![batch_block(l1_time(1), 0, &[]); blocks];
+            test.deriver.on_batch(&l1.batch_of(2 + index as u64, 0, &blocks)).unwrap();
+        }
+        let genesis = ProposedAssertion {
+            id: B256::repeat_byte(1),
+            parent: B256::ZERO,
+            proposer: Address::ZERO,
+            root: B256::ZERO,
+            output_root: B256::ZERO,
+            cursor: Cursor::default(),
+            batch_limit: BatchIndex(1),
+            l1_block: 0,
+            log_index: 0,
+            confirmed_in: Some(0),
+        };
+        let (chain, store) = (&test.chain, &test.chain.store);
+        let kept = || -> Vec<u64> {
+            (0..=6).filter(|number| store.message_account(*number).unwrap().is_some()).collect()
+        };
+        keep_proofs(chain, &AssertionTree::new(genesis)).unwrap();
+        assert_eq!(kept(), [0, 3]);
+        let header = store.header(3).unwrap().unwrap().header;
+        let path = Nibbles::unpack(keccak256(MESSAGE_PASSER));
+        let proof = store.message_account(3).unwrap().unwrap();
+        assert!(verify_proof(header.state_root, &path, &proof).unwrap().is_some());
+        // As many blocks as a tree holds, which is four here.
+        let later = ProposedAssertion { batch_limit: BatchIndex(3), ..genesis };
+        keep_proofs(chain, &AssertionTree::new(later)).unwrap();
+        assert_eq!(kept(), [0, 3, 4]);
+        // Not derived yet: nothing to keep. A proof of another block at the number is replaced.
+        store.put_message_account(0, &[]).unwrap();
+        let unknown = ProposedAssertion { batch_limit: BatchIndex(9), ..genesis };
+        keep_proofs(chain, &AssertionTree::new(unknown)).unwrap();
+        assert_eq!(kept(), [0, 3, 4]);
+        assert!(!store.message_account(0).unwrap().unwrap().is_empty());
+        store.rewind(0).unwrap();
+        assert_eq!(kept(), [0]);
+    }
+}

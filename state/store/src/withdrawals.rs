@@ -354,54 +354,5 @@ impl NodeReader for MessageNodes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn log(data_len: u64, words: usize) -> Log {
-        let topics = vec![
-            MESSAGE_PASSED,
-            B256::with_last_byte(7),
-            Address::repeat_byte(1).into_word(),
-            Address::repeat_byte(2).into_word(),
-        ];
-        let mut data = vec![0; 32 * words];
-        data[31] = 9;
-        data[63] = 21;
-        data[96..128].fill(0xaa);
-        data[128..160].copy_from_slice(&U256::from(data_len).to_be_bytes::<32>());
-        Log::new_unchecked(MESSAGE_PASSER, topics, data.into())
-    }
-
-    #[test]
-    fn a_message_passed_is_read_and_nothing_else_is() {
-        let signature = "MessagePassed(uint256,address,address,uint256,uint256,bytes,bytes32)";
-        assert_eq!(MESSAGE_PASSED, keccak256(signature));
-        let found = decode_log(&log(3, 6)).unwrap();
-        assert_eq!((found.nonce, found.value), (U256::from(7), U256::from(9)));
-        assert_eq!((found.gas_limit, found.data.len()), (U256::from(21), 3));
-        assert_eq!(found.hash, B256::repeat_byte(0xaa));
-        assert_eq!(found.sender, Address::repeat_byte(1));
-        assert_eq!(found.target, Address::repeat_byte(2));
-        // Data longer than the log, another contract, another event.
-        assert_eq!(decode_log(&log(33, 6)), None);
-        assert_eq!(decode_log(&log(u64::MAX, 6)), None);
-        let other = Log { address: Address::ZERO, ..log(3, 6) };
-        assert_eq!(decode_log(&other), None);
-        let mut topics = log(3, 6).topics().to_vec();
-        topics.pop();
-        assert_eq!(decode_log(&Log::new_unchecked(MESSAGE_PASSER, topics, Bytes::new())), None);
-    }
-
-    #[test]
-    fn a_record_round_trips() {
-        let found = Withdrawal {
-            block: 5,
-            transaction: B256::repeat_byte(3),
-            from: Address::repeat_byte(4),
-            ..decode_log(&log(3, 6)).unwrap()
-        };
-        let mut value = Vec::new();
-        found.encode(&mut value);
-        assert_eq!(alloy_rlp::decode_exact::<Withdrawal>(&value), Ok(found));
-    }
-}
+#[path = "withdrawals_tests.rs"]
+mod tests;
