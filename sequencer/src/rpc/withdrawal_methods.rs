@@ -17,7 +17,7 @@ use gainsay_transition::{
 use serde::Deserialize;
 
 use super::{
-    args::Args,
+    args::{Args, Count},
     error::RpcError,
     node::{Methods, RpcNode},
     state_methods::trie_error,
@@ -46,7 +46,7 @@ struct Page {
     /// Nonce of the first withdrawal.
     from: U256,
     /// Withdrawals at most.
-    limit: Option<u64>,
+    limit: Option<Count>,
 }
 
 fn by_hash(node: &RpcNode, args: &mut Args) -> Result<Option<WithdrawalStatus>, RpcError> {
@@ -63,7 +63,7 @@ fn by_hash(node: &RpcNode, args: &mut Args) -> Result<Option<WithdrawalStatus>, 
 fn by_account(node: &RpcNode, args: &mut Args) -> Result<WithdrawalPage, RpcError> {
     let account: Option<Address> = args.optional()?;
     let page: Page = args.optional()?.unwrap_or_default();
-    let limit = page.limit.unwrap_or(PAGE_DEFAULT);
+    let limit = page.limit.map_or(PAGE_DEFAULT, |limit| limit.0);
     if limit == 0 || limit > PAGE_MAX {
         let (found, allowed) = (limit, PAGE_MAX);
         return Err(RpcError::LimitExceeded { what: "withdrawals of one page", found, allowed });
