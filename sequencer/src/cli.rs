@@ -9,8 +9,11 @@
 //! | `deploy` | `gainsay deploy`: a new chain's contracts and `rollup.json` |
 //! | `deposit` | `gainsay deposit`: a transaction from L1 to L2 |
 //! | `force_include` | `gainsay force-include`: deposits that the sequencer passed over |
+//! | `withdraw` | `gainsay withdraw`: ether or a call from L2 to L1, the whole way |
+//! | `relay` | `gainsay relay`: finalizes withdrawals of other people |
 //! | `status` | `gainsay status`: how far a chain is |
 //! | `l2_genesis` | the accounts of block 0, and block 0 |
+//! | `finalizer` | the L1 calls that pay withdrawals out |
 //! | `amount`, `l1_sender`, `l2_rpc` | amounts and addresses; a key that signs; questions to an L2 node |
 
 use clap::{Parser, Subcommand};
@@ -20,9 +23,12 @@ use crate::node;
 pub mod deploy;
 pub mod deposit;
 pub mod force_include;
+pub mod relay;
 pub mod status;
+pub mod withdraw;
 
 mod amount;
+mod finalizer;
 mod l1_sender;
 mod l2_genesis;
 mod l2_rpc;
@@ -35,7 +41,9 @@ pub use deploy::DeployArgs;
 pub use deposit::DepositArgs;
 pub use force_include::ForceIncludeArgs;
 pub use l2_genesis::{GenesisSources, build_alloc, genesis_block};
+pub use relay::RelayArgs;
 pub use status::StatusArgs;
+pub use withdraw::WithdrawArgs;
 
 /// An optimistic rollup: sequence transactions, post them to L1, rebuild the chain from L1 alone.
 #[derive(Debug, Parser)]
@@ -53,6 +61,8 @@ enum Command {
     Deploy(Box<DeployArgs>),
     Deposit(Box<DepositArgs>),
     ForceInclude(Box<ForceIncludeArgs>),
+    Withdraw(Box<WithdrawArgs>),
+    Relay(Box<RelayArgs>),
     Status(StatusArgs),
 }
 
@@ -71,6 +81,8 @@ pub async fn main() -> anyhow::Result<()> {
         Command::Deploy(args) => deploy::run(*args).await,
         Command::Deposit(args) => deposit::run(*args).await,
         Command::ForceInclude(args) => force_include::run(*args).await,
+        Command::Withdraw(args) => withdraw::run(*args).await,
+        Command::Relay(args) => relay::run(*args).await,
         Command::Status(args) => status::run(args).await,
     }
 }

@@ -1,19 +1,22 @@
 //! Follows L1 for a node: looks often, informs the writer, shows the status.
 //!
-//! In: the follower, whose steps the writer takes in. Out: the writer's messages, the status, and a
-//! checkpoint of the store for each assertion that this node agrees with. It derives nothing and
+//! In: the follower, whose steps the writer takes in. Out: the writer's messages, the status, proofs
+//! of withdrawals that outlive the history window, and a checkpoint of the store for each assertion that this node agrees with. It derives nothing and
 //! sends nothing to L1.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use alloy_primitives::B256;
-use gainsay_chain::{AssertionTree, ChainError, Follower, Progress, ProposedAssertion, l1_index};
+use gainsay_chain::{
+    AssertionTree, ChainError, Follower, Progress, ProposedAssertion, keep_proofs, l1_index,
+};
 use gainsay_l1::{Action, AssertionChain, L1BlockRef, L1Client, Outage};
+use gainsay_store::L1LogRecord;
 
 use crate::{
     error::NodeError,
     node_writer::{WriterMailbox, WriterMessage},
-    status::{AssertionSummary, BlockStatus, StatusHandle},
+    status::{AgreedAssertion, AssertionSummary, BlockStatus, StatusHandle},
 };
 
 /// Checkpoints of the store that are kept.
@@ -147,6 +150,7 @@ impl L1Watcher {
             let halted_by = assertions.halted_by();
             (assertions.latest_confirmed(), assertions.latest_pending(), halted_by)
         };
+        self.note_assertions()?;
         let proposed = match pending {
             Some(pending) => {
                 let created = self.contract.assertion(pending.id).await?.created_at;
@@ -172,6 +176,41 @@ impl L1Watcher {
             status.halted_by = halted_by;
         });
         Ok(())
+    }
+
+    /// Notes the assertions that this node agrees with, and keeps proofs of withdrawals by the blocks
+    /// that they end at.
+    fn note_assertions(&self) -> Result<(), ChainError> {
+        let chain = self.follower.chain();
+        let assertions = self.follower.assertions().read().clone();
+        tokio::task::block_in_place(|| keep_proofs(chain, &assertions))?;
+        let confirmed = assertions.latest_confirmed();
+        let mut agreed = Vec::new();
+        let pending = assertions.in_order().into_iter().filter(|it| it.confirmed_in.is_none());
+        for assertion in pending.chain([confirmed]) {
+            let Some(last_block) = self.agreed_block(&assertion)? else { continue };
+            agreed.push(AgreedAssertion {
+                id: assertion.id,
+                last_block,
+                created_at: self.created_at(&assertion)?,
+                is_confirmed: assertion.confirmed_in.is_some(),
+                is_disputed: assertions.is_disputed(assertion.id),
+            });
+        }
+        self.status.set_assertions(agreed);
+        Ok(())
+    }
+
+    /// L1 time of an assertion's proposal; that of the start for the genesis, which nobody proposed.
+    fn created_at(&self, assertion: &ProposedAssertion) -> Result<u64, ChainError> {
+        let mut logs = self.follower.chain().store.l1_logs(assertion.l1_block);
+        let log = logs.find(|log| {
+            let is_it = |log: &L1LogRecord| {
+                (log.l1_block, log.log_index) >= (assertion.l1_block, assertion.log_index)
+            };
+            log.as_ref().map_or(true, is_it)
+        });
+        Ok(log.transpose()?.map_or(0, |log| log.l1_time))
     }
 
     fn summarize(

@@ -27,6 +27,7 @@ pub mod root_pipeline;
 pub mod rpc;
 pub mod status;
 pub mod unsafe_sync;
+mod withdrawal_status;
 
 #[cfg(test)]
 mod test_node;

@@ -16,6 +16,7 @@
 //! | `chain_reader` | blocks by tag, number or hash; states |
 //! | `answers` | blocks, transactions and receipts in their JSON shapes |
 //! | `block_methods`, `raw_methods`, `state_methods`, `fee_methods`, `log_methods` | reads |
+//! | `withdrawal_methods` | withdrawals, how far they are, and what proves them |
 //! | `node_methods`, `pool_methods` | the node itself, and what is in the pool |
 //! | `simulate`, `state_override`, `access_list`, `gas_estimate`, `call_methods` | calls |
 //! | `submit`, `tx_collector`, `sequencer_client` | transactions in |
@@ -57,6 +58,7 @@ mod submit;
 mod subscriptions;
 mod tx_collector;
 mod websocket;
+mod withdrawal_methods;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! What `rollup_status` shows: how many of the sequencer's blocks L1 has, and how final they are.
 //!
 //! In: what the watcher of L1 sees. Out: the status in memory, and the answer to clients, which
-//! `gainsay status` reads back.
+//! `gainsay status` reads back; the assertions by which `rollup_getWithdrawal` counts.
 
 use std::sync::Arc;
 
@@ -113,19 +113,49 @@ pub(crate) struct DepositCounts {
     pub(crate) read: u64,
 }
 
+/// An assertion on L1 that says what this node derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgreedAssertion {
+    /// Its id on L1.
+    pub id: B256,
+    /// Its last L2 block.
+    pub last_block: u64,
+    /// L1 time of its proposal, seconds.
+    pub created_at: u64,
+    /// Whether it is confirmed.
+    pub is_confirmed: bool,
+    /// Whether it, or one that it stands on, has a rival.
+    pub is_disputed: bool,
+}
+
 /// Shared, always current.
 #[derive(Clone, Debug, Default)]
-pub struct StatusHandle(Arc<RwLock<RollupStatus>>);
+pub struct StatusHandle {
+    status: Arc<RwLock<RollupStatus>>,
+    assertions: Arc<RwLock<Arc<[AgreedAssertion]>>>,
+}
 
 impl StatusHandle {
     /// A copy of what is known now.
     #[must_use]
     pub fn get(&self) -> RollupStatus {
-        *self.0.read()
+        *self.status.read()
     }
 
     /// Changes some fields.
     pub fn update(&self, change: impl FnOnce(&mut RollupStatus)) {
-        change(&mut self.0.write());
+        change(&mut self.status.write());
+    }
+
+    /// The assertions from the newest confirmed one on, in the order of their blocks.
+    #[must_use]
+    pub fn assertions(&self) -> Arc<[AgreedAssertion]> {
+        Arc::clone(&self.assertions.read())
+    }
+
+    /// Replaces the assertions.
+    pub fn set_assertions(&self, mut agreed: Vec<AgreedAssertion>) {
+        agreed.sort_by_key(|it| it.last_block);
+        *self.assertions.write() = agreed.into();
     }
 }

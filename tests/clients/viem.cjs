@@ -210,7 +210,11 @@ main(async () => {
     const hash = await l1Wallet.depositTransaction({ ...deposit, account });
     const receipt = await l1Public.waitForTransactionReceipt({ hash, timeout: 120_000 });
     assert.equal(receipt.status, 'success');
-    await until('the deposit on L2', async () => (await publicClient.getBalance({ address: to })) === mint);
+    const [l2Hash] = op.getL2TransactionHashes(receipt);
+    const onL2 = await mined(l2Hash);
+    assert.equal(onL2.status, 'success');
+    assert.equal((await publicClient.getTransaction({ hash: l2Hash })).hash, onL2.transactionHash);
+    assert.equal(await publicClient.getBalance({ address: to }), mint);
   });
 
   await check('op-stack: a withdrawal is initiated and provable', async () => {

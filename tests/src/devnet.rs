@@ -189,6 +189,32 @@ impl Devnet {
         }
     }
 
+    /// `gainsay withdraw` as a user, ready to be run.
+    pub fn withdraw(&self, user: usize, arguments: &[&str]) -> Command {
+        self.bridge_command("withdraw", ("GAINSAY_KEY", Role::User(user)), arguments)
+    }
+
+    /// `gainsay relay` with a user's key, ready to be run.
+    pub fn relay_withdrawals(&self, user: usize, arguments: &[&str]) -> Command {
+        self.bridge_command("relay", ("GAINSAY_RELAYER_KEY", Role::User(user)), arguments)
+    }
+
+    fn bridge_command(
+        &self,
+        command: &str,
+        (variable, role): (&str, Role),
+        arguments: &[&str],
+    ) -> Command {
+        let mut program = Command::new(places::gainsay_binary());
+        program
+            .arg(command)
+            .args(["--l1-rpc", self.l1.rpc.url(), "--l2-rpc", self.sequencer.rpc.url(), "--rollup"])
+            .arg(self.folder().join("rollup.json"))
+            .args(arguments)
+            .env(variable, key(role).to_string());
+        program
+    }
+
     /// Runs a command of a user, whose key is in the environment.
     async fn user_command(&self, command: &str, user: usize, arguments: &[&str]) -> Output {
         let mut program = tokio::process::Command::new(places::gainsay_binary());

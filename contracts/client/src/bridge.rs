@@ -1,18 +1,23 @@
-//! The bridge on L1: where its contracts are, and the call that deposits.
+//! The bridge on L1: where its contracts are, and the calls that deposit and pay withdrawals out.
 //!
 //! In: addresses out of `rollup.json`, arguments as the protocol names them. Out: receipts of
-//! confirmed transactions, and a check that the contracts on L1 belong together. It proves no
-//! withdrawal and knows no state of L2.
+//! confirmed transactions, and a check that the contracts on L1 belong together. It makes no
+//! proof and knows no state of L2.
 
-use alloy::{providers::DynProvider, rpc::types::TransactionReceipt, sol_types::SolCall};
-use alloy_primitives::{Address, U256};
+use alloy::{
+    eips::eip7825::MAX_TX_GAS_LIMIT_OSAKA,
+    providers::{DynProvider, Provider},
+    rpc::types::{TransactionReceipt, TransactionRequest},
+    sol_types::SolCall,
+};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     L1Client, L1Error,
     bindings::{
         IConfirmedGames, IL1Bridge, IL1CrossDomainMessenger,
-        IPortal::{self, IPortalInstance},
+        IPortal::{self, IPortalInstance, proveAndFinalizeCall},
     },
     inbox::Inbox,
     transaction::L1Call,
@@ -108,6 +113,44 @@ impl Portal {
         sender.send(L1Call::new(self.address(), call.abi_encode()).with_value(mint)).await
     }
 
+    /// Proves withdrawals by one game and makes their calls.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`]; [`L1Error::Reverted`] when one of them is not proven.
+    // PROTOCOL.md BRIDGE-8
+    pub async fn prove_and_finalize(
+        &self,
+        sender: &TxSender,
+        call: &proveAndFinalizeCall,
+    ) -> Result<TransactionReceipt, L1Error> {
+        sender.send(L1Call::new(self.address(), call.abi_encode())).await
+    }
+
+    /// Which withdrawals [`Self::prove_and_finalize`] would pay: the call of another one fails.
+    ///
+    /// # Errors
+    /// The same [`L1Error::Reverted`], and when L1 does not answer.
+    pub async fn would_pay(
+        &self,
+        from: Address,
+        call: &proveAndFinalizeCall,
+    ) -> Result<Vec<bool>, L1Error> {
+        let request = TransactionRequest {
+            from: Some(from),
+            to: Some(self.address().into()),
+            input: Bytes::from(call.abi_encode()).into(),
+            gas: Some(MAX_TX_GAS_LIMIT_OSAKA),
+            ..Default::default()
+        };
+        let what = "proveAndFinalize";
+        let answer = self.contract.provider().call(request).await;
+        let answer = answer.map_err(|source| L1Error::revert_or("eth_call", what, source))?;
+        proveAndFinalizeCall::abi_decode_returns(&answer).map_err(|error| L1Error::BadAnswer {
+            what: format!("{what} of contract {}", self.address()),
+            reason: error.to_string(),
+        })
+    }
+
     /// The Inbox that it enqueues deposits in.
     ///
     /// # Errors
@@ -126,6 +169,46 @@ impl Portal {
 
     fn view(&self, what: &'static str) -> impl FnOnce(alloy::contract::Error) -> L1Error {
         L1Error::view(what, self.address())
+    }
+}
+
+/// The list of confirmed games at its address.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfirmedGames {
+    address: Address,
+}
+
+impl ConfirmedGames {
+    /// The list at `address`.
+    #[must_use]
+    pub const fn new(address: Address) -> Self {
+        Self { address }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub const fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Lists the state of an assertion that is confirmed, or may be.
+    ///
+    /// # Errors
+    /// As [`TxSender::send`].
+    // PROTOCOL.md BRIDGE-2
+    pub async fn publish(
+        &self,
+        sender: &TxSender,
+        (assertion, state_root, storage_root): (B256, B256, B256),
+        header: Bytes,
+    ) -> Result<TransactionReceipt, L1Error> {
+        let call = IConfirmedGames::publishCall {
+            assertionId: assertion,
+            stateRoot: state_root,
+            messagePasserStorageRoot: storage_root,
+            header,
+        };
+        sender.send(L1Call::new(self.address, call.abi_encode())).await
     }
 }
 

@@ -113,7 +113,7 @@ pub(crate) fn check_events(
                 }
                 IInboxEvents::BlobsPosted(_) => {}
             }
-        } else {
+        } else if !contracts.is_repetition(&log.inner) {
             let l1_time = log.block_timestamp.ok_or_else(no_block)?;
             let place = (origin.block_number, l1_time, origin.log_index);
             let event = ContractEvent::decode(contracts, place, log.inner.clone())

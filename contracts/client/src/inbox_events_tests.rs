@@ -8,7 +8,12 @@ use gainsay_derivation::DepositKind;
 use super::*;
 use crate::{
     L1BlockRef,
-    bindings::{IAssertionChain::AssertionConfirmed, IEdgeGame::EdgeProven, IInbox::BlobsPosted},
+    bindings::{
+        IAssertionChain::AssertionConfirmed,
+        IEdgeGame::EdgeProven,
+        IInbox::BlobsPosted,
+        IPortal::{TransactionDeposited, WithdrawalFinalized},
+    },
     contract_events::ContractEventKind,
 };
 
@@ -16,6 +21,8 @@ const CONTRACTS: Contracts = Contracts {
     inbox: Address::ZERO,
     assertion_chain: Address::repeat_byte(0xac),
     edge_game: Address::repeat_byte(0xed),
+    portal: Address::repeat_byte(0x90),
+    confirmed_games: Address::repeat_byte(0x9a),
 };
 
 /// Writes the logs that the Inbox emits.
@@ -159,6 +166,21 @@ fn events_of_the_other_contracts_are_passed_on_with_their_logs() {
         let place = (event.l1_block, event.l1_time, event.log_index);
         assert_eq!(&ContractEvent::decode(&CONTRACTS, place, event.log.clone()).unwrap(), event);
     }
+    // Of the bridge that alone is kept which no other event says.
+    let withdrawal_hash = B256::repeat_byte(8);
+    let finalized = WithdrawalFinalized { withdrawalHash: withdrawal_hash, success: true };
+    scribe.emit_from(CONTRACTS.portal, &finalized);
+    let deposited = TransactionDeposited {
+        from: mover,
+        to: mover,
+        version: Default::default(),
+        opaqueData: Default::default(),
+    };
+    scribe.emit_from(CONTRACTS.portal, &deposited);
+    let (events, _) = check(&scribe.logs).unwrap();
+    let [_, _, third] = &events.others[..] else { panic!("{:?}", events.others) };
+    assert_eq!(third.event, ContractEventKind::Bridge);
+    assert_eq!(third.log.topics()[1], withdrawal_hash);
     // From another address it is no event of ours.
     scribe.emit_from(Address::repeat_byte(9), &proven);
     let error = check(&scribe.logs).unwrap_err();

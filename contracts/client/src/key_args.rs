@@ -93,7 +93,9 @@ key_args! {
     ChallengerKeyArgs = "challenger", "GAINSAY_CHALLENGER_KEY", "GAINSAY_CHALLENGER_PASSWORD";
     /// Options of the key that deploys a chain.
     DeployerKeyArgs = "deployer", "GAINSAY_DEPLOYER_KEY", "GAINSAY_DEPLOYER_PASSWORD";
-    /// Options of the key of who uses a chain: deposits, and forces deposits in.
+    /// Options of the key that finalizes withdrawals of other people.
+    RelayerKeyArgs = "relayer", "GAINSAY_RELAYER_KEY", "GAINSAY_RELAYER_PASSWORD";
+    /// Options of the key of who uses a chain: deposits, withdraws, and forces deposits in.
     UserKeyArgs = "user", "GAINSAY_USER_KEY" or "GAINSAY_KEY", "GAINSAY_USER_PASSWORD";
 }
 

@@ -12,6 +12,7 @@ use crate::{
     bindings::{
         IAssertionChain::IAssertionChainEvents, IEdgeGame::IEdgeGameEvents, IInbox::IInboxEvents,
     },
+    contract_events::{GAME_EVENTS, PORTAL_EVENTS},
 };
 
 /// One L1 block, as much of it as the rollup needs.
@@ -76,10 +77,12 @@ impl L1Header {
     /// Whether the block may hold an event of the contracts. A "no" of a bloom filter is never
     /// wrong.
     pub(crate) fn may_hold_event(&self, contracts: &Contracts) -> bool {
-        let Contracts { inbox, assertion_chain, edge_game } = *contracts;
+        let Contracts { inbox, assertion_chain, edge_game, portal, confirmed_games } = *contracts;
         self.may_hold(inbox, IInboxEvents::SELECTORS)
             || self.may_hold(assertion_chain, IAssertionChainEvents::SELECTORS)
             || self.may_hold(edge_game, IEdgeGameEvents::SELECTORS)
+            || self.may_hold(portal, &PORTAL_EVENTS)
+            || self.may_hold(confirmed_games, &GAME_EVENTS)
     }
 
     fn may_hold(&self, contract: Address, topics: &[[u8; 32]]) -> bool {
@@ -94,7 +97,9 @@ mod tests {
     use alloy_primitives::{Log, LogData, logs_bloom};
 
     use super::*;
-    use crate::bindings::{IEdgeGame::EdgeProven, IInbox::BatchPosted};
+    use crate::bindings::{
+        IEdgeGame::EdgeProven, IInbox::BatchPosted, IPortal::TransactionDeposited,
+    };
 
     fn header(number: BlockNumber, logs: &[Log]) -> Header {
         let inner =
@@ -115,8 +120,9 @@ mod tests {
 
     #[test]
     fn every_event_of_each_contract_shows_in_the_bloom() {
-        let [inbox, assertion_chain, edge_game] = [1, 2, 3].map(Address::repeat_byte);
-        let contracts = Contracts { inbox, assertion_chain, edge_game };
+        let [inbox, assertion_chain, edge_game, portal, confirmed_games] =
+            [1, 2, 3, 4, 5].map(Address::repeat_byte);
+        let contracts = Contracts { inbox, assertion_chain, edge_game, portal, confirmed_games };
         let sees = |address, topic: [u8; 32]| {
             let data = LogData::new_unchecked(vec![topic.into()], Default::default());
             let header = L1Header::check(None, header(1, &[Log { address, data }])).unwrap();
@@ -126,14 +132,17 @@ mod tests {
             (inbox, IInboxEvents::SELECTORS),
             (assertion_chain, IAssertionChainEvents::SELECTORS),
             (edge_game, IEdgeGameEvents::SELECTORS),
+            (portal, &PORTAL_EVENTS),
+            (confirmed_games, &GAME_EVENTS),
         ] {
-            assert!(topics.len() >= 2);
+            assert!(!topics.is_empty());
             for topic in topics {
                 assert!(sees(address, *topic));
                 assert!(!sees(Address::repeat_byte(9), *topic), "a log of somebody else");
             }
         }
         assert!(!sees(inbox, EdgeProven::SIGNATURE_HASH.0), "no event of the Inbox");
+        assert!(!sees(portal, TransactionDeposited::SIGNATURE_HASH.0), "the Inbox records it");
         assert!(!sees(edge_game, BatchPosted::SIGNATURE_HASH.0), "no event of the EdgeGame");
     }
 }

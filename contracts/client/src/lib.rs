@@ -31,7 +31,7 @@ mod keys;
 pub use keys::{KeySource, PasswordSource};
 mod key_args;
 pub use key_args::{
-    ChallengerKeyArgs, DeployerKeyArgs, PosterKeyArgs, ProposerKeyArgs, UserKeyArgs,
+    ChallengerKeyArgs, DeployerKeyArgs, PosterKeyArgs, ProposerKeyArgs, RelayerKeyArgs, UserKeyArgs,
 };
 mod endpoints;
 pub use endpoints::http_client;
@@ -62,7 +62,7 @@ pub use tx_sender::{PendingNonce, TxSender, TxSenderConfig};
 mod inbox;
 pub use inbox::{BatchPosition, Inbox, InboxParams};
 mod bridge;
-pub use bridge::{BridgeContracts, Portal};
+pub use bridge::{BridgeContracts, ConfirmedGames, Portal};
 mod assertion_chain;
 pub use assertion_chain::{AssertionChain, AssertionParams, AssertionView, Proposal};
 mod edge_game;

@@ -191,7 +191,8 @@ impl RollupConfig {
         let contract = AssertionChain::new(client, assertion_chain);
         let edge_game = contract.game().await?;
         same("hash of chain", self.chain.hash(), contract.config_hash(edge_game).await?)?;
-        Ok(Contracts { inbox, assertion_chain, edge_game })
+        let (portal, confirmed_games) = (self.bridge.portal, self.bridge.confirmed_games);
+        Ok(Contracts { inbox, assertion_chain, edge_game, portal, confirmed_games })
     }
 }
 

@@ -10,10 +10,12 @@ use alloy::{
     rpc::client::ClientBuilder,
     transports::http::{Http, reqwest},
 };
-use alloy_primitives::{Address, B256, U64};
+use alloy_primitives::{Address, B256, U64, U256};
 use anyhow::{Context, ensure};
 use gainsay_l1::http_client;
 use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::withdrawal_status::{WithdrawalPage, WithdrawalStatus};
 
 /// Longest time that one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -96,6 +98,21 @@ impl L2Rpc {
         let found = found.to::<u64>();
         ensure!(found == expected, "{} is chain {found}, rollup.json has {expected}", self.url);
         Ok(())
+    }
+
+    /// A withdrawal with its proof; `None` while the node knows none of this hash.
+    pub(crate) async fn withdrawal(&self, hash: B256) -> anyhow::Result<Option<WithdrawalStatus>> {
+        self.request("rollup_getWithdrawal", serde_json::json!([hash])).await
+    }
+
+    /// The withdrawals from nonce `from` on: those of an account, or all.
+    pub(crate) async fn withdrawals(
+        &self,
+        account: Option<Address>,
+        from: U256,
+    ) -> anyhow::Result<WithdrawalPage> {
+        let page = serde_json::json!({ "from": from, "limit": 1_000 });
+        self.request("rollup_getWithdrawals", serde_json::json!([account, page])).await
     }
 
     /// What became of a transaction; `None` while no block holds it.

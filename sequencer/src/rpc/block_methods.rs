@@ -140,9 +140,18 @@ fn included(node: &RpcNode, header: &StoredHeader, index: u32) -> Answer<Transac
     }))
 }
 
-/// Where a transaction stands on the canonical chain.
+/// Where a transaction stands on the canonical chain. That of a deposit is also found by the hash
+/// that OP's tools compute from its L1 block.
 fn locate(node: &RpcNode, hash: B256) -> Answer<(Arc<StoredHeader>, u32)> {
-    let Some(at) = node.store().transaction_location(hash)? else { return Ok(None) };
+    let store = node.store();
+    let at = match store.transaction_location(hash)? {
+        Some(at) => Some(at),
+        None => match store.deposit_hash(hash)? {
+            Some(own) => store.transaction_location(own)?,
+            None => None,
+        },
+    };
+    let Some(at) = at else { return Ok(None) };
     let header = node.find_header(BlockId::number(at.block))?;
     Ok(header.map(|header| (header, at.index)))
 }
@@ -195,7 +204,11 @@ pub(super) fn receipt_by_hash(node: &RpcNode, hash: B256) -> Answer<OpTransactio
         Ok(store.transaction(number, index)?.zip(store.receipt(number, index)?))
     })?;
     let place = BlockPlace::from(&*header);
+    let own_hash = match &found {
+        Some((tx, _)) if tx.is_deposit() => node.store().deposit_hash(hash)?.unwrap_or(hash),
+        _ => hash,
+    };
     Ok(found
-        .filter(|(tx, _)| tx.hash == hash)
+        .filter(|(tx, _)| tx.hash == own_hash)
         .map(|(tx, it)| receipt(&tx, &it.receipt, &place, index.into(), it.first_log_index)))
 }

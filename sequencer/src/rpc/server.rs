@@ -46,6 +46,7 @@ use super::{
     sequencer_client::in_request,
     state_methods, submit,
     websocket::{Held, WebSocket},
+    withdrawal_methods,
 };
 use crate::error::NodeError;
 
@@ -263,4 +264,5 @@ fn register(methods: &mut Methods) {
     raw_methods::register(methods);
     state_methods::register(methods);
     submit::register(methods);
+    withdrawal_methods::register(methods);
 }

@@ -1,15 +1,19 @@
 //! Accounts: balances, nonces, code, storage and proofs.
 //!
-//! In: an address and a block of the history window. Out: what its state holds there.
+//! In: an address and a block of the history window. Out: what its state holds there. The message
+//! passer is proven by any block that an assertion ends at, too.
 
 use std::sync::Arc;
 
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
-use gainsay_store::StateView;
+use gainsay_store::StoreError;
 use gainsay_transition::{
-    StateReader,
-    trie::{Account, EMPTY_ROOT_HASH, Nibbles, TrieAccount, TrieError, get, prove},
+    MESSAGE_PASSER, StateReader,
+    trie::{
+        Account, EMPTY_ROOT_HASH, Nibbles, NodeReader, TrieAccount, TrieError, get, prove,
+        verify_proof,
+    },
 };
 use jsonrpsee::{core::JsonRawValue, rpc_params};
 use serde::{Deserialize, Serialize, de::Error as _};
@@ -126,16 +130,54 @@ fn proof(node: &RpcNode, args: &mut Args) -> Result<AccountProof, RpcError> {
         let (found, allowed) = (keys.len() as u64, allowed as u64);
         return Err(RpcError::LimitExceeded { what: "storage slots of one proof", found, allowed });
     }
-    let (header, view) = node.state(args.optional()?)?;
-    let (root, owner) = (header.header.state_root, keccak256(address));
-    let path = Nibbles::unpack(owner);
+    let id: Option<BlockId> = args.optional()?;
+    let (header, view) = match node.state(id) {
+        Err(RpcError::Store(pruned @ StoreError::HistoryPruned { .. }))
+            if address == MESSAGE_PASSER =>
+        {
+            return kept_proof(node, id, keys, pruned);
+        }
+        found => found?,
+    };
+    let (root, path) = (header.header.state_root, Nibbles::unpack(keccak256(address)));
     let account_proof = prove(&view, None, root, &path).map_err(trie_error)?;
     let leaf = get(&view, None, root, &path).map_err(trie_error)?;
+    account_answer(address, account_proof, leaf, &view, keys)
+}
+
+/// The proof of the message passer by a block that an assertion ends at, whose state is not kept any
+/// more: withdrawals are proven by it as long as anybody likes.
+fn kept_proof(
+    node: &RpcNode,
+    id: Option<BlockId>,
+    keys: Vec<StorageKey>,
+    pruned: StoreError,
+) -> Result<AccountProof, RpcError> {
+    let header = node.header(id)?;
+    let kept = node.store().message_account(header.header.number)?;
+    let path = Nibbles::unpack(keccak256(MESSAGE_PASSER));
+    // One that was kept of another block at this number proves nothing.
+    let proof = kept.and_then(|proof| {
+        let leaf = verify_proof(header.header.state_root, &path, &proof).ok()?;
+        Some((proof, leaf))
+    });
+    let (account_proof, leaf) = proof.ok_or(pruned)?;
+    account_answer(MESSAGE_PASSER, account_proof, leaf, &node.store().message_nodes(), keys)
+}
+
+fn account_answer<R: NodeReader<Error = StoreError>>(
+    address: Address,
+    account_proof: Vec<Bytes>,
+    leaf: Option<Bytes>,
+    nodes: &R,
+    keys: Vec<StorageKey>,
+) -> Result<AccountProof, RpcError> {
+    let owner = keccak256(address);
     let account = leaf.map(|leaf| TrieAccount::from_leaf(&leaf)).transpose().map_err(corrupt)?;
     let account = account.unwrap_or(TrieAccount::new(Account::default(), EMPTY_ROOT_HASH));
     let storage_proof = keys
         .into_iter()
-        .map(|key| slot_proof(&view, owner, account.storage_root, key))
+        .map(|key| slot_proof(nodes, owner, account.storage_root, key))
         .collect::<Result<_, _>>()?;
     Ok(AccountProof {
         address,
@@ -148,22 +190,22 @@ fn proof(node: &RpcNode, args: &mut Args) -> Result<AccountProof, RpcError> {
     })
 }
 
-fn slot_proof(
-    view: &StateView,
+fn slot_proof<R: NodeReader<Error = StoreError>>(
+    nodes: &R,
     owner: B256,
     root: B256,
     key: StorageKey,
 ) -> Result<SlotProof, RpcError> {
     let path = Nibbles::unpack(keccak256(key.slot.to_be_bytes::<32>()));
-    let proof = prove(view, Some(owner), root, &path).map_err(trie_error)?;
-    let value = match get(view, Some(owner), root, &path).map_err(trie_error)? {
+    let proof = prove(nodes, Some(owner), root, &path).map_err(trie_error)?;
+    let value = match get(nodes, Some(owner), root, &path).map_err(trie_error)? {
         Some(leaf) => alloy_rlp::decode_exact(&leaf).map_err(corrupt)?,
         None => U256::ZERO,
     };
     Ok(SlotProof { key: key.shown, value, proof })
 }
 
-fn trie_error(error: TrieError<gainsay_store::StoreError>) -> RpcError {
+pub(super) fn trie_error(error: TrieError<StoreError>) -> RpcError {
     match error {
         TrieError::Read(error) => error.into(),
         other => RpcError::Internal(other.to_string()),

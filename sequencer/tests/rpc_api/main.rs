@@ -13,4 +13,5 @@ mod polling_and_push;
 mod reads;
 mod submission;
 mod vectors;
+mod withdrawals;
 mod world;

@@ -208,6 +208,23 @@ impl AssertionTree {
         children.filter(|it| it.parent == parent && it.id != genesis).copied().collect()
     }
 
+    /// Whether an assertion, or a pending one that it stands on, has a rival that has not lost: until
+    /// a dispute is decided nobody knows when it is confirmed.
+    #[must_use]
+    pub fn is_disputed(&self, id: B256) -> bool {
+        let mut next = self.assertions.get(&id).filter(|it| it.confirmed_in.is_none());
+        while let Some(assertion) = next {
+            let siblings = self.children(assertion.parent);
+            let is_rival =
+                |it: &ProposedAssertion| it.id != assertion.id && !self.lost.contains_key(&it.id);
+            if siblings.iter().any(is_rival) {
+                return true;
+            }
+            next = self.assertions.get(&assertion.parent).filter(|it| it.confirmed_in.is_none());
+        }
+        false
+    }
+
     /// All but the genesis, in the order of L1: parents before children.
     #[must_use]
     pub fn in_order(&self) -> Vec<ProposedAssertion> {
@@ -339,6 +356,34 @@ mod tests {
         assert_eq!((ids(&tree), tree.latest_pending()), (vec![], None));
         tree.rewind(39);
         assert_eq!(ids(&tree), [id(2)]);
+    }
+
+    #[test]
+    fn what_stands_on_a_disputed_assertion_is_disputed() {
+        let mut tree = tree();
+        tree.apply(&proposed(5, 1));
+        tree.apply(&proposed(6, 2));
+        assert!(!tree.is_disputed(id(1)) && !tree.is_disputed(id(2)));
+        let mut rival = proposed(7, 1);
+        if let ContractEventKind::Assertion(IAssertionChainEvents::AssertionProposed(it)) =
+            &mut rival.event
+        {
+            it.id = id(9);
+        }
+        tree.apply(&rival);
+        assert!(tree.is_disputed(id(1)) && tree.is_disputed(id(2)) && tree.is_disputed(id(9)));
+        let lost = IAssertionChain::AssertionLost {
+            id: id(9),
+            winner: id(1),
+            reward: Default::default(),
+            burnt: Default::default(),
+        };
+        tree.apply(&event(8, IAssertionChainEvents::AssertionLost(lost)));
+        assert!(!tree.is_disputed(id(2)));
+        tree.rewind(7);
+        assert!(tree.is_disputed(id(2)));
+        tree.apply(&confirmed(8, 1));
+        assert!(!tree.is_disputed(id(1)) && !tree.is_disputed(id(2)));
     }
 
     #[test]

@@ -7,9 +7,9 @@
 
 use std::{error::Error, fmt::Debug};
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256, keccak256};
 use gainsay_derivation::{
-    BlockInput, BlockNumber, Cursor, Deposit, DepositIndex, Derivation, decode_batch,
+    BlockInput, BlockNumber, Cursor, Deposit, DepositIndex, DepositKind, Derivation, decode_batch,
 };
 use gainsay_l1::{EnqueuedDeposit, L1BlockRef};
 use gainsay_store::{BatchRecord, DepositRecord, DerivedBlocks, L1Update, Store};
@@ -104,15 +104,19 @@ impl Deriver {
     /// Those of the store.
     pub fn on_deposits(&self, deposits: &[EnqueuedDeposit]) -> Result<(), ChainError> {
         let known = self.chain.store.deposit_count();
-        let deposits: Vec<DepositRecord> = deposits
-            .iter()
-            .filter(|record| record.deposit.index >= known)
-            .map(|record| DepositRecord { deposit: record.deposit.clone(), acc: record.acc })
-            .collect();
-        if deposits.is_empty() {
+        let is_new = |record: &&EnqueuedDeposit| record.deposit.index >= known;
+        let new: Vec<&EnqueuedDeposit> = deposits.iter().filter(is_new).collect();
+        if new.is_empty() {
             return Ok(());
         }
-        Ok(self.chain.store.apply(&L1Update { deposits, ..Default::default() }, false)?)
+        let record =
+            |it: &&EnqueuedDeposit| DepositRecord { deposit: it.deposit.clone(), acc: it.acc };
+        let update = L1Update {
+            deposits: new.iter().map(record).collect(),
+            deposit_hashes: new.iter().filter_map(|it| op_hash_of(it)).collect(),
+            ..Default::default()
+        };
+        Ok(self.chain.store.apply(&update, false)?)
     }
 
     /// Derives the blocks of the next batch. Skips a batch that is derived already.
@@ -352,6 +356,23 @@ impl ChainWriter for Deriver {
 
 fn no_body(number: u64) -> ChainError {
     ChainError::incomplete(format!("body of block {number}"))
+}
+
+/// The hash that OP's tools compute for the L2 transaction of a deposit, and its own. OP's source hash
+/// is of the L1 block and of the log `TransactionDeposited`, which the Portal emits right after the
+/// Inbox's: <https://specs.optimism.io/protocol/deposits.html#source-hash-computation>
+// PROTOCOL.md BRIDGE-1
+fn op_hash_of(enqueued: &EnqueuedDeposit) -> Option<(B256, B256)> {
+    let EnqueuedDeposit { deposit, origin, .. } = enqueued;
+    if deposit.kind != DepositKind::Transaction {
+        return None;
+    }
+    let log_index = U256::from(origin.log_index).saturating_add(U256::ONE);
+    let id = keccak256([origin.block_hash.0, log_index.to_be_bytes()].concat());
+    let source_hash = keccak256([B256::ZERO.0, id.0].concat());
+    let mut asked = deposit.to_transaction();
+    asked.source_hash = source_hash;
+    Some((RecoveredTx::from_deposit(asked).hash, hash_of(deposit)))
 }
 
 /// The L2 transaction hash of a deposit.

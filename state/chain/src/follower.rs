@@ -24,6 +24,9 @@ use crate::{
 /// The store's note that holds the [`Origin`].
 const ORIGIN_NOTE: &str = "origin";
 
+/// The store's note that says from which L1 block on it has the bridge's events.
+const BRIDGE_NOTE: &str = "bridge_from";
+
 /// The genesis assertion and the address of the game: no event says them, and they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,6 +95,7 @@ impl<W: ChainWriter + Send> Follower<W> {
                 ReaderState::genesis(start)
             }
         };
+        note_bridge(&chain.store, start.number, state.tip().block.number)?;
         let reader = LogReader::new(client.clone(), config.clone(), state)?;
         let reached = reader.tip().block;
         let mut follower = Self {
@@ -348,6 +352,8 @@ impl Origin {
             inbox: chain.rollup.inbox,
             assertion_chain: chain.rollup.assertion_chain,
             edge_game: self.edge_game,
+            portal: chain.rollup.bridge.portal,
+            confirmed_games: chain.rollup.bridge.confirmed_games,
         }
     }
 }
@@ -357,6 +363,23 @@ fn origin_on_record(store: &Store) -> Result<Option<Origin>, ChainError> {
     serde_json::from_slice(&note)
         .map(Some)
         .map_err(|error| ChainError::CorruptNote { name: ORIGIN_NOTE, reason: error.to_string() })
+}
+
+/// Notes since when the folder has the bridge's events. One that an older version began lacks those
+/// up to its position, which people must know.
+fn note_bridge(store: &Store, start: u64, position: u64) -> Result<(), ChainError> {
+    if store.note(BRIDGE_NOTE)?.is_none() {
+        if position > start {
+            tracing::warn!(
+                l1_block = position,
+                "this data folder is of an older version and knows nothing of the bridge up to this \
+                 L1 block: a withdrawal that was finalized before shows as confirmed. A node with an \
+                 empty --data knows all"
+            );
+        }
+        store.put_note(BRIDGE_NOTE, &position.to_be_bytes())?;
+    }
+    Ok(())
 }
 
 /// Asks L1 and keeps the answer for ever.

@@ -7,7 +7,9 @@
 
 use alloy_primitives::B256;
 use gainsay_derivation::DepositIndex;
-use gainsay_l1::{Checkpoint, ContractEvent, DepositAccs, L1BlockRef, ReaderState};
+use gainsay_l1::{
+    Checkpoint, ContractEvent, ContractEventKind, DepositAccs, L1BlockRef, ReaderState,
+};
 use gainsay_store::{L1BlockRecord, L1LogRecord, L1Update, Store};
 
 use crate::{ChainError, l1_index};
@@ -75,9 +77,12 @@ pub(crate) fn reached(l1_block: &L1BlockRef, events: Vec<ContractEvent>, oldest:
         l1_time: event.l1_time,
         log: event.log,
     };
+    let is_of_bridge = |event: &ContractEvent| event.event == ContractEventKind::Bridge;
+    let (bridge, others): (Vec<_>, Vec<_>) = events.into_iter().partition(is_of_bridge);
     L1Update {
         l1_blocks: vec![block],
-        l1_logs: events.into_iter().map(log).collect(),
+        l1_logs: others.into_iter().map(log).collect(),
+        bridge_logs: bridge.into_iter().map(log).collect(),
         prune_l1_blocks: Some(oldest),
         ..Default::default()
     }

@@ -19,6 +19,8 @@ const CONTRACTS: Contracts = Contracts {
     inbox: Address::repeat_byte(1),
     assertion_chain: Address::repeat_byte(2),
     edge_game: Address::repeat_byte(3),
+    portal: Address::repeat_byte(4),
+    confirmed_games: Address::repeat_byte(5),
 };
 
 fn event(l1_block: u64, log_index: u64) -> ContractEvent {

@@ -15,6 +15,7 @@
 //! | `follower` | [`Follower`]: reads L1 and hands steps to the writer |
 //! | `assertion_tree` | [`AssertionTree`]: the assertions on L1 |
 //! | `right_child` | [`right_child()`]: THE rule of what an assertion must claim; verdicts |
+//! | `kept_proofs` | [`keep_proofs`]: what proves withdrawals when states are gone |
 //! | `error` | [`ChainError`] |
 //!
 //! Architecture invariant: one writer alone writes a store. The follower hands each step to a
@@ -43,6 +44,8 @@ mod follower;
 pub use follower::{Follower, Progress, SharedAssertions, kept_events, recorded_assertions};
 mod assertion_tree;
 pub use assertion_tree::{AssertionTree, ProposedAssertion, end_claim};
+mod kept_proofs;
+pub use kept_proofs::keep_proofs;
 mod right_child;
 pub use right_child::{
     AssertionVerdict, Difference, RightChild, judge, judge_assertions, right_child,

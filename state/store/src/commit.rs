@@ -17,7 +17,7 @@ use crate::{
     },
     error::StoreError,
     l1_records::CursorRecord,
-    store::{Head, Heads, META_GENESIS, META_HEADS, Store, Tip},
+    store::{Head, Heads, META_GENESIS, META_HEADS, META_WITHDRAWALS, Store, Tip},
     tables::{StateKey, Table},
     undo::{BlockUndo, piece_key},
 };
@@ -68,6 +68,7 @@ impl Store {
         batch.put_cf(tables.cf(Table::Cursors), head.number.to_be_bytes(), cursor.encode());
         batch.put_cf(tables.cf(Table::Meta), META_GENESIS, block.hash);
         batch.put_cf(tables.cf(Table::Meta), META_HEADS, heads.encode());
+        batch.put_cf(tables.cf(Table::Meta), META_WITHDRAWALS, [1]);
         self.write(batch, true)?;
         for (key, value) in changes {
             self.inner.hot.insert(key, value);
@@ -186,6 +187,7 @@ impl Store {
             let location = TransactionLocation { block: number, index };
             batch.put_cf(transactions, hash, location.encode());
         }
+        self.put_withdrawals(batch, block);
         for (hash, code) in &block.diff.codes {
             batch.put_cf(tables.cf(Table::Code), hash, code);
         }

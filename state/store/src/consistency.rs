@@ -38,6 +38,8 @@ pub struct ConsistencyReport {
     pub nodes: u64,
     /// Undo records.
     pub undo_records: u64,
+    /// Withdrawals.
+    pub withdrawals: u64,
     /// Deposits.
     pub deposits: u64,
     /// Batches.
@@ -76,6 +78,12 @@ impl Store {
             }
             let transactions = self.check_body(number, &header)?;
             report.transactions = report.transactions.saturating_add(transactions);
+            for withdrawal in self.withdrawals_in(number)? {
+                report.withdrawals = report.withdrawals.saturating_add(1);
+                if self.withdrawal(withdrawal.hash)?.as_ref() != Some(&withdrawal) {
+                    return Err(wrong(Table::Withdrawals, withdrawal.hash, "not as its log says"));
+                }
+            }
         }
         if parent_hash != report.head.hash || self.genesis_hash()? != self.block_hash(0)? {
             return Err(wrong(Table::Meta, "heads", "the head or genesis hash is another"));
@@ -87,6 +95,7 @@ impl Store {
             (Table::Bodies, blocks),
             (Table::Receipts, blocks),
             (Table::Transactions, report.transactions),
+            (Table::Withdrawals, report.withdrawals),
         ] {
             self.check_count(table, expected)?;
         }

@@ -1,7 +1,8 @@
 //! L1 records: one atomic update of all of them, and their reads.
 //!
 //! In: what was read from the inbox, how far blocks were derived from it, or where a reorg of L1
-//! cut it. Out: the tables `deposits`, `batches`, `l1_blocks`, `l1_logs`, `cursors` and the heads
+//! cut it. Out: the tables `deposits`, `deposit_hashes`, `batches`, `l1_blocks`, `l1_logs`,
+//! `bridge_logs`, `cursors` and the heads
 //! `safe` and `finalized`, changed together.
 //!
 //! Invariants, kept by every update and by every rewind: indices have no holes; every block up to
@@ -9,6 +10,7 @@
 //! deposits on record; a batch has `derived` only if all its blocks are safe; logs go with the L1
 //! block that holds them.
 
+use alloy_primitives::B256;
 use gainsay_derivation::{BatchIndex, BlockNumber, Cursor, DepositIndex};
 use rocksdb::WriteBatch;
 
@@ -37,6 +39,11 @@ pub struct L1Update {
     pub l1_blocks: Vec<L1BlockRecord>,
     /// Logs to add, in any order.
     pub l1_logs: Vec<L1LogRecord>,
+    /// Logs of the bridge to add, in any order.
+    pub bridge_logs: Vec<L1LogRecord>,
+    /// The hash by which OP's tools ask for the L2 transaction of a deposit, and its own. Never
+    /// removed: if L1 drops the deposit, no block holds that transaction.
+    pub deposit_hashes: Vec<(B256, B256)>,
     /// Deposits to add; indices go on where the table ends.
     pub deposits: Vec<DepositRecord>,
     /// Batches to add; indices go on where the table ends.
@@ -95,6 +102,16 @@ impl Store {
     /// Those of the disk, and a value that is not what was written.
     pub fn deposit(&self, index: DepositIndex) -> Result<Option<DepositRecord>, StoreError> {
         self.read(Table::Deposits, index.get().to_be_bytes(), DepositRecord::decode)
+    }
+
+    /// The hash of the L2 transaction of a deposit, by the hash that OP's tools compute for it.
+    ///
+    /// # Errors
+    /// Those of the disk, and a value that is not what was written.
+    pub fn deposit_hash(&self, asked: B256) -> Result<Option<B256>, StoreError> {
+        self.read(Table::DepositHashes, asked, |value| {
+            B256::try_from(value).map_err(|_| "not 32 bytes".into())
+        })
     }
 
     /// The deposits with indices `from..to`, as far as they are on record.
@@ -197,7 +214,7 @@ impl Store {
         if next.header.is_none() {
             return Err(self.no_genesis());
         }
-        self.put_cuts(batch, update, next);
+        self.put_cuts(batch, update, next)?;
         self.put_records(batch, update, next)?;
         for (number, cursor) in &update.cursors {
             let output_root = self.output_root(number.get(), next)?;
@@ -208,12 +225,18 @@ impl Store {
         self.put_heads(batch, update, next)
     }
 
-    fn put_cuts(&self, batch: &mut WriteBatch, update: &L1Update, next: &mut Tip) {
+    fn put_cuts(
+        &self,
+        batch: &mut WriteBatch,
+        update: &L1Update,
+        next: &mut Tip,
+    ) -> Result<(), StoreError> {
         let tables = &self.inner.tables;
         let (start, end) = (0_u64.to_be_bytes(), u64::MAX.to_be_bytes());
         if let Some(from) = update.truncate_l1_blocks {
             batch.delete_range_cf(tables.cf(Table::L1Blocks), from.to_be_bytes(), end);
             batch.delete_range_cf(tables.cf(Table::L1Logs), from.to_be_bytes(), end);
+            self.put_bridge_cut(batch, from)?;
         }
         if let Some(below) = update.prune_l1_blocks {
             batch.delete_range_cf(tables.cf(Table::L1Blocks), start, below.to_be_bytes());
@@ -226,6 +249,7 @@ impl Store {
             batch.delete_range_cf(tables.cf(Table::Batches), from.get().to_be_bytes(), end);
             next.batches = next.batches.min(from);
         }
+        Ok(())
     }
 
     fn put_records(
@@ -240,6 +264,10 @@ impl Store {
         }
         for log in &update.l1_logs {
             batch.put_cf(tables.cf(Table::L1Logs), log.key(), log.encode());
+        }
+        self.put_bridge_logs(batch, &update.bridge_logs);
+        for (asked, hash) in &update.deposit_hashes {
+            batch.put_cf(tables.cf(Table::DepositHashes), asked, hash);
         }
         for record in &update.deposits {
             let index = record.deposit.index;
@@ -367,7 +395,7 @@ impl Store {
         Ok(Head { number, hash })
     }
 
-    fn output_root(&self, number: u64, next: &Tip) -> Result<alloy_primitives::B256, StoreError> {
+    fn output_root(&self, number: u64, next: &Tip) -> Result<B256, StoreError> {
         if let Some(header) = next.header.as_ref().filter(|it| it.header.number == number) {
             return Ok(header.output_root);
         }

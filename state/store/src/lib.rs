@@ -18,6 +18,8 @@
 //! | `commit` | [`Store::commit_block`] |
 //! | `rewind` | [`Store::rewind`] |
 //! | `l1_update` | [`L1Update`], reads of L1 records |
+//! | `bridge_logs` | logs of the bridge on L1, by what they are about |
+//! | `withdrawals` | the index of withdrawals, and proofs of them by any block |
 //! | `state_view` | [`StateView`]: the state after one block |
 //! | `notes` | [`Store::note`]: small values by name |
 //! | `checkpoint` | [`Store::checkpoint`] |
@@ -26,6 +28,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod block_records;
+mod bridge_logs;
 mod checkpoint;
 mod commit;
 mod consistency;
@@ -41,6 +44,7 @@ mod store;
 mod tables;
 mod undo;
 mod undo_cache;
+mod withdrawals;
 
 pub use block_records::{IndexedReceipt, RawTransaction, StoredHeader, TransactionLocation};
 pub use consistency::ConsistencyReport;
@@ -52,3 +56,4 @@ pub use l1_update::L1Update;
 pub use rewind::RewoundBlock;
 pub use state_view::StateView;
 pub use store::{Head, Heads, Store, StoreOptions};
+pub use withdrawals::{MessageNodes, Withdrawal};

@@ -140,6 +140,7 @@ impl Store {
         for table in [Table::Headers, Table::Bodies, Table::Receipts] {
             batch.delete_cf(tables.cf(table), key);
         }
+        self.put_withdrawals_removal(batch, number)?;
         batch.delete_cf(tables.cf(Table::Numbers), tip.heads.latest.hash);
         for tx in transactions {
             batch.delete_cf(tables.cf(Table::Transactions), tx.hash);

@@ -103,6 +103,8 @@ impl Heads {
 pub(crate) const META_SCHEMA: &[u8] = b"schema";
 pub(crate) const META_GENESIS: &[u8] = b"genesis";
 pub(crate) const META_HEADS: &[u8] = b"heads";
+/// There in a store whose withdrawals are indexed.
+pub(crate) const META_WITHDRAWALS: &[u8] = b"withdrawals";
 
 /// The newest committed heads and counts, in memory.
 #[derive(Clone, Debug)]
@@ -147,7 +149,8 @@ pub(crate) struct Inner {
 }
 
 impl Store {
-    /// Opens the store in the folder `path`, or makes an empty one there.
+    /// Opens the store in the folder `path`, or makes an empty one there. One that an older version
+    /// wrote gets the index of withdrawals now, from its blocks.
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::SchemaMismatch`],
@@ -160,7 +163,9 @@ impl Store {
             source,
         })?;
         let lock = lock(path)?;
-        Self::open_database(path, &path.join("db"), options, Some(lock))
+        let store = Self::open_database(path, &path.join("db"), options, Some(lock))?;
+        store.index_withdrawals()?;
+        Ok(store)
     }
 
     /// Opens a database: for writing with the folder's lock, for reading without.

@@ -23,7 +23,10 @@
 //! | `batches` | batch index:u64 | RLP, see `l1_records.rs` |
 //! | `l1_blocks` | L1 block number:u64 | hash(32) ‖ parent_hash(32) ‖ timestamp:u64 |
 //! | `l1_logs` | L1 block number:u64 ‖ log index:u64 | RLP, see `l1_records.rs` |
-//! | `meta` | name | `schema`: u64; `genesis`: hash(32); `heads`: 3 x (number ‖ hash(32)); `note/NAME`: any bytes |
+//! | `bridge_logs`, `bridge_index` | see `bridge_logs.rs` | |
+//! | `withdrawals`, `withdrawals_by`, `message_nodes`, `message_accounts` | see `withdrawals.rs` | |
+//! | `deposit_hashes` | hash that OP's tools compute | hash of the deposit's L2 transaction |
+//! | `meta` | name | `schema`: u64; `genesis`: hash(32); `heads`: 3 x (number ‖ hash(32)); `note/NAME`: any bytes; `withdrawals`: they are indexed |
 //!
 //! `path` is `length:u8 ‖ nibbles, two a byte, an odd last one in the upper half`. The length byte
 //! (0..=64) makes it unambiguous, and coming first it puts all nodes of one depth next to each
@@ -71,6 +74,13 @@ pub(crate) enum Table {
     Batches,
     L1Blocks,
     L1Logs,
+    BridgeLogs,
+    BridgeIndex,
+    Withdrawals,
+    WithdrawalsBy,
+    MessageNodes,
+    MessageAccounts,
+    DepositHashes,
     Meta,
 }
 
@@ -86,7 +96,7 @@ enum Access {
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Headers,
         Self::Numbers,
         Self::Bodies,
@@ -103,6 +113,13 @@ impl Table {
         Self::Batches,
         Self::L1Blocks,
         Self::L1Logs,
+        Self::BridgeLogs,
+        Self::BridgeIndex,
+        Self::Withdrawals,
+        Self::WithdrawalsBy,
+        Self::MessageNodes,
+        Self::MessageAccounts,
+        Self::DepositHashes,
         Self::Meta,
     ];
 
@@ -124,14 +141,28 @@ impl Table {
             Self::Batches => "batches",
             Self::L1Blocks => "l1_blocks",
             Self::L1Logs => "l1_logs",
+            Self::BridgeLogs => "bridge_logs",
+            Self::BridgeIndex => "bridge_index",
+            Self::Withdrawals => "withdrawals",
+            Self::WithdrawalsBy => "withdrawals_by",
+            Self::MessageNodes => "message_nodes",
+            Self::MessageAccounts => "message_accounts",
+            Self::DepositHashes => "deposit_hashes",
             Self::Meta => "meta",
         }
     }
 
     const fn access(self) -> Access {
         match self {
-            Self::Numbers | Self::Transactions | Self::Accounts | Self::Storage => Access::Point,
-            Self::Code | Self::AccountNodes | Self::StorageNodes => Access::PointHit,
+            Self::Numbers
+            | Self::Transactions
+            | Self::Accounts
+            | Self::Storage
+            | Self::Withdrawals
+            | Self::DepositHashes => Access::Point,
+            Self::Code | Self::AccountNodes | Self::StorageNodes | Self::MessageNodes => {
+                Access::PointHit
+            }
             _ => Access::Series,
         }
     }
@@ -236,6 +267,18 @@ impl Tables {
         self.db
             .iterator_cf(self.cf(table), mode)
             .map(|item| item.map_err(|source| StoreError::Database { action: "scan", source }))
+    }
+
+    /// The last entry of a table whose key is not above `key`.
+    pub(crate) fn last_up_to(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<KeyValue>, StoreError> {
+        let mode = rocksdb::IteratorMode::From(key, rocksdb::Direction::Reverse);
+        let mut entries = self.db.iterator_cf(self.cf(table), mode);
+        let read = |source| StoreError::Database { action: "scan", source };
+        entries.next().transpose().map_err(read)
     }
 
     /// The last entry of a table.

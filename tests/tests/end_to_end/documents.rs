@@ -268,6 +268,8 @@ fn help_tells_what_the_list_of_commands_has_no_room_for() {
         ("gainsay", "deploy", "GAINSAY_DEPLOYER_KEY"),
         ("gainsay", "deposit", "Without --to the ether goes to the key's own address"),
         ("gainsay", "force-include", "The key only pays for L1 gas"),
+        ("gainsay", "withdraw", "It may be stopped at any time: --resume goes on"),
+        ("gainsay", "relay", "GAINSAY_RELAYER_KEY"),
         ("gainsay-challenger", "watch", "With --watch-only it needs no key and no program"),
         ("gainsay-challenger", "replay", "Exit code: 0 if every claim seen is right"),
         ("gainsay-challenger", "prove", "Exit code: 0 if its claim is that of the chain"),

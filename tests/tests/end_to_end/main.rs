@@ -17,6 +17,7 @@ mod reads_no_log_twice;
 mod survives_kill;
 mod survives_l1_outage;
 mod survives_l1_reorg;
+mod takes_money_out;
 mod wallets_just_work;
 mod watches;
 mod wins_disputes;

@@ -161,6 +161,8 @@ async fn random_requests() {
         "eth_subscribe",
         "eth_getTransactionByBlockNumberAndIndex",
         "rollup_status",
+        "rollup_getWithdrawal",
+        "rollup_getWithdrawals",
         "eth_simulateV1",
     ];
     for _ in 0..1_000 {

@@ -89,7 +89,9 @@ impl Chain {
     pub(crate) async fn reader_config(&self) -> ReaderConfig {
         let (inbox, assertion_chain) = (self.deployment.inbox, self.deployment.assertion_chain);
         let edge_game = self.assertion_chain.game().await.unwrap();
-        ReaderConfig::new(Contracts { inbox, assertion_chain, edge_game })
+        let bridge = self.deployment.bridge;
+        let (portal, confirmed_games) = (bridge.portal, bridge.confirmed_games);
+        ReaderConfig::new(Contracts { inbox, assertion_chain, edge_game, portal, confirmed_games })
     }
 
     /// A reader at the start of the chain.

@@ -53,7 +53,9 @@ impl FollowedGame {
         let from = self.read_to.saturating_add(1);
         for event in kept_events(&follower.chain().store, follower.contracts(), from) {
             let event = event?;
-            self.game.apply(&GameEvent::from(&event.event), event.l1_time);
+            if let Some(said) = GameEvent::of(&event.event) {
+                self.game.apply(&said, event.l1_time);
+            }
         }
         self.read_to = follower.l1_block().number;
         Ok(())

@@ -50,8 +50,14 @@ pub async fn read_disputes(
         l1_block: head.number,
         time: head.timestamp,
     };
-    // Logs of the Inbox are not asked for.
-    let contracts = Contracts { inbox: Address::ZERO, assertion_chain: chain, edge_game: game };
+    // Logs of the Inbox and of the bridge are not asked for.
+    let contracts = Contracts {
+        inbox: Address::ZERO,
+        assertion_chain: chain,
+        edge_game: game,
+        portal: Address::ZERO,
+        confirmed_games: Address::ZERO,
+    };
     let mut known_time = (0, 0);
     for log in logs {
         let number = log.block_number.unwrap_or_default();
@@ -62,7 +68,9 @@ pub async fn read_disputes(
         let transaction = log.transaction_hash.unwrap_or_default();
         let event = ContractEvent::decode(&contracts, place, log.inner)
             .map_err(|reason| L1Error::BadEvent { l1_block: number, transaction, reason })?;
-        disputes.game.apply(&GameEvent::from(&event.event), event.l1_time);
+        if let Some(said) = GameEvent::of(&event.event) {
+            disputes.game.apply(&said, event.l1_time);
+        }
     }
     Ok(disputes)
 }

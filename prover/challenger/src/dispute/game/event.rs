@@ -52,11 +52,14 @@ pub enum GameEvent {
     LinePaid { place: B256, end: EdgeId, opened: B256, amount: U256 },
 }
 
-impl From<&ContractEventKind> for GameEvent {
-    fn from(event: &ContractEventKind) -> Self {
+impl GameEvent {
+    /// What an event says of disputes; none if it is of the bridge.
+    #[must_use]
+    pub fn of(event: &ContractEventKind) -> Option<Self> {
         match event {
-            ContractEventKind::Assertion(event) => Self::from(event),
-            ContractEventKind::Edge(event) => Self::from(event),
+            ContractEventKind::Assertion(event) => Some(Self::from(event)),
+            ContractEventKind::Edge(event) => Some(Self::from(event)),
+            ContractEventKind::Bridge => None,
         }
     }
 }
