@@ -90,7 +90,8 @@ main(async () => {
     const args = [proof.assertion, parts.stateRoot, parts.messagePasserStorageRoot, proof.header];
     const address = rollup.bridge.confirmedGames;
     await minedOnL1(await l1Wallet.writeContract({ address, abi: gamesAbi, functionName: 'publish', args }));
-    await until('the node to see it', async () => (await ours()).status === 'confirmed');
+    await until('the node to see it', async () => (await ours()).proof.gameIndex === 0);
+    assert.equal((await ours()).status, 'confirmed');
   });
 
   await check('waitToProve, proveWithdrawal', async () => {
