@@ -30,6 +30,9 @@ interface IPortal {
     /// @notice The storage of the message passer does not hold the withdrawal: it was never
     ///         initiated, not before the game's block, on another chain, or not with these values.
     error OptimismPortal_InvalidMerkleProof();
+    /// @notice A node of the Merkle proof is no RLP at the place where it is read. A proof of another
+    ///         withdrawal may fail so, too. By the library that reads proofs.
+    error RLPInvalidEncoding();
     /// @notice The parts do not hash to the output root of the game.
     error OptimismPortal_InvalidOutputRootProof();
     /// @notice A withdrawal is running; no other may be finalized inside it.

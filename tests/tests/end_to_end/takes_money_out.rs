@@ -206,9 +206,14 @@ async fn a_relayer_pays_out_for_others_and_nobody_for_lies() {
     let game = open["proof"]["gameIndex"].as_u64().unwrap();
     let (honest, proof) = (as_transaction(&open), &open["proof"]);
     let more = WithdrawalTransaction { value: U256::from(2) * ETH, ..honest.clone() };
-    assert!(refusal(&devnet, game, more, proof).await.contains("InvalidMerkleProof"));
+    // Which one depends on where the path of the other key leaves the proof.
+    let is_no_proof =
+        |it: &str| it.contains("InvalidMerkleProof") || it.contains("RLPInvalidEncoding");
+    let altered = refusal(&devnet, game, more, proof).await;
+    assert!(is_no_proof(&altered), "{altered}");
     let thief = WithdrawalTransaction { target: signer(Role::User(5)).address(), ..honest.clone() };
-    assert!(refusal(&devnet, game, thief, proof).await.contains("InvalidMerkleProof"));
+    let stolen = refusal(&devnet, game, thief, proof).await;
+    assert!(is_no_proof(&stolen), "{stolen}");
     let unknown = refusal(&devnet, game + 1, honest, proof).await;
     assert!(unknown.contains("GamesUnknownIndex"), "{unknown}");
     run(&devnet, "relay-all", devnet.relay_withdrawals(4, &["--once"])).await;
