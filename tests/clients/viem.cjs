@@ -7,21 +7,10 @@ const op = require('viem/op-stack');
 const {
   assert, endpoints, rollup, check, bounded, until, main, CREATE_NOTEBOOK, CREATE_REFUSER,
 } = require('./checks.cjs');
+const chain = require('./op_chain.cjs');
 
 const L2_TO_L1_MESSAGE_PASSER = '0x4200000000000000000000000000000000000016';
 const account = privateKeyToAccount(endpoints.accounts[0].private_key);
-const chain = viem.defineChain({
-  ...op.chainConfig,
-  id: rollup.chain.chainId,
-  name: 'Gainsay devnet',
-  nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
-  rpcUrls: { default: { http: [endpoints.l2_rpc], webSocket: [endpoints.l2_rpc.replace('http', 'ws')] } },
-  contracts: {
-    ...op.chainConfig.contracts,
-    portal: { [rollup.l1ChainId]: { address: rollup.bridge.portal } },
-    disputeGameFactory: { [rollup.l1ChainId]: { address: rollup.bridge.confirmedGames } },
-  },
-});
 const publicClient = viem
   .createPublicClient({ chain, transport: viem.http(), pollingInterval: 100 })
   .extend(op.publicActionsL2());

@@ -9,21 +9,10 @@ const op = require('viem/op-stack');
 // viem has the code and exports it under no name.
 const { multicall3Bytecode } = require(path.join(path.dirname(require.resolve('viem')), 'constants/contracts.js'));
 const { assert, endpoints, rollup, check, until, main } = require('./checks.cjs');
+const chain = require('./op_chain.cjs');
 
 const account = privateKeyToAccount(endpoints.accounts[2].private_key);
 const recipient = '0x0000000000000000000000000000000000f00d01';
-const chain = viem.defineChain({
-  ...op.chainConfig,
-  id: rollup.chain.chainId,
-  name: 'Gainsay devnet',
-  nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
-  rpcUrls: { default: { http: [endpoints.l2_rpc] } },
-  contracts: {
-    ...op.chainConfig.contracts,
-    portal: { [rollup.l1ChainId]: { address: rollup.bridge.portal } },
-    disputeGameFactory: { [rollup.l1ChainId]: { address: rollup.bridge.confirmedGames } },
-  },
-});
 const l2Public = viem
   .createPublicClient({ chain, transport: viem.http(), pollingInterval: 100 })
   .extend(op.publicActionsL2());
